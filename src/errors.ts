@@ -1,0 +1,145 @@
+/**
+ * Every error that Berth can answer with. The code is public and stable; the message is not.
+ *
+ * `fault` says who can mend it. Faults of an upstream (a worker) are 502, 503 or 504, never 500.
+ * Below 500 the client is shown the message; from 500 on only the code and the request id
+ * (`replies.ts` decides). `{name}` is filled from the `params` of the GatewayError. No token,
+ * header value or environment value may ever be a param.
+ */
+export interface ErrorEntry {
+  readonly statusCode: number
+  /** JSON-RPC error code; -32000 and -32001 are what MCP SDK servers use on the legacy era. */
+  readonly rpcCode: number
+  readonly fault: 'client' | 'operator' | 'gateway' | 'worker'
+  /** Whether the same request may succeed later without a change. */
+  readonly retry: boolean
+  readonly message: string
+}
+
+const entry = (
+  statusCode: number,
+  rpcCode: number,
+  fault: ErrorEntry['fault'],
+  retry: boolean,
+  message: string,
+): ErrorEntry => ({ statusCode, rpcCode, fault, retry, message })
+
+export const catalogue = {
+  // prettier-ignore
+  ERR_PROXY_NOT_JSON: entry(400, -32700, 'client', false, 'The body is not valid JSON. Send one JSON-RPC message per POST.'),
+  // prettier-ignore
+  ERR_PROXY_NOT_RPC: entry(400, -32600, 'client', false, 'The body is not a JSON-RPC 2.0 message.'),
+  // prettier-ignore
+  ERR_PROXY_BODY_TOO_LARGE: entry(413, -32600, 'client', false, 'The body is larger than {limitBytes} bytes (listen.bodyLimit).'),
+  // prettier-ignore
+  ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),
+  // prettier-ignore
+  ERR_PROXY_ACCEPT_POST: entry(406, -32000, 'client', false, 'Not Acceptable: a POST must accept both application/json and text/event-stream.'),
+  // prettier-ignore
+  ERR_PROXY_ACCEPT_GET: entry(406, -32000, 'client', false, 'Not Acceptable: a GET must accept text/event-stream.'),
+  // prettier-ignore
+  ERR_PROXY_ID_REQUIRED: entry(400, -32000, 'client', false, 'Bad Request: no Mcp-Session-Id. Open a session with initialize first.'),
+  // prettier-ignore
+  ERR_PROXY_GET_WITHOUT_ID: entry(405, -32000, 'client', false, 'Method Not Allowed: a GET stream needs the Mcp-Session-Id of an open session.'),
+  // prettier-ignore
+  ERR_PROXY_METHOD: entry(405, -32000, 'client', false, 'Method Not Allowed: use POST, GET or DELETE.'),
+  // prettier-ignore
+  ERR_PROXY_HOST: entry(403, -32000, 'client', false, 'Forbidden: the Host header does not name this gateway. If the name is right, set listen.publicUrl or listen.allowedHosts.'),
+  // prettier-ignore
+  ERR_PROXY_ORIGIN: entry(403, -32000, 'client', false, 'Forbidden: the Origin is not allowed. Add it to listen.allowedOrigins.'),
+  // prettier-ignore
+  ERR_PROXY_UNKNOWN_SERVER: entry(404, -32000, 'client', false, 'There is no server {server} here.{hint}'),
+  // prettier-ignore
+  ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp.{hint}'),
+  // prettier-ignore
+  ERR_PROXY_TOO_MANY_EXCHANGES: entry(429, -32000, 'client', true, 'This session has {limit} requests in progress already. Wait for one to be answered.'),
+  // prettier-ignore
+  ERR_PROXY_WORKER_UNREACHABLE: entry(502, -32603, 'worker', false, 'The worker of this session could not be reached.'),
+  // prettier-ignore
+  ERR_PROXY_WORKER_CUT: entry(502, -32603, 'worker', false, 'The worker closed the connection before it had answered.'),
+  // prettier-ignore
+  ERR_PROXY_INTERNAL: entry(500, -32603, 'gateway', false, 'The gateway failed.'),
+  // prettier-ignore
+  ERR_SESSIONS_NOT_FOUND: entry(404, -32001, 'client', false, 'Session not found. Open a new one with initialize.'),
+  // prettier-ignore
+  ERR_SESSIONS_ENDED: entry(502, -32001, 'worker', false, 'The session ended ({reason}) before this request was answered. Open a new one with initialize.'),
+  // prettier-ignore
+  ERR_SESSIONS_PRINCIPAL_FULL: entry(429, -32000, 'client', true, 'You have {limit} sessions open, each with a request in progress. End one and try again.'),
+  // prettier-ignore
+  ERR_SESSIONS_FULL: entry(503, -32000, 'operator', true, 'The gateway has no room for another session (maxSessions).'),
+  // prettier-ignore
+  ERR_SESSIONS_QUEUE_FULL: entry(503, -32000, 'operator', true, 'Too many sessions are starting (maxQueued).'),
+  // prettier-ignore
+  ERR_SESSIONS_DRAINING: entry(503, -32000, 'operator', true, 'The gateway is shutting down and opens no new sessions.'),
+  // prettier-ignore
+  ERR_SESSIONS_ABANDONED: entry(499, -32000, 'client', false, 'The client went away before its session was open.'),
+  // prettier-ignore
+  ERR_WORKERS_SPAWN: entry(502, -32603, 'operator', false, 'The command {command} could not be started: {why}.'),
+  // prettier-ignore
+  ERR_WORKERS_EXITED_EARLY: entry(502, -32603, 'worker', false, 'The command {command} exited ({how}) before it served anything.'),
+  // prettier-ignore
+  ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {timeoutMs} ms.'),
+  // prettier-ignore
+  ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use, and under isolation process a fixed port serves one session at a time. Let the server listen on $PORT (fastmcp run FILE does), or set isolation: sandbox with network: private.'),
+  // prettier-ignore
+  ERR_WORKERS_NOT_LOOPBACK: entry(502, -32603, 'operator', false, 'The server {server} listens on {address}, not on loopback.'),
+  // prettier-ignore
+  ERR_WORKERS_DRIVER_UNAVAILABLE: entry(503, -32603, 'operator', false, 'The driver {driver} cannot run here: {why}'),
+  // prettier-ignore
+  ERR_WORKERS_KEEPER: entry(502, -32603, 'gateway', false, 'The keeper of the worker failed: {why}'),
+  // prettier-ignore
+  ERR_AUTH_ADMIN_TOKEN: entry(401, -32001, 'client', false, 'Send the admin token of this gateway as Authorization: Bearer. It stands in the state directory.'),
+  // prettier-ignore
+  ERR_ADMIN_UNKNOWN_SESSION: entry(404, -32001, 'client', false, 'There is no session {handle}.'),
+  // prettier-ignore
+  ERR_ADMIN_AMBIGUOUS: entry(409, -32000, 'client', false, 'Several sessions begin with {handle}. Give more of the handle.'),
+  // prettier-ignore
+  ERR_ADMIN_BAD_REQUEST: entry(400, -32600, 'client', false, 'Bad request: {why}'),
+  // prettier-ignore
+  ERR_CONFIG_INVALID: entry(500, -32603, 'operator', false, '{problems}'),
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof catalogue
+
+export interface GatewayErrorOptions {
+  /** Fills `{name}` in the message. Never a secret. */
+  params?: Record<string, string | number>
+  /** `error.data` of the JSON-RPC reply; shown to the client at any status. Never a secret. */
+  data?: Record<string, unknown>
+  /** For the log and the operator only: exit code, last lines of output … */
+  details?: Record<string, unknown>
+  /** Seconds, sent as `Retry-After`. */
+  retryAfterSeconds?: number
+  cause?: unknown
+}
+
+/** The one error class of Berth: a code of the catalogue with what is known of this case. */
+export class GatewayError extends Error {
+  readonly code: ErrorCode
+  readonly statusCode: number
+  readonly rpcCode: number
+  readonly data: Record<string, unknown> | undefined
+  readonly details: Record<string, unknown> | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
+    const { statusCode, rpcCode, message } = catalogue[code]
+    super(fill(message, options.params ?? {}), { cause: options.cause })
+    this.name = 'GatewayError'
+    this.code = code
+    this.statusCode = statusCode
+    this.rpcCode = rpcCode
+    this.data = options.data
+    this.details = options.details
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+function fill(template: string, params: Record<string, string | number>): string {
+  return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? ''))
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -1,0 +1,109 @@
+import type { ErrorCode } from './errors.ts'
+
+/**
+ * The news of the house. Rooms emit what happened and know nobody who listens; logs, metrics and
+ * the inspector listen. `session` is always the short handle, never the public id, which may be
+ * all that an anonymous client has to prove itself.
+ */
+export interface BerthEvents {
+  'session.opened': SessionNews & { principal: string }
+  'session.live': SessionNews & { startMs: number; protocolVersion: string | undefined }
+  'session.closed': SessionNews & {
+    reason: EndReason
+    durationMs: number
+    counts: TrafficCounts
+    /** The code of the error that ended it, where there was one. */
+    code?: ErrorCode
+    /** For the operator: command, exit code, last lines of output. */
+    details?: Record<string, unknown>
+  }
+  /** A request came with an id that is not served (any more). */
+  'session.missed': { server: string; session: string; reason: string }
+  'exchange.started': SessionNews & { method: string }
+  'exchange.ended': SessionNews & {
+    method: string
+    outcome: 'answered' | 'cancelled' | 'failed'
+    durationMs: number
+  }
+  'elicitation.requested': SessionNews & { mode: string }
+  'elicitation.answered': SessionNews & { outcome: string }
+  'sampling.requested': SessionNews
+  'sampling.answered': SessionNews & { outcome: string }
+  'roots.requested': SessionNews
+  'roots.answered': SessionNews & { outcome: string }
+  'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
+  'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
+  'worker.exited': WorkerNews & { code: number | null; signal: string | null; how: string }
+  /** One line that a worker wrote, for the terminal. */
+  'worker.output': WorkerNews & { line: string }
+  /** Something the operator should look at: said once, in one sentence. */
+  'operator.warned': { server?: string; message: string }
+  'request.failed': { requestId: string; code: ErrorCode; statusCode: number; cause: string }
+}
+
+export interface SessionNews {
+  session: string
+  server: string
+}
+
+export interface WorkerNews {
+  session: string
+  server: string
+  workerId: string
+  driver: string
+}
+
+export interface TrafficCounts {
+  calls: number
+  elicitations: number
+  samplings: number
+  progress: number
+}
+
+/** Why a session ended; exactly one, the first wins. */
+export const endReasons = [
+  'client-deleted',
+  'idle',
+  'max-lifetime',
+  'worker-exited',
+  'stopped',
+  'start-failed',
+  'abandoned',
+  'evicted',
+  'drained',
+  'host-lost',
+  'upstream-lost',
+] as const
+export type EndReason = (typeof endReasons)[number]
+
+export type EventName = keyof BerthEvents
+type Listener<N extends EventName> = (news: BerthEvents[N]) => void
+type AnyListener = <N extends EventName>(name: N, news: BerthEvents[N]) => void
+
+export interface Events {
+  emit<N extends EventName>(name: N, news: BerthEvents[N]): void
+  /** @returns a function that ends the listening. */
+  on<N extends EventName>(name: N, listener: Listener<N>): () => void
+  onAny(listener: AnyListener): () => void
+}
+
+/** Listeners are called at once and in order; what they throw is a bug and is not caught. */
+export function createEvents(): Events {
+  const byName = new Map<EventName, Set<Listener<never>>>()
+  const any = new Set<AnyListener>()
+  return {
+    emit(name, news) {
+      for (const listener of byName.get(name) ?? []) (listener as Listener<typeof name>)(news)
+      for (const listener of any) listener(name, news)
+    },
+    on(name, listener) {
+      const listeners = byName.get(name) ?? new Set()
+      byName.set(name, listeners.add(listener as Listener<never>))
+      return () => listeners.delete(listener as Listener<never>)
+    },
+    onAny(listener) {
+      any.add(listener)
+      return () => any.delete(listener)
+    },
+  }
+}

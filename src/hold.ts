@@ -1,0 +1,43 @@
+import type { Clock } from './clock.ts'
+
+/**
+ * The order of a session's streams. Clients fire the GET un-awaited and call at once, and SDK
+ * servers drop messages that are meant for a GET stream which is not open yet; so requests that
+ * are POSTed wait until the worker has answered the GET that arrived before them.
+ *
+ * It lives where the streams of a session meet: in the gateway for HTTP servers, in the keeper
+ * for `relay: true`.
+ */
+export interface Hold {
+  /** To be called at the arrival of a GET, before any await. The result ends the hold. */
+  raise(): () => void
+  /** Undefined when nothing is held, so that the usual request does not wait a tick. */
+  wait(): Promise<void> | undefined
+}
+
+/** @param limitMs how long a POST waits at most; a worker may never answer a GET. */
+export function createHold(clock: Clock, limitMs = 1000): Hold {
+  let raised = 0
+  let lowered: Promise<void> | undefined
+  let lower = (): void => undefined
+
+  return {
+    raise() {
+      raised += 1
+      lowered ??= new Promise((resolve) => (lower = resolve))
+      let open = true
+      const release = (): void => {
+        if (!open) return
+        open = false
+        limit.cancel()
+        raised -= 1
+        if (raised > 0) return
+        lowered = undefined
+        lower()
+      }
+      const limit = clock.after(limitMs, release)
+      return release
+    },
+    wait: () => lowered,
+  }
+}

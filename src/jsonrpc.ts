@@ -1,0 +1,32 @@
+/**
+ * What a JSON-RPC message is, for those who route it without understanding it (JSON-RPC 2.0,
+ * sections 4 and 5). Ids are per direction: a client's 0 and a server's 0 are two ids.
+ */
+export type RpcId = string | number
+
+export interface RpcMessage {
+  jsonrpc?: string
+  id?: RpcId | null
+  method?: string
+  params?: Record<string, unknown>
+  result?: unknown
+  error?: { code: number; message: string; data?: unknown }
+}
+
+export type RpcKind = 'request' | 'notification' | 'response' | 'invalid'
+
+/** Tells what a parsed value is. A request has an id, a notification none, a response no method. */
+export function kindOf(message: unknown): RpcKind {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return 'invalid'
+  const { id, method, result, error } = message as RpcMessage
+  if (typeof method === 'string') {
+    return id === undefined ? 'notification' : id === null ? 'invalid' : 'request'
+  }
+  if (method === undefined && (result !== undefined || error !== undefined)) return 'response'
+  return 'invalid'
+}
+
+/** A map key that keeps the number 1 and the string "1" apart. */
+export function idKey(id: RpcId): string {
+  return typeof id === 'number' ? `n${id}` : `s${id}`
+}

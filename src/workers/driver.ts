@@ -1,0 +1,175 @@
+/**
+ * The contract of a driver: one way of starting and isolating the worker of a session.
+ *
+ * Four verbs, none optional, no silent no-op; what differs between drivers is data in
+ * `capabilities`. Every driver passes `test/suites/driver.ts`.
+ */
+export interface WorkerDriver {
+  readonly name: string
+  readonly capabilities: DriverCapabilities
+
+  /**
+   * Says whether this driver can run on this machine, by trying, not by asking for versions.
+   * May be called at any time; the answer is found once for each process and remembered.
+   */
+  probe(): Promise<Probe>
+
+  /**
+   * Starts one worker and resolves when it can be reached: for an HTTP server, when its listening
+   * socket belongs to this worker; for a stdio server, when its process runs (whether it speaks
+   * MCP shows at `initialize`). Readiness races the worker's exit, the start allowance and `signal`;
+   * whichever loses, no process is left behind when the promise has settled.
+   *
+   * @throws ERR_WORKERS_SPAWN the command does not exist or may not be run
+   * @throws ERR_WORKERS_EXITED_EARLY it ended before it was ready
+   * @throws ERR_WORKERS_START_TIMEOUT it never listened within `startTimeoutMs`
+   * @throws ERR_WORKERS_PORT_TAKEN its fixed port is in use
+   * @throws ERR_WORKERS_KEEPER the keeper beside it could not be started
+   * @throws the reason of `signal` when it was aborted
+   */
+  start(spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
+
+  /**
+   * Finds a worker that another gateway process started, by the handle of its record.
+   *
+   * @returns undefined when it is gone, or when what is there now is not it (a recycled pid)
+   */
+  attach(handle: WorkerHandle): Promise<Worker | undefined>
+
+  /**
+   * The workers of this installation that run on this host now, whoever owns them, for the sweep.
+   * It says what is there and ends nothing.
+   */
+  list(): Promise<WorkerMarker[]>
+}
+
+export interface DriverCapabilities {
+  /** What stands between a worker and the rest: nothing, a process of its own, a sandbox … */
+  readonly isolation: 'none' | 'process' | 'sandbox' | 'container' | 'pod'
+  /** Whether each session gets a copy of the server to itself. */
+  readonly perSession: boolean
+  /** Whether a worker can outlive the gateway and be attached to by the next one. */
+  readonly reattach: boolean
+  /** Whether `worker.output` and the log file carry what the worker writes. */
+  readonly output: boolean
+}
+
+export type Probe =
+  /** `how`: the isolation in one line, for `serve` and `check`; `missing`: what is weaker and why. */
+  { available: true; how: string; missing: string[] } | { available: false; why: string }
+
+/** What it takes to start the worker of one session. Paths are absolute. */
+export type WorkerSpec = LocalSpec | RemoteSpec
+
+interface SpecBase {
+  /** 16 lower-case hex digits. */
+  workerId: string
+  /** Short handle of the session, for logs and markers only. */
+  session: string
+  /** Name of the server in the configuration. */
+  server: string
+}
+
+export interface LocalSpec extends SpecBase {
+  kind: 'local'
+  launch: LocalLaunch
+  /** The worker's own folder: keeper files, `output.log`. Exists, mode 0700. */
+  directory: string
+  /** Working directory. Exists. */
+  cwd: string
+  /** The whole environment of the server but for `PORT`. */
+  env: Record<string, string>
+  /** From 1; for readiness only. Default 120 000 (AgentCore's start allowance). */
+  startTimeoutMs: number
+}
+
+export interface RemoteSpec extends SpecBase {
+  kind: 'remote'
+  launch: RemoteLaunch
+}
+
+/** How a server of the configuration is started, placeholders filled but for `${PORT}`. */
+export interface LocalLaunch {
+  kind: 'local'
+  command: string
+  args: string[]
+  transport: 'stdio' | 'http'
+  /** A port that the server insists on; without it a free one is put into `PORT` and `${PORT}`. */
+  port?: number
+  /** Path of the MCP endpoint of an HTTP server. Default `/mcp`. */
+  path: string
+  /** Puts the keeper in front of an HTTP server. stdio servers always have it. */
+  relay: boolean
+}
+
+export interface RemoteLaunch {
+  kind: 'remote'
+  url: string
+  /** Sent with every request. Secret. */
+  headers: Record<string, string>
+}
+
+/** One running copy of a server, serving one session. */
+export interface Worker {
+  /** JSON without secrets; it goes into the record and is all that `attach` needs. */
+  readonly handle: WorkerHandle
+  readonly endpoint: Endpoint
+  /** Always settles, never rejects: with how it ended, once no process of its tree is left. */
+  readonly exited: Promise<WorkerExit>
+  /**
+   * Asks (stdin closed and SIGTERM), waits `graceMs`, then kills the whole tree. Idempotent;
+   * settles when it is really gone. For a driver that starts nothing: lets go.
+   */
+  stop(options: { graceMs: number }): Promise<void>
+  /** The last lines that the worker wrote, at most 20, oldest first. */
+  lastLines(): Promise<string[]>
+}
+
+export interface WorkerHandle {
+  driver: string
+  workerId: string
+  [key: string]: string | number | boolean | null
+}
+
+/** Where a worker is reached, over HTTP/1.1. */
+export interface Endpoint {
+  /** `http://localhost:PORT`, or the origin of a `url` server. Its host is sent as `Host`. */
+  origin: string
+  /** When set, `origin` is spoken over this unix socket. */
+  socketPath?: string
+  /** Path and query of the MCP endpoint. */
+  path: string
+  /** To be added to every request: the keeper's nonce, the headers of a `url` server. Secret. */
+  headers: Readonly<Record<string, string>>
+  /** Whether what is behind it keeps the order of the session's streams itself (the keeper). */
+  ordersStreams: boolean
+}
+
+export interface WorkerExit {
+  code: number | null
+  signal: string | null
+  /** In words: `exit code 3`, `killed by SIGKILL`, `stopped`, `its keeper vanished`. */
+  how: string
+}
+
+/**
+ * Who a running worker belongs to. Ownership decides who may be ended; the absence of a record
+ * never does.
+ */
+export interface WorkerMarker {
+  handle: WorkerHandle
+  server: string
+  session: string
+  /** Random id of the state directory. */
+  installation: string
+  store: string
+  owner: ProcessIdentity
+}
+
+/** A process that cannot be confused with a later one of the same pid. */
+export interface ProcessIdentity {
+  bootId: string
+  pid: number
+  /** Clock ticks since boot (field 22 of /proc/PID/stat); a start date in words on macOS. */
+  startTime: string
+}

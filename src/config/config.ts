@@ -1,0 +1,35 @@
+import type { Caps, Server } from '../sessions/server.ts'
+
+/** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
+export interface Config {
+  /** Absolute path of the file it came from; undefined when it came from the command line. */
+  file: string | undefined
+  listen: ListenConfig
+  admin: { host: string; port: number }
+  store: { kind: 'memory' }
+  allowAnonymous: 'loopback' | 'any-address'
+  caps: Caps
+  /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
+  drainMs: number
+  /** Absolute path. Default `$XDG_STATE_HOME/berth`, else `~/.local/state/berth`. */
+  stateDir: string
+  /** Session folders and logs of ended sessions. */
+  retention: { maxAgeMs: number; maxTotalBytes: number; logFileBytes: number }
+  log: { level: string; pretty: 'auto' | boolean }
+  servers: Server[]
+  /** One sentence each; `serve` and `check` print them. */
+  warnings: string[]
+}
+
+export interface ListenConfig {
+  host: string
+  port: number
+  /** Base of metadata, runtime URLs and client configs. Its host joins `allowedHosts`. */
+  publicUrl: string | undefined
+  /** Exact origins. Loopback origins on any port are always allowed on a loopback listener. */
+  allowedOrigins: string[]
+  /** Host header values beside loopback names and the listening address. */
+  allowedHosts: string[]
+  /** Of one POSTed message. Default 4 MiB, as SDK servers have it. */
+  bodyLimitBytes: number
+}

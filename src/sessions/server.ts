@@ -1,0 +1,38 @@
+import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
+
+/** One entry of the configuration as the rooms need it: checked, filled, frozen. */
+export interface Server {
+  name: string
+  /** Served at `/mcp` too. */
+  isDefault: boolean
+  /** Name of the worker driver: `process`, or `remote` for a `url`. */
+  driver: string
+  launch: LocalLaunch | RemoteLaunch
+  /** `session`: an empty folder of the session's own; else an absolute path. */
+  cwd: string
+  /** The whole environment of a worker but for `PORT`, `TMPDIR` and `BERTH_*`. Secret. */
+  env: Record<string, string>
+  lifecycle: Lifecycle
+  /** Start allowance, for readiness and the answer to `initialize`. Default 120 000. */
+  startTimeoutMs: number
+  /** Between asking a worker to stop and killing it. Default 5 000. */
+  graceMs: number
+}
+
+/** AgentCore's `lifecycleConfiguration`, in milliseconds. `idleMs` <= `maxMs`. */
+export interface Lifecycle {
+  idleMs: number
+  maxMs: number
+}
+
+/** How many sessions there may be. */
+export interface Caps {
+  /** Per gateway. Default 500. */
+  maxSessions: number
+  /** Per principal. Default 100; for `anonymous` it is `maxSessions`. */
+  maxSessionsPerPrincipal: number
+  /** Workers that start at the same time. Default 2 x cores. */
+  maxStarting: number
+  /** Sessions that wait for a start. Default 100. */
+  maxQueued: number
+}

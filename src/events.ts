@@ -98,8 +98,8 @@ export function createEvents(): Events {
     },
     on(name, listener) {
       const listeners = byName.get(name) ?? new Set()
-      byName.set(name, listeners.add(listener as Listener<never>))
-      return () => listeners.delete(listener as Listener<never>)
+      byName.set(name, listeners.add(listener))
+      return () => listeners.delete(listener)
     },
     onAny(listener) {
       any.add(listener)

@@ -18,12 +18,12 @@ export type RpcKind = 'request' | 'notification' | 'response' | 'invalid'
 /** Tells what a parsed value is. A request has an id, a notification none, a response no method. */
 export function kindOf(message: unknown): RpcKind {
   if (typeof message !== 'object' || message === null || Array.isArray(message)) return 'invalid'
-  const { id, method, result, error } = message as RpcMessage
+  const { id, method, result, error } = message as Record<string, unknown>
   if (typeof method === 'string') {
     return id === undefined ? 'notification' : id === null ? 'invalid' : 'request'
   }
-  if (method === undefined && (result !== undefined || error !== undefined)) return 'response'
-  return 'invalid'
+  if (method !== undefined) return 'invalid'
+  return result !== undefined || error !== undefined ? 'response' : 'invalid'
 }
 
 /** A map key that keeps the number 1 and the string "1" apart. */

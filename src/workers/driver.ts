@@ -79,6 +79,8 @@ export interface LocalSpec extends SpecBase {
   cwd: string
   /** The whole environment of the server but for `PORT`. */
   env: Record<string, string>
+  /** Size at which `output.log` becomes `output.log.1`. */
+  outputMaxBytes: number
   /** From 1; for readiness only. Default 120 000 (AgentCore's start allowance). */
   startTimeoutMs: number
 }
@@ -133,8 +135,10 @@ export interface WorkerHandle {
 
 /** Where a worker is reached, over HTTP/1.1. */
 export interface Endpoint {
-  /** `http://localhost:PORT`, or the origin of a `url` server. Its host is sent as `Host`. */
+  /** `http://127.0.0.1:PORT`, or the origin of a `url` server. */
   origin: string
+  /** Value of `Host`: `localhost:PORT` for a local worker, so that rebinding guards let it in. */
+  host: string
   /** When set, `origin` is spoken over this unix socket. */
   socketPath?: string
   /** Path and query of the MCP endpoint. */

@@ -1,0 +1,67 @@
+import type { ErrorCode } from '../../errors.ts'
+
+/**
+ * What the gateway and a keeper say to each other. First, on the keeper's stdin, one line of
+ * `KeeperBoot`; the keeper answers `listening` on stdout when its unix socket is there. Then, on
+ * that socket, HTTP with the nonce in every request:
+ *
+ * - `POST /keeper/start` `KeeperSpec` -> 200 `KeeperStarted` when the server is ready,
+ *   or 502 `KeeperFailure`; a keeper starts one server in its life
+ * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended
+ * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
+ * - `GET /keeper/lines` -> the last lines of output, a JSON array
+ * - anything else goes to the server
+ */
+export interface KeeperBoot {
+  socketPath: string
+  nonce: string
+  /**
+   * The end of stdin means that the gateway is gone, and then the worker has to go too. (Where
+   * the kernel can, it is killed sooner, by the death of its parent.)
+   */
+  endsWithGateway: boolean
+  /** Whether the keeper and what it starts have a PID namespace to themselves. */
+  ownPidNamespace: boolean
+}
+
+export interface KeeperSpec {
+  workerId: string
+  command: string
+  args: string[]
+  cwd: string
+  env: Record<string, string>
+  transport: 'stdio' | 'http'
+  /** Set for `http`. */
+  port: number | null
+  relay: boolean
+  outputFile: string
+  outputMaxBytes: number
+  /** Where `KeeperExit` is left for whoever comes later. */
+  exitFile: string
+  startTimeoutMs: number
+}
+
+export interface KeeperStarted {
+  pid: number
+  /** Loopback address that an HTTP server listens on; null for stdio. */
+  address: string | null
+  /** A sentence for the operator, such as that the server listens on all addresses. */
+  warning: string | null
+}
+
+export interface KeeperFailure {
+  code: ErrorCode
+  params: Record<string, string | number>
+  exitCode: number | null
+  signal: string | null
+  lastLines: string[]
+}
+
+export interface KeeperExit {
+  code: number | null
+  signal: string | null
+  how: string
+  lastLines: string[]
+}
+
+export const nonceHeader = 'x-berth-nonce'

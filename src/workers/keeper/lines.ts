@@ -6,10 +6,7 @@ export interface LineSplitter {
 }
 
 /** @param maxBytes a longer line is handed over in pieces, so that memory stays bounded. */
-export function createLineSplitter(
-  onLine: (line: Buffer) => void,
-  maxBytes: number,
-): LineSplitter {
+export function createLineSplitter(onLine: (line: Buffer) => void, maxBytes: number): LineSplitter {
   let pending: Buffer[] = []
   let pendingBytes = 0
 

@@ -1,10 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs'
 
-/**
- * The processes of a worker's tree. In a PID namespace of its own that is everything in /proc but
- * the namespace's init and the keeper. Elsewhere it is what descends from the keeper, and what
- * carries the worker's id in its environment: a daemon that got away from its parents still does.
- */
+/** The processes that a worker consists of, without its keeper. */
 export interface Tree {
   /** Living processes, zombies left out. Empty where there is no /proc (macOS). */
   pids(): number[]
@@ -14,11 +10,35 @@ export interface Tree {
 
 export const workerIdVariable = 'BERTH_WORKER_ID'
 
-export function createTree(workerId: string, ownPidNamespace: boolean): Tree {
-  const pids = (): number[] =>
-    ownPidNamespace
-      ? processes().filter(({ pid }) => pid !== 1 && pid !== process.pid).map(({ pid }) => pid)
-      : descendants(workerId)
+/** Everything in this PID namespace but its init and this process. */
+export const namespaceTree: Tree = treeOf(() =>
+  processes()
+    .map(({ pid }) => pid)
+    .filter((pid) => pid !== 1 && pid !== process.pid),
+)
+
+/**
+ * What carries the worker's id in its environment, and what descends from that.
+ *
+ * @param workerId as in `BERTH_WORKER_ID`; a daemon that got away from its parents still has it
+ */
+export function markedTree(workerId: string): Tree {
+  return treeOf(() => {
+    const all = processes()
+    const found = new Set(all.filter(({ pid }) => carries(pid, workerId)).map(({ pid }) => pid))
+    for (let grew = true; grew;) {
+      grew = false
+      for (const { pid, parent } of all) {
+        if (found.has(pid) || !found.has(parent)) continue
+        found.add(pid)
+        grew = true
+      }
+    }
+    return [...found]
+  })
+}
+
+function treeOf(pids: () => number[]): Tree {
   return {
     pids,
     async kill() {
@@ -36,22 +56,6 @@ export function createTree(workerId: string, ownPidNamespace: boolean): Tree {
       }
     },
   }
-}
-
-function descendants(workerId: string): number[] {
-  const all = processes()
-  const found = new Set<number>([process.pid])
-  for (let grew = true; grew; ) {
-    grew = false
-    for (const { pid, parent } of all) {
-      if (found.has(pid) || !found.has(parent)) continue
-      found.add(pid)
-      grew = true
-    }
-  }
-  for (const { pid } of all) if (!found.has(pid) && carries(pid, workerId)) found.add(pid)
-  found.delete(process.pid)
-  return [...found]
 }
 
 /** Whether the environment that a process was started with names this worker. */

@@ -1,0 +1,62 @@
+import { GatewayError } from '../../errors.ts'
+import type { RemoteLaunch, Worker, WorkerDriver, WorkerExit, WorkerHandle } from '../driver.ts'
+
+/** `remote`: starts nothing and attaches to a URL, which all its sessions share. */
+export function createRemoteDriver(options: {
+  /** The launch of a configured server, for `attach`: headers are secret and in no handle. */
+  launchOf(server: string): RemoteLaunch | undefined
+}): WorkerDriver {
+  return {
+    name: 'remote',
+    capabilities: { isolation: 'none', perSession: false, reattach: true, output: false },
+    probe: () =>
+      Promise.resolve({
+        available: true,
+        how: 'runs elsewhere; all its sessions share it',
+        missing: [],
+      }),
+    start(spec, signal) {
+      signal.throwIfAborted()
+      if (spec.kind !== 'remote') {
+        throw new GatewayError('ERR_WORKERS_DRIVER_UNAVAILABLE', {
+          params: { driver: 'remote', why: `the server ${spec.server} has no url.` },
+        })
+      }
+      return Promise.resolve(
+        workerOf({ driver: 'remote', workerId: spec.workerId, server: spec.server }, spec.launch),
+      )
+    },
+    attach(handle) {
+      const launch = launchOfHandle(handle)
+      return Promise.resolve(launch === undefined ? undefined : workerOf(handle, launch))
+    },
+    // It leaves no process anywhere, so a sweep has nothing to find.
+    list: () => Promise.resolve([]),
+  }
+
+  function launchOfHandle(handle: WorkerHandle): RemoteLaunch | undefined {
+    return typeof handle.server === 'string' ? options.launchOf(handle.server) : undefined
+  }
+}
+
+function workerOf(handle: WorkerHandle, launch: RemoteLaunch): Worker {
+  const url = new URL(launch.url)
+  let letGo: (exit: WorkerExit) => void
+  const exited = new Promise<WorkerExit>((resolve) => (letGo = resolve))
+  return {
+    handle,
+    endpoint: {
+      origin: url.origin,
+      host: url.host,
+      path: `${url.pathname}${url.search}`,
+      headers: launch.headers,
+      ordersStreams: false,
+    },
+    exited,
+    stop() {
+      letGo({ code: null, signal: null, how: 'let go' })
+      return Promise.resolve()
+    },
+    lastLines: () => Promise.resolve([]),
+  }
+}

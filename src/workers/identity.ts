@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+
+import type { Clock } from '../clock.ts'
+import type { ProcessIdentity } from './driver.ts'
+
+/** Who this process is, so that nobody ever takes a later process of the same pid for it. */
+export function ownIdentity(): ProcessIdentity {
+  return { bootId: bootId(), pid: process.pid, startTime: startTimeOf(process.pid) ?? '' }
+}
+
+/** Whether the very process that is meant still runs. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identity.bootId === bootId() && startTimeOf(identity.pid) === identity.startTime
+}
+
+/** Settles when a process that is not our child has ended; found out by looking. */
+export function hasEnded(clock: Clock, identity: ProcessIdentity): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (isAlive(identity)) clock.after(50, look)
+      else resolve()
+    }
+    look()
+  })
+}
+
+/** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */
+export function startTimeOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return startTimeByPs(pid)
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a worker can be stopped from: this boot, this PID namespace, this state directory. */
+export function hostOf(stateDir: string): string {
+  let namespace = ''
+  try {
+    namespace = readlinkSync('/proc/self/ns/pid')
+  } catch {
+    // No namespaces here; boot and directory have to do.
+  }
+  return createHash('sha256')
+    .update([bootId(), namespace, stateDir].join('\n'))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+let knownBootId: string | undefined
+
+function bootId(): string {
+  knownBootId ??= readBootId()
+  return knownBootId
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    try {
+      return execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim()
+    } catch {
+      return 'unknown'
+    }
+  }
+}
+
+function startTimeByPs(pid: number): string | undefined {
+  try {
+    const line = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
+    return line.trim() === '' ? undefined : line.trim()
+  } catch {
+    return undefined
+  }
+}

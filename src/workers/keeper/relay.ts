@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
+
+import { systemClock } from '../../clock.ts'
+import { createHold } from '../../hold.ts'
+import { nonceHeader } from './protocol.ts'
+
+/**
+ * Puts the keeper in front of an HTTP server: bytes both ways, nothing read. What it adds is the
+ * order of the session's streams, in the one place where all replicas' streams meet.
+ */
+export function createRelay(
+  address: string,
+  port: number,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const agent = new Agent({ keepAlive: true })
+  const hold = createHold(systemClock)
+
+  return (request, response) => {
+    const release = request.method === 'GET' ? hold.raise() : undefined
+    const pass = (): void => {
+      const { [nonceHeader]: _nonce, ...headers } = request.headers
+      const upstream = httpRequest(
+        { host: address, port, agent, method: request.method, path: request.url, headers },
+        (answer) => {
+          release?.()
+          response.writeHead(answer.statusCode ?? 502, answer.headers)
+          response.flushHeaders()
+          answer.pipe(response)
+          answer.once('error', () => response.destroy())
+        },
+      )
+      upstream.once('error', () => {
+        release?.()
+        response.destroy()
+      })
+      response.once('close', () => {
+        release?.()
+        upstream.destroy()
+      })
+      request.pipe(upstream)
+    }
+    const held = request.method === 'POST' ? hold.wait() : undefined
+    if (held === undefined) pass()
+    else void held.then(pass)
+  }
+}

@@ -37,8 +37,8 @@ export interface WorkerDriver {
   attach(handle: WorkerHandle): Promise<Worker | undefined>
 
   /**
-   * The workers of this installation that run on this host now, whoever owns them, for the sweep.
-   * It says what is there and ends nothing.
+   * The workers that run on this host now, whoever owns them, for the sweep. It ends none of them;
+   * it only clears away the remains of those whose keeper is gone.
    */
   list(): Promise<WorkerMarker[]>
 }
@@ -93,6 +93,8 @@ export interface RemoteSpec extends SpecBase {
 /** How a server of the configuration is started, placeholders filled but for `${PORT}`. */
 export interface LocalLaunch {
   kind: 'local'
+  /** The command line as the configuration has it, placeholders unfilled: no secret, for people. */
+  shown: string
   command: string
   args: string[]
   transport: 'stdio' | 'http'

@@ -57,11 +57,11 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
       (keeper) =>
         void keeper.ended.then(() => {
           const at = spares.indexOf(spare)
-          if (at !== -1) spares.splice(at, 1)
+          if (at !== -1) void spares.splice(at, 1)
         }),
       () => {
         // Whoever takes one next starts it anew, and hears why that fails.
-        spares.splice(spares.indexOf(spare), 1)
+        void spares.splice(spares.indexOf(spare), 1)
       },
     )
   }
@@ -90,7 +90,8 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const { namespace, endsWithGateway } = options
   const socketPath = join(options.runtimeDir, `${randomBytes(6).toString('hex')}.sock`)
   const nonce = randomBytes(24).toString('base64url')
-  const [command = '', ...args] = [...namespace.prefix, process.execPath, ...nodeFlags, main]
+  const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
+  const [command = process.execPath, ...args] = words
   const log = openSync(options.logFile, 'a', 0o600)
   const child = spawn(command, args, {
     cwd: '/',

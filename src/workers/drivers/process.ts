@@ -128,7 +128,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
       if (pid !== handle.pid || startTime !== handle.startTime || bootId !== handle.bootId) {
         return undefined
       }
-      const identity = { pid: Number(pid), startTime: String(startTime), bootId: String(bootId) }
+      const identity = identityOf(marker.handle)
       if (!isAlive(identity)) return undefined
       const client = createKeeperClient(String(marker.handle.socketPath), marker.nonce)
       const there = await client.call('GET', '/keeper/lines').catch(() => undefined)
@@ -138,15 +138,27 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
       )
     },
 
-    list: () =>
-      Promise.resolve(
-        readdirSync(markerDir).flatMap((name) => {
-          const marker = readMarker(join(markerDir, name))
-          if (marker === undefined) return []
-          const { handle, server, session, installation, store, owner } = marker
-          return [{ handle, server, session, installation, store, owner }]
-        }),
-      ),
+    async list() {
+      const running: WorkerMarker[] = []
+      for (const name of readdirSync(markerDir)) {
+        const marker = readMarker(join(markerDir, name))
+        if (marker === undefined) continue
+        const { handle, server, session, installation, store, owner } = marker
+        if (isAlive(identityOf(handle))) {
+          running.push({ handle, server, session, installation, store, owner })
+        } else if (owner.pid !== options.owner.pid || !isAlive(owner)) {
+          await clearRemains(handle)
+        }
+      }
+      return running
+    },
+  }
+
+  /** Of a worker whose keeper is gone: where there was no namespace, processes may be left. */
+  async function clearRemains(handle: WorkerHandle): Promise<void> {
+    if (!namespace.own) await markedTree(handle.workerId).kill()
+    rmSync(markerFile(handle.workerId), { force: true })
+    rmSync(String(handle.socketPath), { force: true })
   }
 
   async function claimPort(spec: LocalSpec): Promise<number> {
@@ -172,10 +184,8 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
     const client = createKeeperClient(socketPath, nonce)
     let exit: KeeperExit | undefined
     const exited = keeperEnded.then(async (): Promise<WorkerExit> => {
-      if (!namespace.own) await markedTree(handle.workerId).kill()
+      await clearRemains(handle)
       exit = readExit(exitFile(directory))
-      rmSync(markerFile(handle.workerId), { force: true })
-      rmSync(socketPath, { force: true })
       return exit === undefined
         ? { code: null, signal: 'SIGKILL', how: 'its keeper was killed' }
         : { code: exit.code, signal: exit.signal, how: exit.how }
@@ -247,12 +257,15 @@ async function startServer(options: {
     }
     const { code, params, exitCode, signal: killedBy, lastLines } = body as KeeperFailure
     const details = {
-      command: [launch.command, ...launch.args].join(' '),
+      command: launch.shown,
       exitCode,
       signal: killedBy,
       lastLines,
     }
-    return { ok: false, error: new GatewayError(code, { params, details }) }
+    return {
+      ok: false,
+      error: new GatewayError(code, { params: { ...params, command: launch.shown }, details }),
+    }
   } catch (cause) {
     if (signal.aborted) return { ok: false, error: signal.reason as Error }
     const params = { why: messageOf(cause) }
@@ -277,6 +290,10 @@ function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {
   }
   const address = String(handle.address).includes(':') ? `[${handle.address}]` : handle.address
   return { origin: `http://${address}:${port}`, host, path, headers: {}, ordersStreams: false }
+}
+
+function identityOf({ pid, startTime, bootId }: WorkerHandle): ProcessIdentity {
+  return { pid: Number(pid), startTime: String(startTime), bootId: String(bootId) }
 }
 
 const exitFile = (directory: string): string => join(directory, 'exit.json')

@@ -66,7 +66,10 @@ function control(request: IncomingMessage, response: ServerResponse): void {
 }
 
 async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> {
-  if (server !== undefined || boot === undefined) return answer(response, 409)
+  if (server !== undefined || boot === undefined) {
+    answer(response, 409)
+    return
+  }
   const face =
     spec.transport === 'stdio'
       ? createStdioFace({

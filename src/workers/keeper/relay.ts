@@ -19,7 +19,7 @@ export function createRelay(
   return (request, response) => {
     const release = request.method === 'GET' ? hold.raise() : undefined
     const pass = (): void => {
-      const { [nonceHeader]: _nonce, ...headers } = request.headers
+      const { [nonceHeader]: nonce, ...headers } = request.headers
       const upstream = httpRequest(
         { host: address, port, agent, method: request.method, path: request.url, headers },
         (answer) => {

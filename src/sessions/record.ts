@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+
+import type { Static } from 'typebox'
+import Type from 'typebox'
+
+import { endReasons } from '../events.ts'
+
+/** `queued → starting → live → closing → closed`: one field, one compare-and-set per transition. */
+export const states = ['queued', 'starting', 'live', 'closing', 'closed'] as const
+export type SessionState = (typeof states)[number]
+
+const time = (description: string) =>
+  Type.Integer({ minimum: 0, description: `${description}, in milliseconds since the epoch` })
+
+/**
+ * The pin: all that is known of a session, and all that another replica needs to go on with it.
+ * It holds no secret but the public id, and no more than one version of the shape is ever written.
+ */
+export const SessionRecord = Type.Object({
+  v: Type.Literal(1),
+  id: Type.String({ description: 'Public id: what clients send as Mcp-Session-Id' }),
+  /** Grows by one with every update; a compare-and-set names the one it has seen. */
+  version: Type.Integer({ minimum: 1 }),
+  state: Type.Enum([...states]),
+  server: Type.String(),
+  principal: Type.String({ description: '`iss` and `sub` of the token, or `anonymous`' }),
+  workerId: Type.String(),
+  host: Type.String({ description: 'Where the worker can be stopped from' }),
+  handle: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), { description: 'WorkerHandle' }),
+  ),
+  workerSessionId: Type.Optional(Type.String({ description: "The worker's own Mcp-Session-Id" })),
+  protocolVersion: Type.Optional(Type.String()),
+  client: Type.Optional(Type.String({ description: 'Name and version, as the client says' })),
+  openedAtMs: time('When it was opened'),
+  liveAtMs: Type.Optional(time('When its worker answered initialize')),
+  idleMs: Type.Integer({ minimum: 1 }),
+  idleAtMs: time('When it ends for idleness, unless something happens'),
+  maxAtMs: time('When it ends, whatever happens'),
+  end: Type.Optional(
+    Type.Object({
+      reason: Type.Enum([...endReasons]),
+      atMs: time('When the end began'),
+      /** What went wrong, in words for the operator. */
+      message: Type.Optional(Type.String()),
+      details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    }),
+  ),
+})
+export type SessionRecord = Static<typeof SessionRecord>
+export type SessionEnd = NonNullable<SessionRecord['end']>
+
+/** How a tombstone is kept: long enough for every client to hear why, and no longer. */
+export const tombstoneMs = 60 * 60 * 1000
+
+/**
+ * The short name of a session, for logs, people and the admin API. It cannot be turned into the
+ * public id, which may be all that an anonymous client has to prove itself.
+ */
+export function handleOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 8)
+}

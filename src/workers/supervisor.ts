@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Events } from '../events.ts'
+import type {
+  Probe,
+  ProcessIdentity,
+  Worker,
+  WorkerDriver,
+  WorkerHandle,
+  WorkerSpec,
+} from './driver.ts'
+import { isAlive } from './identity.ts'
+
+/** Starts, finds and sweeps workers, whatever their driver. */
+export interface Supervisor {
+  /** @throws ERR_WORKERS_DRIVER_UNAVAILABLE and what `WorkerDriver.start` throws */
+  start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
+  attach(handle: WorkerHandle): Promise<Worker | undefined>
+  probe(driver: string): Promise<Probe>
+  /**
+   * Ends the workers that a gateway of this installation left behind. Only those whose owner
+   * process no longer exists: a second gateway beside this one keeps its own.
+   *
+   * @returns how many were ended
+   */
+  sweep(options: { installation: string; store: string; graceMs: number }): Promise<number>
+}
+
+export interface SupervisorOptions {
+  clock: Clock
+  events: Events
+  drivers: ReadonlyMap<string, WorkerDriver>
+  owner: ProcessIdentity
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { clock, events, drivers, owner } = options
+  const driverNamed = (name: string): WorkerDriver => {
+    const driver = drivers.get(name)
+    if (driver !== undefined) return driver
+    throw new GatewayError('ERR_WORKERS_DRIVER_UNAVAILABLE', {
+      params: { driver: name, why: `there are ${[...drivers.keys()].join(', ')}.` },
+    })
+  }
+
+  return {
+    async start(name, spec, signal) {
+      const driver = driverNamed(name)
+      const probe = await driver.probe()
+      if (!probe.available) {
+        throw new GatewayError('ERR_WORKERS_DRIVER_UNAVAILABLE', {
+          params: { driver: name, why: probe.why },
+        })
+      }
+      const beganAtMs = clock.now()
+      const worker = await driver.start(spec, signal)
+      const { session, server, workerId } = spec
+      const news = { session, server, workerId, driver: name }
+      const pid = typeof worker.handle.pid === 'number' ? worker.handle.pid : undefined
+      events.emit('worker.started', { ...news, pid, startMs: clock.now() - beganAtMs })
+      void worker.exited.then((exit) => events.emit('worker.exited', { ...news, ...exit }))
+      return worker
+    },
+
+    attach: (handle) => driverNamed(handle.driver).attach(handle),
+
+    probe: (name) => driverNamed(name).probe(),
+
+    async sweep({ installation, store, graceMs }) {
+      let ended = 0
+      for (const driver of drivers.values()) {
+        for (const marker of await driver.list()) {
+          const ours = marker.installation === installation && marker.store === store
+          const isOwn = marker.owner.pid === owner.pid && marker.owner.startTime === owner.startTime
+          if (!ours || isOwn || isAlive(marker.owner)) continue
+          const worker = await driver.attach(marker.handle)
+          if (worker === undefined) continue
+          await worker.stop({ graceMs })
+          ended += 1
+        }
+      }
+      return ended
+    },
+  }
+}

@@ -80,6 +80,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {timeoutMs} ms.'),
   // prettier-ignore
+  ERR_WORKERS_REFUSED: entry(502, -32603, 'worker', false, 'The server {command} did not accept initialize: {how}.'),
+  // prettier-ignore
   ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use, and under isolation process a fixed port serves one session at a time. Let the server listen on $PORT (fastmcp run FILE does), or set isolation: sandbox with network: private.'),
   // prettier-ignore
   ERR_WORKERS_NOT_LOOPBACK: entry(502, -32603, 'operator', false, 'The server {server} listens on {address}, not on loopback.'),

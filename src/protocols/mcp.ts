@@ -1,0 +1,184 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { Endpoint } from '../workers/driver.ts'
+import { lookedAtBytes, nothing, skim, summarize } from './peek.ts'
+import type { HeaderMap, Posted, Protocol } from './protocol.ts'
+
+/**
+ * MCP Streamable HTTP of the legacy era, 2025-03-26 to 2025-11-25.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
+ */
+export const mcp: Protocol = {
+  name: 'mcp',
+
+  publicId(headers) {
+    const id = headers[sessionHeader]
+    if (id === undefined) return undefined
+    // Visible ASCII, as the specification has it; a header that came twice is joined with a comma.
+    if (typeof id !== 'string' || id.length > 1024 || !/^[\x21-\x7e]+$/.test(id)) {
+      return { malformed: true }
+    }
+    return id
+  },
+
+  read(body) {
+    if (body.length > lookedAtBytes) return readLong(body)
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(body.toString('utf8'))
+    } catch {
+      return { form: 'not-json' }
+    }
+    return postedOf(parsed)
+  },
+
+  readMessage(text, isCut) {
+    // Most of what a worker sends are notifications that need no more than their name.
+    const name = /^\{(?:"jsonrpc":"2\.0",)?"method":"(notifications\/[a-z_/]+)"/.exec(text)?.[1]
+    if (name !== undefined && name !== 'notifications/progress') {
+      return { ...nothing, kind: 'notification', method: name }
+    }
+    if (isCut) return skim(text, text)
+    try {
+      const message: unknown = JSON.parse(text)
+      return Array.isArray(message) ? message.map(summarize) : summarize(message)
+    } catch {
+      return nothing
+    }
+  },
+
+  isStream: (contentType) =>
+    contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType),
+
+  toWorker(headers, endpoint, workerSessionId) {
+    const out: HeaderMap = {}
+    for (const name in headers) {
+      const value = headers[name]
+      if (value === undefined || keptFromWorker.has(name) || name.startsWith('x-berth-')) continue
+      out[name] = value
+    }
+    return addressed(out, endpoint, workerSessionId)
+  },
+
+  toClient(headers, publicId) {
+    const out: HeaderMap = {}
+    for (const name in headers) {
+      const value = headers[name]
+      if (value !== undefined && !keptFromClient.has(name)) out[name] = value
+    }
+    if (publicId !== undefined) out[sessionHeader] = publicId
+    return out
+  },
+
+  workerSessionId(headers) {
+    const id = headers[sessionHeader]
+    return typeof id === 'string' ? id : undefined
+  },
+
+  isForgotten(statusCode, body) {
+    if (statusCode === 404) return true
+    // Servers on SDK v1 answer 400 where the specification asks for 404.
+    return statusCode === 400 && /no valid session id|session not found|not initialized/i.test(body)
+  },
+
+  goodbye(endpoint, workerSessionId) {
+    if (workerSessionId === undefined) return undefined
+    const headers = addressed({}, endpoint, workerSessionId)
+    return { method: 'DELETE', path: endpoint.path, headers, timeoutMs: 1000 }
+  },
+}
+
+const sessionHeader = 'mcp-session-id'
+
+const hopByHop = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+const keptFromWorker = new Set([
+  ...hopByHop,
+  sessionHeader,
+  'host',
+  'origin',
+  'authorization',
+  'dpop',
+  'cookie',
+  'content-length',
+  'expect',
+  'accept-encoding',
+])
+
+/** CORS is the gateway's: what a worker says of it would stand beside what the gateway says. */
+const keptFromClient = new Set([
+  ...hopByHop,
+  sessionHeader,
+  'date',
+  'server',
+  'set-cookie',
+  'vary',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-expose-headers',
+  'access-control-max-age',
+])
+
+function addressed(headers: HeaderMap, endpoint: Endpoint, workerSessionId?: string): HeaderMap {
+  headers.host = endpoint.host
+  headers['accept-encoding'] = 'identity'
+  if (workerSessionId !== undefined) headers[sessionHeader] = workerSessionId
+  for (const name in endpoint.headers) headers[name.toLowerCase()] = endpoint.headers[name] ?? ''
+  return headers
+}
+
+function postedOf(parsed: unknown): Posted {
+  if (!Array.isArray(parsed)) {
+    const peek = summarize(parsed)
+    return peek.kind === 'invalid' ? { form: 'not-rpc' } : { form: 'message', messages: [peek] }
+  }
+  const messages = parsed.map(summarize)
+  const isBatch = messages.length > 0 && messages.every(({ kind }) => kind !== 'invalid')
+  return isBatch ? { form: 'batch', messages } : { form: 'not-rpc' }
+}
+
+/** A long body is forwarded on the strength of its ends; the worker parses it anyway. */
+function readLong(body: Buffer): Posted {
+  const head = body.toString('utf8', 0, lookedAtBytes / 2)
+  const peek = skim(head, body.toString('utf8', body.length - lookedAtBytes / 2))
+  if (peek.kind !== 'invalid') return { form: 'message', messages: [peek] }
+  // A batch, whose requests have to be known one by one, or keys in an unusual order.
+  try {
+    return postedOf(JSON.parse(body.toString('utf8')))
+  } catch {
+    return { form: 'not-json' }
+  }
+}
+
+/** What a browser may send, and what it may read (CORS), on every path of this protocol. */
+export const corsRequestHeaders =
+  'Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name'
+export const corsExposedHeaders = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate'
+
+export function acceptsPost(headers: IncomingHttpHeaders): boolean {
+  return accepts(headers.accept, 'application/json') && accepts(headers.accept, 'text/event-stream')
+}
+
+export function acceptsGet(headers: IncomingHttpHeaders): boolean {
+  return accepts(headers.accept, 'text/event-stream')
+}
+
+function accepts(accept: string | undefined, type: string): boolean {
+  if (accept === undefined) return false
+  const [family = ''] = type.split('/')
+  const lower = accept.toLowerCase()
+  return lower.includes(type) || lower.includes(`${family}/*`) || lower.includes('*/*')
+}

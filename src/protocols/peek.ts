@@ -1,0 +1,103 @@
+import type { RpcId } from '../jsonrpc.ts'
+import { kindOf } from '../jsonrpc.ts'
+import type { Peek } from './protocol.ts'
+
+/** At most so much of a message is looked at; longer ones are only skimmed. */
+export const lookedAtBytes = 64 * 1024
+
+export const nothing: Peek = {
+  kind: 'invalid',
+  method: undefined,
+  id: undefined,
+  cancels: undefined,
+  outcome: undefined,
+  protocolVersion: undefined,
+  client: undefined,
+  progress: undefined,
+  mode: undefined,
+}
+
+/** What a parsed message is. */
+export function summarize(message: unknown): Peek {
+  const kind = kindOf(message)
+  if (kind === 'invalid') return nothing
+  const { method, id, params, result, error } = message as {
+    method?: string
+    id?: RpcId
+    params?: Fields
+    result?: Fields
+    error?: unknown
+  }
+  const peek: Peek = { ...nothing, kind, method, id }
+  if (kind === 'response') {
+    const action = result?.action
+    peek.outcome = error !== undefined ? 'error' : typeof action === 'string' ? action : 'answered'
+    peek.protocolVersion = text(result?.protocolVersion)
+  } else if (method === 'notifications/cancelled') {
+    peek.cancels = rpcId(params?.requestId)
+  } else if (method === 'notifications/progress') {
+    peek.progress = progressOf(params ?? {})
+  } else if (method === 'elicitation/create') {
+    peek.mode = text(params?.mode) ?? 'form'
+  } else if (method === 'initialize') {
+    peek.protocolVersion = text(params?.protocolVersion)
+    peek.client = clientOf(params?.clientInfo)
+  }
+  return peek
+}
+
+/**
+ * What a long message is, from its ends: objects are written with `method` first, or with `result`
+ * first and `id` behind it. What cannot be told is left undefined.
+ */
+export function skim(head: string, tail: string): Peek {
+  const start = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(.*)$/s.exec(head)?.[1]
+  if (start === undefined) return nothing
+  const idFirst = /^"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*,\s*/.exec(start)
+  const rest = idFirst === null ? start : start.slice(idFirst[0].length)
+  const idLast =
+    /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(tail)
+  const id = rpcId(parsed(idFirst?.[1] ?? idLast?.[1]))
+  const method = text(parsed(/^"method"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(rest)?.[1]))
+  if (method !== undefined) {
+    // Behind the method an `id` may stand before long params as well.
+    const idNext = /^"method"\s*:\s*"[^"]*"\s*,\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/.exec(rest)
+    const ownId = id ?? rpcId(parsed(idNext?.[1]))
+    return { ...nothing, kind: ownId === undefined ? 'notification' : 'request', method, id: ownId }
+  }
+  if (!/^"(result|error)"/.test(rest)) return nothing
+  const outcome = rest.startsWith('"error"') ? 'error' : 'answered'
+  return { ...nothing, kind: 'response', id, outcome }
+}
+
+type Fields = Record<string, unknown>
+
+function progressOf(params: Fields): NonNullable<Peek['progress']> {
+  const { progress, total, message } = params
+  return {
+    progress: typeof progress === 'number' ? progress : 0,
+    ...(typeof total === 'number' ? { total } : {}),
+    ...(typeof message === 'string' ? { message } : {}),
+  }
+}
+
+function clientOf(info: unknown): string | undefined {
+  if (typeof info !== 'object' || info === null) return undefined
+  const { name, version } = info as Fields
+  const words = [name, version].filter(
+    (word) => typeof word === 'string' || typeof word === 'number',
+  )
+  return words.join(' ').slice(0, 100)
+}
+
+function parsed(json: string | undefined): unknown {
+  return json === undefined ? undefined : JSON.parse(json)
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function rpcId(value: unknown): RpcId | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? value : undefined
+}

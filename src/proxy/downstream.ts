@@ -1,0 +1,283 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { RpcId } from '../jsonrpc.ts'
+import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
+import { rpcErrorEvent, rpcReply } from '../replies.ts'
+import type { SseReader } from './sse.ts'
+import { createSseReader } from './sse.ts'
+import type { Exchange, Traffic } from './traffic.ts'
+import { rememberEvent } from './traffic.ts'
+
+/**
+ * The response to one client request. The only code that writes to a client of the data path:
+ * headers, ids, keep-alives, back-pressure, counting.
+ */
+export interface Downstream {
+  readonly kind: 'post' | 'get'
+  /** A GET without Last-Event-ID: there is one of it in a session. */
+  readonly isStandalone: boolean
+  readonly isClientGone: boolean
+  /** Everything that had to be said was said, or nobody is there to hear it. */
+  readonly isDone: boolean
+  /** The id of the last event it carried. */
+  readonly lastEventId: string | undefined
+  /** Where its bytes come from, as soon as there is something. */
+  upstream: Upstream | undefined
+  /** The head of the worker's answer. Streams are flushed at once, idle ones too. */
+  head(statusCode: number, headers: IncomingHttpHeaders): void
+  write(chunk: Buffer): void
+  /** The worker's answer is complete. */
+  end(): void
+  /** There will be no (more) answer. What may still be said is said, else the connection is cut. */
+  fail(error: unknown): void
+  /** Another stream of the client has taken its place. */
+  supersede(): void
+  sessionEnded(): void
+  /** Sends a comment if it has been silent for long and is between two events. */
+  keepAlive(nowMs: number): void
+}
+
+/** The part of undici's controller that is used. */
+export interface Upstream {
+  pause(): void
+  resume(): void
+  abort(reason: Error): void
+}
+
+export interface DownstreamOptions {
+  response: ServerResponse
+  kind: 'post' | 'get'
+  isStandalone: boolean
+  protocol: Protocol
+  clock: Clock
+  /** Undefined as long as there is no session. */
+  traffic: Traffic | undefined
+  exchanges: Exchange[]
+  /** Ids of the requests that it answers, for errors. */
+  ids: RpcId[]
+  requestId: string
+  /** For every reply: CORS. */
+  extraHeaders: Readonly<Record<string, string>>
+  publicId: string | undefined
+}
+
+export const keepAliveMs = 15_000
+
+/** A plain answer up to this size is sent in one piece, and can become an error until then. */
+const heldBytes = 64 * 1024
+
+const clientGone = new Error('The client has gone.')
+const superseded = new Error('Another stream has taken its place.')
+
+export function createDownstream(options: DownstreamOptions): Downstream {
+  const { response, kind, protocol, clock, traffic, exchanges, requestId } = options
+  let state: 'waiting' | 'plain' | 'passing' | 'streaming' | 'done' = 'waiting'
+  let reader: SseReader | undefined
+  let plain: { statusCode: number; headers: HeaderMap } | undefined
+  let chunks: Buffer[] = []
+  let chunkBytes = 0
+  let isFlushing = false
+  let isPaused = false
+  let isClientGone = false
+  let lastEventId: string | undefined
+  let lastWriteMs = 0
+
+  const done = (): void => {
+    if (state === 'done') return
+    state = 'done'
+    if (traffic === undefined) return
+    traffic.streams.delete(downstream)
+    if (isClientGone) return
+    for (const exchange of exchanges) if (!exchange.isOver) traffic.drop(exchange)
+  }
+
+  const onEvent = (data: string, id: string | undefined, isCut: boolean): void => {
+    if (id !== undefined) {
+      lastEventId = id
+      for (const exchange of exchanges) rememberEvent(exchange, id)
+    }
+    if (data === '' || traffic === undefined) return
+    const read = protocol.readMessage(data, isCut)
+    if (Array.isArray(read)) for (const message of read) traffic.fromWorker(message)
+    else traffic.fromWorker(read)
+  }
+
+  /** What came in one go from the worker leaves in one go. */
+  const flush = (): void => {
+    isFlushing = false
+    if (chunks.length === 0 || state !== 'streaming') return
+    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
+    chunks = []
+    reader?.push(bytes)
+    if (!isClientGone) send(bytes)
+  }
+
+  const send = (bytes: Buffer | string): void => {
+    lastWriteMs = clock.now()
+    if (response.write(bytes) || isPaused) return
+    isPaused = true
+    downstream.upstream?.pause()
+    response.once('drain', () => {
+      isPaused = false
+      downstream.upstream?.resume()
+    })
+  }
+
+  const unanswered = (): Exchange[] => exchanges.filter(({ isOver }) => !isOver)
+
+  response.once('close', () => {
+    if (state === 'done') return
+    isClientGone = true
+    for (const exchange of unanswered()) traffic?.drop(exchange)
+    if (kind === 'get') {
+      done()
+      downstream.upstream?.abort(clientGone)
+    } else if (isPaused) {
+      // Nobody listens, but the exchange runs on: that a client goes away is no cancellation.
+      isPaused = false
+      downstream.upstream?.resume()
+    }
+  })
+
+  const downstream: Downstream = {
+    kind,
+    isStandalone: options.isStandalone,
+    upstream: undefined,
+    get isClientGone() {
+      return isClientGone
+    },
+    get isDone() {
+      return state === 'done'
+    },
+    get lastEventId() {
+      return lastEventId
+    },
+
+    head(statusCode, headers) {
+      if (state !== 'waiting') return
+      const out = protocol.toClient(headers, options.publicId)
+      Object.assign(out, options.extraHeaders)
+      if (!protocol.isStream(headers['content-type'])) {
+        state = 'plain'
+        plain = { statusCode, headers: out }
+        return
+      }
+      state = 'streaming'
+      reader = createSseReader(({ data, id, isCut }) => onEvent(data, id, isCut))
+      if (isClientGone) return
+      out['cache-control'] ??= 'no-cache, no-transform'
+      out['x-accel-buffering'] ??= 'no'
+      lastWriteMs = clock.now()
+      response.writeHead(statusCode, out)
+      response.flushHeaders()
+    },
+
+    write(chunk) {
+      if (state === 'streaming') {
+        chunks.push(chunk)
+        if (isFlushing) return
+        isFlushing = true
+        process.nextTick(flush)
+      } else if (state === 'plain') {
+        chunks.push(chunk)
+        chunkBytes += chunk.length
+        if (chunkBytes > heldBytes) pass()
+      } else if (state === 'passing' && !isClientGone) {
+        send(chunk)
+      }
+    },
+
+    end() {
+      if (state === 'plain') {
+        sendPlain()
+        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+      } else if (state === 'passing') {
+        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+        if (!isClientGone) response.end()
+      } else if (state === 'streaming') {
+        flush()
+        const left = unanswered()
+        // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
+        if (left.length > 0 && lastEventId === undefined) {
+          downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
+          return
+        }
+        if (!isClientGone) response.end()
+      } else {
+        downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
+        return
+      }
+      done()
+    },
+
+    fail(error) {
+      if (state === 'done') return
+      flush()
+      const left = unanswered()
+      if (!isClientGone) sayError(error, left)
+      for (const exchange of left) traffic?.end(exchange, 'failed')
+      done()
+    },
+
+    supersede() {
+      if (state === 'done') return
+      flush()
+      if (!isClientGone) {
+        if (state === 'streaming') response.end()
+        else response.destroy()
+      }
+      done()
+      downstream.upstream?.abort(superseded)
+    },
+
+    sessionEnded() {
+      const reason = traffic?.session.end?.reason ?? 'stopped'
+      const error = new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, data: { reason } })
+      downstream.fail(error)
+      downstream.upstream?.abort(error)
+    },
+
+    keepAlive(nowMs) {
+      if (state !== 'streaming' || isClientGone || isPaused || chunks.length > 0) return
+      if (nowMs - lastWriteMs < keepAliveMs || reader?.atBoundary() !== true) return
+      send(': keepalive\n\n')
+    },
+  }
+  traffic?.streams.add(downstream)
+  return downstream
+
+  function sendPlain(): void {
+    if (isClientGone || plain === undefined) return
+    const { statusCode, headers } = plain
+    if (statusCode !== 204 && statusCode !== 304) headers['content-length'] = String(chunkBytes)
+    response.writeHead(statusCode, headers)
+    if (chunks.length <= 1) response.end(chunks[0])
+    else response.end(Buffer.concat(chunks))
+  }
+
+  /** From here on it is too late for an error of our own. */
+  function pass(): void {
+    state = 'passing'
+    if (!isClientGone && plain !== undefined) {
+      response.writeHead(plain.statusCode, plain.headers)
+      send(Buffer.concat(chunks))
+    }
+    chunks = []
+  }
+
+  function sayError(error: unknown, left: Exchange[]): void {
+    if (state === 'waiting' || state === 'plain') {
+      const reply = rpcReply(error, { requestId, ids: options.ids })
+      const id = options.publicId === undefined ? {} : { 'mcp-session-id': options.publicId }
+      response.writeHead(reply.statusCode, { ...options.extraHeaders, ...id, ...reply.headers })
+      response.end(reply.body)
+    } else if (state === 'streaming' && reader?.atBoundary() === true) {
+      for (const { id } of left) response.write(rpcErrorEvent(error, requestId, id))
+      response.end()
+    } else {
+      response.destroy()
+    }
+  }
+}

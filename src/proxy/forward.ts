@@ -1,0 +1,119 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { Dispatcher } from 'undici'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
+import type { Downstream } from './downstream.ts'
+
+export interface ForwardOptions {
+  dispatcher: Dispatcher
+  protocol: Protocol
+  clock: Clock
+  method: 'GET' | 'POST'
+  path: string
+  headers: HeaderMap
+  body: Buffer | null
+  downstream: Downstream
+  /** The worker has answered, or never will: what waits for that may go on. */
+  onAnswer(): void
+  /** The worker does not know its own session any more. */
+  onForgotten(): void
+  /** Nothing listens where the worker was. What is known of it now may explain why. */
+  explainRefusal(): Promise<GatewayError>
+}
+
+/** A worker that has not yet noticed the end of the stream before answers 409 to the next GET. */
+const conflictPauseMs = 50
+const conflictTries = 5
+const verdictBytes = 64 * 1024
+
+/** Sends one request to the worker and its answer to the client, as it comes. */
+export function forward(options: ForwardOptions): void {
+  const { dispatcher, protocol, clock, method, path, headers, body, downstream } = options
+  let tries = 0
+
+  const attempt = (): void => {
+    tries += 1
+    let isConflict = false
+    /** The body of an answer that may mean that the session is forgotten. */
+    let verdict:
+      | { statusCode: number; headers: IncomingHttpHeaders; chunks: Buffer[]; bytes: number }
+      | undefined
+
+    dispatcher.dispatch(
+      { method, path, headers, body },
+      {
+        onRequestStart(controller) {
+          downstream.upstream = controller
+          if (downstream.isDone) controller.abort(new Error('Nobody waits for the answer.'))
+        },
+        onResponseStart(_controller, statusCode, answered) {
+          isConflict = method === 'GET' && statusCode === 409 && tries < conflictTries
+          if (isConflict) return
+          options.onAnswer()
+          if (method === 'POST' && (statusCode === 404 || statusCode === 400)) {
+            verdict = { statusCode, headers: answered, chunks: [], bytes: 0 }
+          } else {
+            downstream.head(statusCode, answered)
+          }
+        },
+        onResponseData(_controller, chunk) {
+          if (isConflict) return
+          if (verdict === undefined) {
+            downstream.write(chunk)
+          } else if (verdict.bytes <= verdictBytes) {
+            verdict.chunks.push(chunk)
+            verdict.bytes += chunk.length
+          }
+        },
+        onResponseEnd() {
+          if (isConflict) {
+            clock.after(conflictPauseMs, attempt)
+            return
+          }
+          if (verdict !== undefined) {
+            const answer = Buffer.concat(verdict.chunks)
+            if (protocol.isForgotten(verdict.statusCode, answer.toString('utf8'))) {
+              options.onForgotten()
+              downstream.fail(new GatewayError('ERR_SESSIONS_NOT_FOUND'))
+              return
+            }
+            downstream.head(verdict.statusCode, verdict.headers)
+            downstream.write(answer)
+          }
+          downstream.end()
+        },
+        onResponseError(_controller, cause) {
+          options.onAnswer()
+          if (downstream.isDone) return
+          const isRefusal = isConnectError(cause)
+          if (!isRefusal) {
+            downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
+            return
+          }
+          void options.explainRefusal().then((error) => downstream.fail(error))
+        },
+      },
+    )
+  }
+  attempt()
+}
+
+const connectErrors = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/** Whether the request cannot have reached anybody. */
+export function isConnectError(cause: unknown): boolean {
+  return connectErrors.has(codeOf(cause))
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+}

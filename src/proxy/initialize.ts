@@ -1,0 +1,218 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Peek, Protocol } from '../protocols/protocol.ts'
+import { asGatewayError } from '../replies.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Downstream, Upstream } from './downstream.ts'
+import { createDownstream } from './downstream.ts'
+import { createSseReader } from './sse.ts'
+import type { TrafficOf } from './traffics.ts'
+
+export interface InitializeOptions {
+  sessions: Sessions
+  trafficOf: TrafficOf
+  protocol: Protocol
+  clock: Clock
+  server: Server
+  principal: string
+  /** The `initialize` request. */
+  request: Peek
+  headers: IncomingHttpHeaders
+  body: Buffer
+  response: ServerResponse
+  requestId: string
+  extraHeaders: Readonly<Record<string, string>>
+  /** Told of what went wrong, for the log; the client has been answered. */
+  onError(error: GatewayError): void
+}
+
+/**
+ * Opens a session: starts a worker, forwards `initialize`, and only when the worker has answered it
+ * with a result does the client see its id.
+ */
+export async function initialize(options: InitializeOptions): Promise<void> {
+  const { sessions, server, principal, response } = options
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED')))
+  let session: Session
+  try {
+    session = await sessions.open(server, principal, gone.signal)
+  } catch (thrown) {
+    const error = asGatewayError(thrown)
+    if (!gone.signal.aborted) answerOf(options).fail(error)
+    options.onError(error)
+    return
+  }
+  forwardInitialize(options, session, gone.signal)
+}
+
+/** The response to the client; with a session only when the client may know it. */
+function answerOf(options: InitializeOptions, session?: Session): Downstream {
+  const { request } = options
+  return createDownstream({
+    ...options,
+    kind: 'post',
+    isStandalone: false,
+    traffic: session === undefined ? undefined : options.trafficOf(session),
+    exchanges: [],
+    ids: request.id === undefined ? [] : [request.id],
+    publicId: session?.id,
+  })
+}
+
+/** What the worker has answered so far, held back until it is known to be a result. */
+interface Answer {
+  statusCode: number
+  headers: IncomingHttpHeaders
+  chunks: Buffer[]
+  isComplete: boolean
+}
+
+function forwardInitialize(options: InitializeOptions, session: Session, gone: AbortSignal): void {
+  const { sessions, protocol, clock, server, request } = options
+  const traffic = options.trafficOf(session)
+  const { endpoint } = session
+  let answer: Answer | undefined
+  let state: 'waiting' | 'binding' | 'passing' | 'over' = 'waiting'
+  let upstream: Upstream | undefined
+
+  let downstream: Downstream | undefined
+
+  const timeoutMs = session.record.openedAtMs + server.startTimeoutMs - clock.now()
+  const limit = clock.after(Math.max(timeoutMs, 1), () => {
+    const command = server.launch.kind === 'local' ? server.launch.shown : server.launch.url
+    const params = { command, what: 'answer initialize', timeoutMs: server.startTimeoutMs }
+    giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
+  })
+  gone.addEventListener('abort', () => giveUp(new GatewayError('ERR_SESSIONS_ABANDONED')), {
+    once: true,
+  })
+  session.onEnding(({ reason, details }) => {
+    const code = reason === 'start-failed' ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
+    const command = server.launch.kind === 'local' ? server.launch.shown : server.launch.url
+    const how = String(details?.how ?? 'it ended')
+    giveUp(new GatewayError(code, { params: { command, how, reason } }))
+  })
+
+  /** Nothing came of it, for a reason of ours. */
+  function giveUp(error: GatewayError): void {
+    if (state === 'passing' || state === 'over') return
+    state = 'over'
+    limit.cancel()
+    upstream?.abort(error)
+    if (!gone.aborted) answerOf(options).fail(error)
+    options.onError(error)
+    void sessions.fail(session, error)
+  }
+
+  /** Nothing came of it, and the worker says why. */
+  function refuse({ statusCode, headers, chunks }: Answer, error: GatewayError): void {
+    state = 'over'
+    limit.cancel()
+    const refusal = answerOf(options)
+    refusal.head(statusCode, headers)
+    for (const chunk of chunks) refusal.write(chunk)
+    refusal.end()
+    options.onError(error)
+    void sessions.fail(session, error)
+  }
+
+  async function bind(result: Peek, { statusCode, headers, chunks }: Answer): Promise<void> {
+    state = 'binding'
+    upstream?.pause()
+    const bound = await sessions.bind(session, {
+      workerSessionId: protocol.workerSessionId(headers),
+      protocolVersion: result.protocolVersion,
+      client: request.client,
+    })
+    // While we waited the client may have gone, or the session may have ended.
+    if (isOver()) return
+    if (!bound) {
+      giveUp(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason: 'stopped' } }))
+      return
+    }
+    state = 'passing'
+    limit.cancel()
+    downstream = answerOf(options, session)
+    downstream.upstream = upstream
+    downstream.head(statusCode, headers)
+    for (const chunk of chunks.splice(0)) downstream.write(chunk)
+    upstream?.resume()
+    if (answer?.isComplete === true) downstream.end()
+  }
+  const isOver = (): boolean => state === 'over'
+
+  /** Looks at a message of the answer; true when it settles the matter. */
+  const judge = (message: Peek, so: Answer): boolean => {
+    if (message.kind !== 'response') return false
+    const isResult = so.statusCode < 300 && message.outcome !== 'error'
+    if (isResult) void bind(message, so)
+    return true
+  }
+  const read = (text: string, so: Answer, isCut = false): boolean => {
+    const messages = [protocol.readMessage(text, isCut)].flat()
+    return messages.some((message) => judge(message, so))
+  }
+  const reader = createSseReader(({ data, isCut }) => {
+    if (state === 'waiting' && answer !== undefined && data !== '') read(data, answer, isCut)
+  })
+
+  traffic.pool.dispatch(
+    {
+      method: 'POST',
+      path: endpoint.path,
+      headers: protocol.toWorker(options.headers, endpoint),
+      body: options.body,
+    },
+    {
+      onRequestStart(controller) {
+        upstream = controller
+        if (state === 'over') controller.abort(new Error('Nobody waits for the answer.'))
+      },
+      onResponseStart(_controller, statusCode, headers) {
+        answer = { statusCode, headers, chunks: [], isComplete: false }
+      },
+      onResponseData(_controller, chunk) {
+        if (state === 'passing') {
+          downstream?.write(chunk)
+          return
+        }
+        answer?.chunks.push(chunk)
+        if (answer !== undefined && protocol.isStream(answer.headers['content-type'])) {
+          reader.push(chunk)
+        }
+      },
+      onResponseEnd() {
+        if (answer === undefined) return
+        answer.isComplete = true
+        if (state === 'passing') {
+          downstream?.end()
+          return
+        }
+        if (state !== 'waiting') return
+        if (!protocol.isStream(answer.headers['content-type'])) {
+          read(Buffer.concat(answer.chunks).toString('utf8'), answer)
+        }
+        if (!isWaiting()) return
+        const params = { command: server.name, how: `it answered ${answer.statusCode}` }
+        refuse(answer, new GatewayError('ERR_WORKERS_REFUSED', { params }))
+      },
+      onResponseError(_controller, cause) {
+        if (state === 'passing')
+          downstream?.fail(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
+        else if (state === 'waiting') void explainCut(cause)
+      },
+    },
+  )
+  const isWaiting = (): boolean => state === 'waiting'
+
+  /** A worker that dies says so a moment after its connection broke, and then we know how. */
+  async function explainCut(cause: Error): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    giveUp(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
+  }
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events.ts'
+import type { Hold } from '../hold.ts'
+import { createHold } from '../hold.ts'
+import type { RpcId } from '../jsonrpc.ts'
+import { idKey } from '../jsonrpc.ts'
+import type { Peek } from '../protocols/protocol.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Downstream } from './downstream.ts'
+import { createObserver } from './observe.ts'
+
+/**
+ * One JSON-RPC request, from its POST until its response was delivered on any stream, it was
+ * cancelled, or its worker ended. Not an HTTP exchange: with SSE polling the POST closes long
+ * before the response comes.
+ */
+export interface Exchange {
+  readonly id: RpcId
+  readonly method: string
+  readonly startedAtMs: number
+  /** How many client connections carry it. At none it runs on, but the idle clock runs too. */
+  carriers: number
+  release: (() => void) | undefined
+  /** Ids of the last events that a stream of it carried, newest last: what a client resumes from. */
+  eventIds: string[]
+  isOver: boolean
+}
+
+/** What goes on between the clients and the worker of one session. */
+export interface Traffic {
+  readonly session: Session
+  readonly hold: Hold
+  /** Every response to a client of this session that is not finished. */
+  readonly streams: Set<Downstream>
+  /** How many exchanges are open. */
+  size(): number
+  /** Counts a request in, carried by the connection it came on. */
+  open(request: Peek): Exchange
+  carry(exchange: Exchange): void
+  drop(exchange: Exchange): void
+  end(exchange: Exchange, outcome: 'answered' | 'cancelled' | 'failed'): void
+  /** The open exchange with this request id. */
+  find(id: RpcId): Exchange | undefined
+  /** The exchanges whose stream carried this event id. */
+  withEvent(eventId: string): Exchange[]
+  /** A message that the worker sent, on whatever stream. */
+  fromWorker(message: Peek): void
+  /** A message that a client POSTed, but for requests, which are opened. */
+  fromClient(message: Peek): void
+}
+
+/** Enough to find the stream of a client whose last events were lost on the way. */
+const keptEventIds = 64
+
+export function rememberEvent(exchange: Exchange, eventId: string): void {
+  exchange.eventIds.push(eventId)
+  if (exchange.eventIds.length > keptEventIds) exchange.eventIds.shift()
+}
+
+export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
+  const exchanges = new Map<string, Exchange>()
+  const observer = createObserver(session, clock, events)
+  const news = { session: session.handle, server: session.server.name }
+
+  const traffic: Traffic = {
+    session,
+    hold: createHold(clock),
+    streams: new Set(),
+    size: () => exchanges.size,
+
+    open(request) {
+      const id = request.id ?? ''
+      const method = request.method ?? ''
+      const exchange: Exchange = {
+        id,
+        method,
+        startedAtMs: clock.now(),
+        carriers: 0,
+        release: undefined,
+        eventIds: [],
+        isOver: false,
+      }
+      exchanges.set(idKey(id), exchange)
+      if (method === 'tools/call') session.counts.calls += 1
+      traffic.carry(exchange)
+      events.emit('exchange.started', { ...news, method })
+      return exchange
+    },
+
+    carry(exchange) {
+      if (exchange.isOver) return
+      exchange.carriers += 1
+      // A ping is no activity: a client that only pings does not keep its session alive.
+      if (exchange.method !== 'ping') exchange.release ??= session.carry()
+    },
+
+    drop(exchange) {
+      exchange.carriers -= 1
+      if (exchange.carriers > 0) return
+      exchange.release?.()
+      exchange.release = undefined
+    },
+
+    end(exchange, outcome) {
+      if (exchange.isOver) return
+      exchange.isOver = true
+      exchange.release?.()
+      exchange.release = undefined
+      const key = idKey(exchange.id)
+      if (exchanges.get(key) === exchange) exchanges.delete(key)
+      const durationMs = clock.now() - exchange.startedAtMs
+      events.emit('exchange.ended', { ...news, method: exchange.method, outcome, durationMs })
+    },
+
+    find: (id) => exchanges.get(idKey(id)),
+
+    withEvent: (eventId) =>
+      [...exchanges.values()].filter(({ eventIds }) => eventIds.includes(eventId)),
+
+    fromWorker(message) {
+      if (message.kind === 'response' && message.id !== undefined) {
+        const exchange = exchanges.get(idKey(message.id))
+        if (exchange !== undefined) traffic.end(exchange, 'answered')
+      } else {
+        observer.fromWorker(message)
+      }
+    },
+
+    fromClient(message) {
+      if (message.cancels !== undefined) {
+        const exchange = exchanges.get(idKey(message.cancels))
+        if (exchange !== undefined) traffic.end(exchange, 'cancelled')
+      }
+      const wasPing = observer.fromClient(message) === 'ping'
+      if (!wasPing) session.touch()
+    },
+  }
+
+  session.onEnding(() => {
+    for (const stream of [...traffic.streams]) stream.sessionEnded()
+    for (const exchange of [...exchanges.values()]) traffic.end(exchange, 'failed')
+  })
+  return traffic
+}

@@ -1,0 +1,41 @@
+import type { Pool } from 'undici'
+
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Traffic } from './traffic.ts'
+import { createTraffic } from './traffic.ts'
+import { openPool } from './upstreams.ts'
+
+/** The traffic of a session with the connections it goes over; made at its first use. */
+export type TrafficOf = (session: Session) => Traffic & { readonly pool: Pool }
+
+export interface Traffics {
+  of: TrafficOf
+  /** Sends what is due on silent streams. */
+  keepAlive(nowMs: number): void
+}
+
+export function createTraffics(clock: Clock, events: Events): Traffics {
+  const open = new Map<Session, ReturnType<TrafficOf>>()
+  return {
+    of(session) {
+      const found = open.get(session)
+      if (found !== undefined) return found
+      const pool = openPool(session.endpoint)
+      const traffic = Object.assign(createTraffic(session, clock, events), { pool })
+      open.set(session, traffic)
+      session.onEnding(() => {
+        open.delete(session)
+        // Its streams were ended by now; what is left are idle connections.
+        void pool.destroy()
+      })
+      return traffic
+    },
+    keepAlive(nowMs) {
+      for (const { streams } of open.values()) {
+        for (const stream of streams) stream.keepAlive(nowMs)
+      }
+    },
+  }
+}

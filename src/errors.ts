@@ -92,6 +92,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_AUTH_ADMIN_TOKEN: entry(401, -32001, 'client', false, 'Send the admin token of this gateway as Authorization: Bearer. It stands in the state directory.'),
   // prettier-ignore
+  ERR_ADMIN_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. Sessions are at /api/sessions, metrics at /metrics.'),
+  // prettier-ignore
   ERR_ADMIN_UNKNOWN_SESSION: entry(404, -32001, 'client', false, 'There is no session {handle}.'),
   // prettier-ignore
   ERR_ADMIN_AMBIGUOUS: entry(409, -32000, 'client', false, 'Several sessions begin with {handle}. Give more of the handle.'),

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+
+import type { AdminToken } from '../auth/admin-token.ts'
+import { GatewayError } from '../errors.ts'
+import { adminReply, asGatewayError } from '../replies.ts'
+import type { SessionDirectories } from '../sessions/directories.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+
+export interface AdminOptions {
+  token: AdminToken
+  sessions: Sessions
+  directories: SessionDirectories
+  /** @throws ERR_PROXY_HOST, ERR_PROXY_ORIGIN */
+  check(host: string | undefined, origin: string | undefined): void
+  /** The text of `/metrics` and its content type. */
+  metrics(): Promise<{ type: string; text: string }>
+}
+
+/** The admin listener: shows and commands, and holds no state of its own. */
+export async function adminPlugin(app: FastifyInstance, options: AdminOptions): Promise<void> {
+  app.setErrorHandler((thrown, request, reply) => {
+    const answer = adminReply(translate(thrown), { requestId: request.id })
+    void reply.code(answer.statusCode).headers(answer.headers).send(answer.body)
+  })
+  app.setNotFoundHandler(() => {
+    throw new GatewayError('ERR_ADMIN_NOT_FOUND')
+  })
+  app.addHook('onRequest', (request, _reply, done) => {
+    try {
+      options.check(request.headers.host, request.headers.origin)
+      options.token.check(request.headers.authorization)
+      done()
+    } catch (thrown) {
+      done(asGatewayError(thrown))
+    }
+  })
+  app.get('/metrics', async (_request, reply) => {
+    const { type, text } = await options.metrics()
+    return reply.type(type).send(text)
+  })
+  await app.register(sessionRoutes, { ...options, prefix: '/api' })
+}
+
+function translate(thrown: unknown): unknown {
+  const isBadRequest =
+    thrown instanceof Error && 'validation' in thrown && thrown.validation !== undefined
+  return isBadRequest
+    ? new GatewayError('ERR_ADMIN_BAD_REQUEST', { params: { why: thrown.message } })
+    : thrown
+}

@@ -1,0 +1,168 @@
+import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
+import Type from 'typebox'
+
+import { GatewayError } from '../../errors.ts'
+import type { SessionDirectories } from '../../sessions/directories.ts'
+import type { Sessions } from '../../sessions/manager.ts'
+import { followOutput } from '../../sessions/output.ts'
+import type { SessionRecord } from '../../sessions/record.ts'
+import { handleOf, states } from '../../sessions/record.ts'
+
+const time = Type.String({ description: 'ISO 8601' })
+
+/** A session as the admin API shows it: by its short handle, never by its public id. */
+export const SessionView = Type.Object({
+  handle: Type.String(),
+  server: Type.String(),
+  principal: Type.String(),
+  state: Type.Enum([...states]),
+  client: Type.Optional(Type.String()),
+  protocolVersion: Type.Optional(Type.String()),
+  driver: Type.Optional(Type.String()),
+  workerId: Type.String(),
+  pid: Type.Optional(Type.Integer()),
+  openedAt: time,
+  liveAt: Type.Optional(time),
+  idleEndsAt: Type.Optional(time),
+  maxEndsAt: time,
+  openExchanges: Type.Integer(),
+  counts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  end: Type.Optional(
+    Type.Object({
+      reason: Type.String(),
+      at: time,
+      message: Type.Optional(Type.String()),
+      details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    }),
+  ),
+})
+export type SessionView = Static<typeof SessionView>
+
+const Params = Type.Object({ handle: Type.String({ minLength: 1, maxLength: 64 }) })
+const ListQuery = Type.Object({ all: Type.Optional(Type.Boolean()) })
+const LogsQuery = Type.Object({
+  lines: Type.Integer({ minimum: 0, maximum: 100_000, default: 1000 }),
+  follow: Type.Optional(Type.Boolean()),
+})
+
+export function sessionRoutes(
+  app: FastifyInstance,
+  options: { sessions: Sessions; directories: SessionDirectories },
+  done: () => void,
+): void {
+  const { sessions, directories } = options
+
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
+    '/sessions',
+    {
+      schema: {
+        querystring: ListQuery,
+        response: { 200: Type.Object({ sessions: Type.Array(SessionView) }) },
+      },
+    },
+    async ({ query }) => {
+      const records = await sessions.records()
+      const shown = records
+        .filter(({ state }) => query.all === true || state !== 'closed')
+        .sort((a, b) => a.openedAtMs - b.openedAtMs)
+      return { sessions: shown.map(view) }
+    },
+  )
+
+  app.get<{ Params: Static<typeof Params> }>(
+    '/sessions/:handle',
+    { schema: { params: Params, response: { 200: SessionView } } },
+    async ({ params }) => view(await find(params.handle)),
+  )
+
+  app.delete<{ Params: Static<typeof Params> }>(
+    '/sessions/:handle',
+    { schema: { params: Params, response: { 200: SessionView } } },
+    async ({ params }) => {
+      const record = await find(params.handle)
+      const session = sessions.list().find(({ id }) => id === record.id)
+      if (session !== undefined) await sessions.close(session, 'stopped')
+      return view(await find(handleOf(record.id)))
+    },
+  )
+
+  app.get<{ Params: Static<typeof Params>; Querystring: Static<typeof LogsQuery> }>(
+    '/sessions/:handle/logs',
+    { schema: { params: Params, querystring: LogsQuery } },
+    async ({ params, query }, reply) => {
+      const record = await find(params.handle)
+      const handle = handleOf(record.id)
+      const session = sessions.list().find(({ id }) => id === record.id)
+      const until = new AbortController()
+      // A session that has ended writes no more; one more look, and that is all.
+      session?.onEnding(() => until.abort())
+      reply.raw.once('close', () => until.abort())
+      reply.hijack()
+      reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })
+      reply.raw.flushHeaders()
+      await followOutput({
+        file: directories.of(handle).outputFile,
+        lines: query.lines,
+        ...(query.follow === true && session !== undefined ? { until: until.signal } : {}),
+        onLine: (line) => reply.raw.write(`${line}\n`),
+      })
+      reply.raw.end()
+    },
+  )
+
+  done()
+
+  async function find(name: string): Promise<SessionRecord> {
+    const records = await sessions.records()
+    // Whoever knows the public id may name the session by it.
+    const found = records.filter(({ id }) => id === name || handleOf(id).startsWith(name))
+    const [record] = found
+    if (record === undefined) {
+      throw new GatewayError('ERR_ADMIN_UNKNOWN_SESSION', { params: { handle: name.slice(0, 8) } })
+    }
+    if (found.length > 1) {
+      throw new GatewayError('ERR_ADMIN_AMBIGUOUS', { params: { handle: name } })
+    }
+    return record
+  }
+
+  function view(record: SessionRecord): SessionView {
+    const session = sessions.list().find(({ id }) => id === record.id)
+    const { handle: worker, end } = record
+    const isOpen = record.state !== 'closed'
+    return {
+      handle: handleOf(record.id),
+      server: record.server,
+      principal: record.principal,
+      state: record.state,
+      ...optional('client', record.client),
+      ...optional('protocolVersion', record.protocolVersion),
+      ...optional('driver', typeof worker?.driver === 'string' ? worker.driver : undefined),
+      workerId: record.workerId,
+      ...optional('pid', isOpen && typeof worker?.pid === 'number' ? worker.pid : undefined),
+      openedAt: iso(record.openedAtMs),
+      ...optional('liveAt', record.liveAtMs === undefined ? undefined : iso(record.liveAtMs)),
+      ...optional('idleEndsAt', record.state === 'live' ? iso(record.idleAtMs) : undefined),
+      maxEndsAt: iso(record.maxAtMs),
+      openExchanges: session?.carried ?? 0,
+      ...optional('counts', session === undefined ? undefined : { ...session.counts }),
+      ...(end === undefined
+        ? {}
+        : {
+            end: {
+              reason: end.reason,
+              at: iso(end.atMs),
+              ...optional('message', end.message),
+              ...optional('details', end.details),
+            },
+          }),
+    }
+  }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+function optional<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, V>>)
+}

@@ -1,0 +1,247 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { FastifyInstance } from 'fastify'
+import { fastify } from 'fastify'
+
+import { adminPlugin } from './admin/plugin.ts'
+import { createAdminToken } from './auth/admin-token.ts'
+import { anonymous } from './auth/check.ts'
+import { systemClock } from './clock.ts'
+import type { Config } from './config/config.ts'
+import { GatewayError, messageOf } from './errors.ts'
+import type { Events } from './events.ts'
+import { createEvents } from './events.ts'
+import { createMetrics } from './metrics/catalogue.ts'
+import { mcp } from './protocols/mcp.ts'
+import { createGuard } from './proxy/guard.ts'
+import { proxyPlugin } from './proxy/plugin.ts'
+import { sayGoodbye } from './proxy/upstreams.ts'
+import { rpcReply } from './replies.ts'
+import { createSessionDirectories } from './sessions/directories.ts'
+import { createSessions } from './sessions/manager.ts'
+import type { Server } from './sessions/server.ts'
+import { createMemoryStore } from './sessions/stores/memory.ts'
+import type { Probe } from './workers/driver.ts'
+import { createDrivers } from './workers/drivers/index.ts'
+import { hostOf, ownIdentity } from './workers/identity.ts'
+import { createKeeperHost } from './workers/keeper-host.ts'
+import { findPidNamespace } from './workers/pid-namespace.ts'
+import { createPorts } from './workers/ports.ts'
+import { prepareRuntimeDir } from './workers/runtime-dir.ts'
+import { createSupervisor } from './workers/supervisor.ts'
+
+/** A gateway that runs: the composition root, and the only file that names every room. */
+export interface Gateway {
+  /** Base of the public listener, `http://127.0.0.1:8080`. */
+  url: string
+  adminUrl: string
+  events: Events
+  /** How each server will be isolated here. */
+  probes: ReadonlyMap<string, Probe>
+  /** Where a session's output stands, by its handle. */
+  outputFile(handle: string): string
+  /** Drains, ends every worker, and lets go of everything. Idempotent. */
+  close(options?: { drainMs: number }): Promise<void>
+}
+
+/** An ended session's port is not used again while anybody may still remember it. */
+const portQuietMs = 10_000
+const retentionSweepMs = 10 * 60 * 1000
+
+/** @throws ERR_CONFIG_INVALID when an address cannot be listened on */
+export async function startGateway(config: Config): Promise<Gateway> {
+  const clock = systemClock
+  const events = createEvents()
+  const { stateDir, servers, listen } = config
+  for (const name of ['', 'sessions', 'workers', 'gateways']) {
+    mkdirSync(join(stateDir, name), { recursive: true, mode: 0o700 })
+  }
+  const owner = ownIdentity()
+  const installation = installationOf(stateDir)
+  const namespace = await findPidNamespace(true)
+  const keepers = createKeeperHost({
+    clock,
+    runtimeDir: prepareRuntimeDir(stateDir),
+    logFile: join(stateDir, 'keepers.log'),
+    namespace,
+    endsWithGateway: true,
+    spares: servers.some(({ launch }) => launch.kind === 'local') ? 1 : 0,
+  })
+  const store = createMemoryStore({ clock })
+  const drivers = createDrivers({
+    clock,
+    keepers,
+    namespace,
+    ports: createPorts(clock, portQuietMs),
+    markerDir: join(stateDir, 'workers'),
+    owner,
+    installation,
+    store: store.name,
+    warn: (server, message) => events.emit('operator.warned', { server, message }),
+    launchOf: (name) => remoteLaunchOf(servers, name),
+  })
+  const supervisor = createSupervisor({ clock, events, drivers, owner })
+  const directories = createSessionDirectories(join(stateDir, 'sessions'), config.retention)
+  const sessions = createSessions({
+    clock,
+    events,
+    store,
+    supervisor,
+    directories,
+    caps: config.caps,
+    host: hostOf(stateDir),
+    owner: `${owner.bootId}.${owner.pid}`,
+    outputMaxBytes: config.retention.logFileBytes,
+    goodbye: (session) => sayGoodbye(session, mcp),
+  })
+  const swept = await supervisor.sweep({ installation, store: store.name, graceMs: 1000 })
+  if (swept > 0) {
+    events.emit('operator.warned', {
+      message: `Ended ${swept} worker(s) that an earlier gateway had left behind.`,
+    })
+  }
+
+  const guard = createGuard(listen)
+  const metrics = createMetrics(
+    events,
+    servers.map(({ name }) => name),
+  )
+  let isDraining = false
+
+  const front = createListener()
+  front.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
+  front.get('/readyz', (_request, reply) =>
+    reply.code(isDraining ? 503 : 200).send({ status: isDraining ? 'draining' : 'ok' }),
+  )
+  await front.register(proxyPlugin, {
+    clock,
+    events,
+    sessions,
+    servers,
+    protocol: mcp,
+    authorizer: anonymous,
+    guard,
+    bodyLimitBytes: listen.bodyLimitBytes,
+    listenHost: listen.host,
+  })
+  front.setNotFoundHandler((request, reply) => {
+    const error = new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: '' } })
+    const answer = rpcReply(error, { requestId: request.id })
+    return reply.code(answer.statusCode).headers(answer.headers).send(answer.body)
+  })
+
+  const back = createListener()
+  const token = createAdminToken()
+  const adminGuard = createGuard({
+    host: config.admin.host,
+    publicUrl: undefined,
+    allowedHosts: [],
+    allowedOrigins: [],
+  })
+  await back.register(adminPlugin, {
+    token,
+    sessions,
+    directories,
+    check: adminGuard.check,
+    metrics: async () => ({
+      type: metrics.registry.contentType,
+      text: await metrics.registry.metrics(),
+    }),
+  })
+
+  const retention = clock.every(retentionSweepMs, () => void sweepDirectories())
+  void sweepDirectories()
+  async function sweepDirectories(): Promise<void> {
+    const open = new Set(sessions.list().map(({ handle }) => handle))
+    await directories.sweep(open, clock.now())
+  }
+
+  let closing: Promise<void> | undefined
+  const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
+  const close = async (drainMs: number): Promise<void> => {
+    isDraining = true
+    await sessions.drain(drainMs)
+    retention.cancel()
+    await Promise.all([front.close(), back.close()])
+    await keepers.close()
+    await store.close()
+    rmSync(identityFile, { force: true })
+  }
+
+  try {
+    const url = await listenOn(front, listen.host, listen.port, 'listen.port')
+    const adminUrl = await listenOn(back, config.admin.host, config.admin.port, 'admin.port')
+    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
+    writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+    const probes = new Map<string, Probe>()
+    for (const { name, driver } of servers) probes.set(name, await supervisor.probe(driver))
+    return {
+      url,
+      adminUrl,
+      events,
+      probes,
+      outputFile: (handle) => directories.of(handle).outputFile,
+      close: (options) => (closing ??= close(options?.drainMs ?? config.drainMs)),
+    }
+  } catch (thrown) {
+    await close(0)
+    throw thrown
+  }
+}
+
+/** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
+function createListener(): FastifyInstance {
+  const prefix = randomBytes(4).toString('hex')
+  let count = 0
+  return fastify({
+    logger: false,
+    routerOptions: { maxParamLength: 2048 },
+    genReqId: () => `${prefix}-${(count += 1).toString(36)}`,
+    requestIdHeader: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    http: { keepAlive: true, keepAliveInitialDelay: 30_000 },
+  })
+}
+
+async function listenOn(
+  app: FastifyInstance,
+  host: string,
+  port: number,
+  key: string,
+): Promise<string> {
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+    const why = isTaken
+      ? `port ${port} is in use already. Stop what uses it, or choose another (0 takes a free one)`
+      : messageOf(cause)
+    throw new GatewayError('ERR_CONFIG_INVALID', {
+      params: { problems: `${key}: cannot listen on ${host}:${port}: ${why}.` },
+      cause,
+    })
+  }
+  const address = app.addresses()[0]
+  const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host
+  const name = shown.includes(':') && !shown.startsWith('[') ? `[${shown}]` : shown
+  return `http://${name}:${address?.port ?? port}`
+}
+
+function remoteLaunchOf(servers: readonly Server[], name: string) {
+  const launch = servers.find((server) => server.name === name)?.launch
+  return launch?.kind === 'remote' ? launch : undefined
+}
+
+/** A random name of this state directory, so that a sweep never ends what belongs to another. */
+function installationOf(stateDir: string): string {
+  const file = join(stateDir, 'installation')
+  try {
+    writeFileSync(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o600 })
+  } catch {
+    // It has one already; what cannot be written cannot be read either, and says so below.
+  }
+  return readFileSync(file, 'utf8')
+}

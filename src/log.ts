@@ -1,0 +1,86 @@
+import type { Logger } from 'pino'
+import { pino } from 'pino'
+import pretty from 'pino-pretty'
+
+import type { BerthEvents, EventName, Events } from './events.ts'
+
+/**
+ * What is never written, wherever it stands in a line. Rooms do not log secrets in the first
+ * place; this is the second lock.
+ */
+export const redacted = [
+  'authorization',
+  'cookie',
+  'dpop',
+  'env',
+  'headers',
+  'nonce',
+  'token',
+  'password',
+  'secret',
+  'sessionId',
+  'mcpSessionId',
+  'mcp-session-id',
+]
+
+export interface LogOptions {
+  level: string
+  isPretty: boolean
+  stream: NodeJS.WritableStream
+}
+
+export function createLogger({ level, isPretty, stream }: LogOptions): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: {
+      paths: redacted.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+      censor: '[redacted]',
+    },
+  }
+  if (!isPretty) return pino(options, stream)
+  const prettyStream = pretty({
+    colorize: 'isTTY' in stream && stream.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,hostname',
+    singleLine: true,
+    sync: true,
+    destination: stream,
+  })
+  return pino(options, prettyStream)
+}
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line for each event; an event that is not here is news, but not for the log. */
+const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Level) }> = {
+  'session.opened': 'info',
+  'session.live': 'info',
+  'session.closed': ({ reason }) => (reason === 'start-failed' ? 'error' : 'info'),
+  'session.missed': 'info',
+  'exchange.started': 'debug',
+  'exchange.ended': 'debug',
+  'elicitation.requested': 'info',
+  'elicitation.answered': 'info',
+  'sampling.requested': 'info',
+  'sampling.answered': 'info',
+  'roots.requested': 'debug',
+  'roots.answered': 'debug',
+  'progress.reported': 'info',
+  'worker.started': 'info',
+  'worker.exited': 'info',
+  'operator.warned': 'warn',
+  'request.failed': ({ statusCode }) => (statusCode >= 500 ? 'error' : 'debug'),
+}
+
+/** Writes the news of the house down. */
+export function logEvents(events: Events, logger: Logger): void {
+  events.onAny((name, news) => {
+    const level = levels[name] as Level | ((about: typeof news) => Level) | undefined
+    if (level === undefined) return
+    const at = typeof level === 'function' ? level(news) : level
+    logger[at](news as object, name as string)
+  })
+}

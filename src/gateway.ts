@@ -224,10 +224,10 @@ async function listenOn(
       cause,
     })
   }
-  const address = app.addresses()[0]
+  const [address] = app.addresses()
   const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host
   const name = shown.includes(':') && !shown.startsWith('[') ? `[${shown}]` : shown
-  return `http://${name}:${address?.port ?? port}`
+  return `http://${name}:${typeof address === 'object' ? address.port : port}`
 }
 
 function remoteLaunchOf(servers: readonly Server[], name: string) {

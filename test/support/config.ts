@@ -1,0 +1,108 @@
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+import type { Config } from '../../src/config/config.ts'
+import type { Server } from '../../src/sessions/server.ts'
+
+/** The compiled file of a path below `dist/`, such as `test/fixtures/workers/echo.js`. */
+export function compiled(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+}
+
+export interface TestServer extends Partial<Omit<Server, 'launch'>> {
+  /** Words of the command; `node` alone is this Node. */
+  command?: [string, ...string[]]
+  http?: boolean
+  relay?: boolean
+  port?: number
+  path?: string
+  url?: string
+}
+
+/** A configured server with short times. */
+export function testServer(name: string, options: TestServer): Server {
+  const {
+    command = ['node'],
+    http = false,
+    relay = false,
+    port,
+    path = '/mcp',
+    url,
+    ...rest
+  } = options
+  const [word, ...args] = command
+  const program = word === 'node' ? process.execPath : word
+  return {
+    name,
+    isDefault: false,
+    driver: url === undefined ? 'process' : 'remote',
+    launch:
+      url === undefined
+        ? {
+            kind: 'local',
+            shown: command.join(' '),
+            command: program,
+            args,
+            transport: http ? 'http' : 'stdio',
+            ...(port === undefined ? {} : { port }),
+            path,
+            relay,
+          }
+        : { kind: 'remote', url, headers: {} },
+    cwd: 'session',
+    env: { PATH: process.env.PATH ?? '' },
+    lifecycle: { idleMs: 60_000, maxMs: 600_000 },
+    startTimeoutMs: 20_000,
+    graceMs: 2000,
+    ...rest,
+  }
+}
+
+export interface TestConfig extends Partial<Omit<Config, 'listen' | 'caps' | 'retention'>> {
+  listen?: Partial<Config['listen']>
+  caps?: Partial<Config['caps']>
+  retention?: Partial<Config['retention']>
+}
+
+/** A whole configuration on free ports. */
+export function testConfig(
+  stateDir: string,
+  servers: Server[],
+  overrides: TestConfig = {},
+): Config {
+  const { listen, caps, retention, ...rest } = overrides
+  return {
+    file: undefined,
+    listen: {
+      host: '127.0.0.1',
+      port: 0,
+      publicUrl: undefined,
+      allowedOrigins: [],
+      allowedHosts: [],
+      bodyLimitBytes: 4 * 1024 * 1024,
+      ...listen,
+    },
+    admin: { host: '127.0.0.1', port: 0 },
+    store: { kind: 'memory' },
+    allowAnonymous: 'loopback',
+    caps: {
+      maxSessions: 500,
+      maxSessionsPerPrincipal: 100,
+      maxStarting: 2 * cpus().length,
+      maxQueued: 100,
+      ...caps,
+    },
+    drainMs: 1000,
+    stateDir,
+    retention: {
+      maxAgeMs: 86_400_000,
+      maxTotalBytes: 1024 ** 3,
+      logFileBytes: 10 * 1024 ** 2,
+      ...retention,
+    },
+    log: { level: 'info', pretty: false },
+    servers,
+    warnings: [],
+    ...rest,
+  }
+}

@@ -1,0 +1,69 @@
+import type { Server } from '../sessions/server.ts'
+
+/**
+ * One line on how a server is started and isolated, for `serve` and `check`. It has no values of
+ * the environment and no words that look like a secret.
+ */
+export function describeServer(server: Server): string {
+  const { launch, lifecycle, name } = server
+  const facts =
+    launch.kind === 'remote'
+      ? ['remote', 'shared by its sessions']
+      : [transportText(launch), server.driver, folderText(server.cwd)]
+  facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
+  const start = server.shown ?? (launch.kind === 'local' ? launch.command : shownUrl(launch.url))
+  return `${name}: ${start} (${facts.join(', ')})`
+}
+
+function transportText(launch: { transport: string; port?: number; relay: boolean }): string {
+  if (launch.transport === 'stdio') return 'stdio'
+  const port = launch.port === undefined ? '$PORT' : `port ${launch.port}`
+  return `http on ${port}${launch.relay ? ' behind its keeper' : ''}`
+}
+
+const folderText = (cwd: string): string =>
+  cwd === 'session' ? 'in a folder of each session' : `in ${cwd}`
+
+/** `90 s`, `15 min`, `8 h`. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds % 3600 === 0) return `${seconds / 3600} h`
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
+}
+
+const secret = '(?:token|secret|passw|api[-_]?key|authorization|credential|private[-_]?key)'
+
+/** What a secret mostly looks like in an argument or a URL; a placeholder is none. */
+const masks: readonly [RegExp, string][] = [
+  [/(:\/\/)[^/@\s]*@/g, '$1…@'],
+  [/\b(bearer|basic)\s+(?!\$\{)[^\s"']+/gi, '$1 …'],
+  [
+    new RegExp(`([\\w.-]*${secret}[\\w.-]*\\s*[=:]\\s*)(?!\\$\\{|bearer|basic|-)[^\\s&"']+`, 'gi'),
+    '$1…',
+  ],
+  [new RegExp(`(\\$\\{[^}:]*${secret}[^}:]*:-)[^}]*`, 'gi'), '$1…'],
+]
+
+const masked = (text: string): string =>
+  masks.reduce((left, [pattern, instead]) => left.replaceAll(pattern, instead), text)
+
+/** The command line with its placeholders as they were written, and what looks secret left out. */
+export function shownCommand(command: string, args: readonly string[]): string {
+  const secretFlag = new RegExp(`^--?[\\w-]*${secret}[\\w-]*$`, 'i')
+  const shown = args.map((arg, index) => {
+    const isValue = secretFlag.test(args[index - 1] ?? '') && !/^(-|\$\{)/.test(arg)
+    return isValue ? '…' : masked(arg)
+  })
+  return [command, ...shown].map(oneWord).join(' ')
+}
+
+/** A URL as it was written, without a password, and with placeholders only in its query. */
+export function shownUrl(url: string): string {
+  return masked(url).replaceAll(/([?&][^=&]*=)(?!\$\{)[^&]*/g, '$1…')
+}
+
+/** Quoted where a shell would need it, on one line, and not endless. */
+function oneWord(word: string): string {
+  const short = word.length > 120 ? `${word.slice(0, 119)}…` : word
+  return /^[\w@%+=:,./~${}…-]+$/.test(short) ? short : JSON.stringify(short)
+}

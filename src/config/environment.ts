@@ -1,0 +1,88 @@
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+
+/** Variables of the gateway that every worker gets. Never the rest: secrets are among them. */
+const always = [
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_*', 'TZ', 'TERM'],
+  ...['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'],
+  ...['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'],
+]
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What a worker inherits: the usual variables and those that `passEnv` names (`AWS_*`). */
+export function inherited(env: Environment, passEnv: readonly string[]): Map<string, string> {
+  const patterns = [...always, ...passEnv]
+  const passes = (name: string): boolean =>
+    patterns.some((pattern) =>
+      pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+    )
+  const passed = new Map<string, string>()
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !name.startsWith('BERTH_') && passes(name)) passed.set(name, value)
+  }
+  return passed
+}
+
+/** Variables of an `envFile`, or the line that cannot be read. */
+export type EnvFile = { values: Map<string, string> } | { badLine: number }
+
+/**
+ * Reads `NAME=value` lines as the common dotenv readers do: `export` before, `#` comments, single
+ * quotes as written, double quotes with `\n`, `\t`, `\"` and over several lines.
+ *
+ * @throws the error of the file system
+ */
+export function readEnvFile(file: string): EnvFile {
+  return parseEnvText(readFileSync(file, 'utf8'))
+}
+
+const blank = /[^\S\n]*(?:#[^\n]*)?(?:\n|$)/y
+const assignment =
+  /[^\S\n]*(?:export[^\S\n]+)?([A-Za-z_][\w.-]*)[^\S\n]*=[^\S\n]*(?:"((?:\\[\s\S]|[^"\\])*)"|'([^']*)'|`([^`]*)`|((?!["'`#])(?:(?![^\S\n]#)[^\n])*))?[^\S\n]*(?:#[^\n]*)?(?:\n|$)/y
+
+export function parseEnvText(source: string): EnvFile {
+  const text = source.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')
+  const values = new Map<string, string>()
+  let at = 0
+  while (at < text.length) {
+    blank.lastIndex = assignment.lastIndex = at
+    if (blank.exec(text) !== null) {
+      at = blank.lastIndex
+      continue
+    }
+    const match = assignment.exec(text)
+    if (match === null) return { badLine: text.slice(0, at).split('\n').length }
+    const [, name = '', double, single, backtick, bare] = match
+    values.set(
+      name,
+      double === undefined ? (single ?? backtick ?? bare?.trim() ?? '') : unescaped(double),
+    )
+    at = assignment.lastIndex
+  }
+  return { values }
+}
+
+function unescaped(text: string): string {
+  const meant: Record<string, string> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$' }
+  return text.replaceAll(/\\([\s\S])/g, (whole, char: string) => meant[char] ?? whole)
+}
+
+/** Whether a program of that name can be started: a path, or a name in `PATH`. */
+export function isProgram(command: string, searchPath: string | undefined): boolean {
+  if (command.includes('/')) return isExecutable(command)
+  return (searchPath ?? '')
+    .split(path.delimiter)
+    .some((folder) => folder !== '' && isExecutable(path.join(folder, command)))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false // not there, or not ours to run: both mean that it cannot be started
+  }
+}

@@ -1,0 +1,206 @@
+import { isIP } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+
+import type { Static } from 'typebox'
+
+import { listenOptions } from '../proxy/options.ts'
+import { isMap, readSlice, type Tree } from './check.ts'
+import type { Config, ListenConfig } from './config.ts'
+import { laterText } from './entry.ts'
+import type { Environment } from './environment.ts'
+import { defaultStateDir, expandHome } from './folders.ts'
+import { withOverrides, type Flags } from './overrides.ts'
+import { createProblems, didYouMean, type Problems } from './problems.ts'
+import {
+  generalOptions,
+  laterKeys,
+  otherTopLevelKeys,
+  overridable,
+  serverOptions,
+  slices,
+} from './schema.ts'
+import { readServers } from './servers.ts'
+import { readSource, type SourceInput } from './source.ts'
+
+export interface LoadInput extends SourceInput {
+  flags?: Flags | undefined
+  env: Environment
+  homeDir: string
+}
+
+/**
+ * Turns a file or a command, with the environment and the flags over it, into one frozen value.
+ * With neither a file nor a command it takes the first of `usualFiles` in `cwd`; `Config.file`
+ * says which.
+ *
+ * @throws ERR_CONFIG_INVALID naming everything that is wrong; `details.problems` is a list of
+ * `Problem`. No text of the file and no value of the environment is in it.
+ */
+export function loadConfig(input: LoadInput): Config {
+  const problems = createProblems()
+  const warnings: string[] = []
+  const source = readSource(input, problems)
+  problems.throwIfAny(source.name)
+
+  const tree = withoutEmptyMaps(withOverrides(source.tree, input, problems, warnings))
+  checkTopLevel(tree, problems)
+  if (tree.sandbox !== undefined) {
+    warnings.push("sandbox is VS Code's own; here the servers run without it.")
+  }
+  const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
+  const servers = readServers(tree, {
+    base: source.base,
+    homeDir: input.homeDir,
+    env: input.env,
+    literal: source.literal,
+    problems,
+    warnings,
+  })
+  if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
+  if (listen && admin) checkAdmin(listen, admin, problems)
+  problems.throwIfAny(source.name)
+  if (!general || !listen || !admin || !store || !retention || !log) {
+    throw new TypeError('a part of the configuration is invalid, but nothing says so')
+  }
+
+  const { allowAnonymous, drainMs, maxSessions, maxQueued } = general
+  return deepFreeze({
+    file: source.file,
+    listen: toListen(listen),
+    admin: { ...admin, host: bare(admin.host) },
+    store,
+    allowAnonymous,
+    caps: {
+      maxSessions,
+      maxSessionsPerPrincipal: general.maxSessionsPerPrincipal,
+      maxStarting: general.maxStarting ?? 2 * os.availableParallelism(),
+      maxQueued,
+    },
+    drainMs,
+    stateDir:
+      general.stateDir === undefined
+        ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
+        : path.resolve(source.base, expandHome(general.stateDir, input.homeDir)),
+    retention,
+    log,
+    servers,
+    warnings,
+  })
+}
+
+function readSettings(tree: Tree, problems: Problems) {
+  const hasLaterStore =
+    isMap(tree.store) && (tree.store.kind === 'redis' || tree.store.url !== undefined)
+  if (hasLaterStore) {
+    problems.add('store', 'redis comes with a later release: only memory is available.')
+  }
+  const own = Object.entries(tree).filter(([key]) => Object.hasOwn(generalOptions.properties, key))
+  return {
+    general: readSlice(generalOptions, Object.fromEntries(own), [], problems),
+    listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
+    admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
+    store: readSlice(slices.store, hasLaterStore ? {} : (tree.store ?? {}), ['store'], problems),
+    retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
+    log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
+  }
+}
+
+/** A key under which everything is a comment has no value in YAML: that is an empty map. */
+function withoutEmptyMaps(tree: Tree): Tree {
+  const maps = [...Object.keys(slices), 'defaults', 'mcpServers', 'servers']
+  return Object.fromEntries(
+    Object.entries(tree).filter(([key, value]) => value !== null || !maps.includes(key)),
+  )
+}
+
+function checkTopLevel(tree: Tree, problems: Problems): void {
+  const known = [...Object.keys(overridable.properties ?? {}), ...otherTopLevelKeys]
+  for (const key of Object.keys(tree)) {
+    const later = laterKeys[key]
+    if (later !== undefined) problems.add(key, laterText(later))
+    else if (known.includes(key)) continue
+    else if (Object.hasOwn(serverOptions.properties, key)) {
+      problems.add(
+        key,
+        'is a key of a server: write it into the server, or under defaults for all.',
+      )
+    } else {
+      problems.add(key, `unknown key.${didYouMean(key, known)}`)
+    }
+  }
+}
+
+function checkListen(
+  listen: Static<typeof listenOptions>,
+  allowAnonymous: string,
+  problems: Problems,
+  warnings: string[],
+): void {
+  if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
+    problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
+  }
+  if (isLoopback(listen.host)) return
+  if (allowAnonymous === 'any-address') {
+    warnings.push(
+      `Whoever reaches ${listen.host} may use every server without proof of who they are (allowAnonymous: any-address).`,
+    )
+    return
+  }
+  problems.add(
+    'listen.host',
+    'other machines can reach this address, there is no authorizer in this version, and so anybody could start workers and use every server. Listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.',
+  )
+}
+
+function checkAdmin(
+  listen: Static<typeof listenOptions>,
+  admin: { host: string; port: number },
+  problems: Problems,
+): void {
+  if (!isLoopback(admin.host)) {
+    problems.add(
+      'admin.host',
+      'the admin listener is for this machine alone. Take a loopback address (127.0.0.1), and a tunnel to it from elsewhere.',
+    )
+  }
+  const same = bare(admin.host) === bare(listen.host) || !isLoopback(listen.host)
+  if (same && admin.port === listen.port && admin.port !== 0) {
+    problems.add(
+      'admin.port',
+      `is the port of the public listener too (${admin.port}); take another.`,
+    )
+  }
+}
+
+const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
+
+function isLoopback(host: string): boolean {
+  const name = bare(host).toLowerCase()
+  if (isIP(name) === 4) return name.startsWith('127.')
+  return name === 'localhost' || name === '::1' || name === '0:0:0:0:0:0:0:1'
+}
+
+function toListen(listen: Static<typeof listenOptions>): ListenConfig {
+  const url = listen.publicUrl === undefined ? undefined : new URL(listen.publicUrl)
+  return {
+    host: bare(listen.host),
+    port: listen.port,
+    publicUrl: url?.href.replace(/\/+$/, ''),
+    allowedOrigins: listen.allowedOrigins.map((origin) => origin.toLowerCase()),
+    allowedHosts: [
+      ...new Set([
+        ...listen.allowedHosts.map((host) => host.toLowerCase()),
+        ...(url ? [url.host] : []),
+      ]),
+    ],
+    bodyLimitBytes: listen.bodyLimit,
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value) as unknown[]) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,89 @@
+import path from 'node:path'
+
+/** What a placeholder can stand for. */
+export interface Scope {
+  /** The variable of that name, from the gateway's environment or the server's `envFile`. */
+  variable(name: string): string | undefined
+  /** `${workspaceFolder}` and the like, as VS Code and Cursor know them. */
+  folders: Readonly<Record<string, string>>
+  /** What `${PORT}` becomes: `${PORT}` itself where the driver fills it; undefined: a variable. */
+  port: string | undefined
+  /** Only `${PORT}` is filled: a shell has done the rest. */
+  literal: boolean
+}
+
+export function folderNames(base: string, homeDir: string): Record<string, string> {
+  return {
+    workspaceFolder: base,
+    workspaceFolderBasename: path.basename(base),
+    userHome: homeDir,
+    pathSeparator: path.sep,
+    '/': path.sep,
+  }
+}
+
+/**
+ * Fills `${VAR}`, `${VAR:-default}`, `${env:VAR}` and the folders; anything else that has a `$`
+ * stays as it is, because it may be meant for a shell.
+ *
+ * @param fail is told why a placeholder cannot be filled, without any value
+ */
+export function fill(text: string, scope: Scope, fail: (why: string) => void): string {
+  let filled = ''
+  let at = 0
+  for (;;) {
+    const start = text.indexOf('${', at)
+    const end = start < 0 ? -1 : closing(text, start + 2)
+    if (end < 0) return filled + text.slice(at)
+    const whole = text.slice(start, end + 1)
+    filled += text.slice(at, start) + (valueOf(whole.slice(2, -1), scope, fail) ?? whole)
+    at = end + 1
+  }
+}
+
+/** Undefined: this is no placeholder of ours. */
+function valueOf(inner: string, scope: Scope, fail: (why: string) => void): string | undefined {
+  const [, prefix, name, fallback] =
+    /^(env:)?([A-Za-z_]\w*|\/)(?::-([\s\S]*))?$/.exec(inner) ?? ([] as undefined[])
+  if (name === 'PORT' && prefix === undefined && scope.port !== undefined) return scope.port
+  if (scope.literal) return undefined
+  if (name === undefined) {
+    if (foreign.test(inner)) fail(foreignText(inner))
+    return undefined
+  }
+  const folder = prefix === undefined ? scope.folders[name] : undefined
+  if (folder !== undefined) return folder
+  const value = scope.variable(name)
+  if (fallback !== undefined && (value ?? '') === '') return fill(fallback, scope, fail)
+  if (value === undefined) fail(unsetText(name))
+  return value
+}
+
+const foreign = /^(input|config|command|workspaceFolder|extensionInstallFolder):/
+
+function foreignText(inner: string): string {
+  const [kind = '', id = ''] = inner.split(':', 2)
+  if (kind !== 'input')
+    return `\${${inner}} is known to VS Code only; write the value or a variable.`
+  const name = id.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()
+  const variable = /^[A-Z_]/.test(name) ? name : `INPUT_${name}`
+  return `\${${inner}} is a question that VS Code asks, and a gateway cannot ask. Write \${${variable}} in its place and set the variable ${variable}, in the environment or in an envFile.`
+}
+
+function unsetText(name: string): string {
+  const hint =
+    name === 'PORT'
+      ? 'a free port stands in its place only in args and env of a server with transport: http'
+      : `set it, put it into the envFile of the server, or give a default: \${${name}:-value}`
+  return `the variable ${name} is not set; ${hint}.`
+}
+
+/** Position of the brace that closes a placeholder whose text begins at `from`; -1 without one. */
+function closing(text: string, from: number): number {
+  let depth = 1
+  for (let at = from; at < text.length; at++) {
+    if (text.startsWith('${', at)) depth += 1
+    else if (text[at] === '}' && (depth -= 1) === 0) return at
+  }
+  return -1
+}

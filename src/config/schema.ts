@@ -1,0 +1,192 @@
+import Type from 'typebox'
+
+import { adminOptions } from '../admin/options.ts'
+import { listenOptions } from '../proxy/options.ts'
+import {
+  capOptions,
+  drainOptions,
+  lifecycleOptions,
+  retentionOptions,
+  sessionTimeOptions,
+  storeOptions,
+} from '../sessions/options.ts'
+import { launchOptions } from '../workers/options.ts'
+import { expected, type Shape } from './check.ts'
+
+const logOptions = Type.Object(
+  {
+    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      default: 'info',
+      description: 'Least important kind of line that is logged.',
+    }),
+    pretty: Type.Union([Type.Literal('auto'), Type.Boolean()], {
+      default: 'auto',
+      description: 'Coloured lines instead of JSON. auto: on a terminal.',
+    }),
+  },
+  { additionalProperties: false, default: {}, description: 'The log of the gateway.' },
+)
+
+/** One entry of `mcpServers`. Keys of other clients may stand beside these. */
+export const serverOptions = Type.Object({
+  ...launchOptions,
+  lifecycleConfiguration: Type.Optional(lifecycleOptions),
+  ...sessionTimeOptions,
+  default: Type.Boolean({
+    default: false,
+    description: 'Serves this server at /mcp too. The only server needs no mark.',
+  }),
+  disabled: Type.Boolean({ default: false, description: 'Leaves the server out.' }),
+  type: Type.Optional(
+    Type.String({
+      examples: ['http'],
+      'x-expected': 'stdio or http',
+      description: 'As other clients have it: stdio for a command, http for a url.',
+    }),
+  ),
+})
+
+/** `defaults`: the same keys, but all of them ours. */
+export const defaultsOptions = Type.Object(serverOptions.properties, {
+  additionalProperties: false,
+  default: {},
+  description:
+    'Any key of a server, for those that do not say otherwise. Maps (env, headers, lifecycleConfiguration) are merged.',
+})
+
+/** The top-level keys that are plain values. */
+export const generalOptions = Type.Object({
+  allowAnonymous: Type.Enum(['loopback', 'any-address'], {
+    default: 'loopback',
+    description: 'any-address: whoever reaches listen.host may use every server.',
+  }),
+  ...capOptions,
+  ...drainOptions,
+  stateDir: Type.Optional(
+    Type.String({
+      minLength: 1,
+      'x-default': '$XDG_STATE_HOME/berth or ~/.local/state/berth',
+      examples: ['./state'],
+      description: 'Folder for logs, session folders and the admin token.',
+    }),
+  ),
+})
+
+/** The top-level keys that are maps, each the slice of one room. */
+export const slices = {
+  listen: listenOptions,
+  admin: adminOptions,
+  store: storeOptions,
+  retention: retentionOptions,
+  log: logOptions,
+}
+
+/** What may be overridden by the environment: everything but the servers. */
+export const overridable: Shape = {
+  properties: {
+    ...shapes(slices),
+    ...shapes(generalOptions.properties),
+    defaults: defaultsOptions,
+  },
+}
+
+/** Keys at the top that are not settings: the servers, and what VS Code and editors write there. */
+export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', '$schema']
+
+/** Keys that later releases have, and what to do without them now. */
+export const laterKeys: Readonly<Record<string, string>> = {
+  authorizerConfiguration: 'clients are anonymous, on a loopback listener',
+  customJWTAuthorizer: 'clients are anonymous, on a loopback listener',
+  requestHeaderConfiguration: 'no header of a client reaches a worker but those of MCP',
+  resource: 'there is no authorization to advertise',
+  network: 'every worker is in the network of this machine',
+  limits: 'workers are not limited in memory or CPU',
+  mounts: 'every worker sees the files of this machine',
+}
+
+/** The schema for editors: JSON Schema draft 7, which they know best. */
+export function configJsonSchema(): object {
+  const server = forFile(serverOptions)
+  const servers = { type: 'object', additionalProperties: { $ref: '#/definitions/server' } }
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Configuration of Berth',
+    type: 'object',
+    additionalProperties: false,
+    anyOf: [{ required: ['mcpServers'] }, { required: ['servers'] }],
+    properties: {
+      $schema: { type: 'string', description: 'Where an editor finds this schema.' },
+      ...Object.fromEntries(
+        Object.entries(overridable.properties ?? {}).map(([key, shape]) => [key, forFile(shape)]),
+      ),
+      mcpServers: { ...servers, description: 'The servers by name, as desktop clients have them.' },
+      servers: { ...servers, description: 'The same, as VS Code calls it.' },
+      inputs: { type: 'array', description: 'Questions of VS Code. Berth cannot ask them.' },
+    },
+    definitions: { server },
+  }
+}
+
+/** In a file every key with a default may be absent, and Berth's own notes mean nothing. */
+function forFile(shape: Shape): object {
+  const copy = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(copy)
+    if (typeof value !== 'object' || value === null) return value
+    const kept = Object.entries(value).filter(([key]) => !/^(x-.*|required|~.*)$/.test(key))
+    return Object.fromEntries(kept.map(([key, inner]) => [key, copy(inner)]))
+  }
+  return copy(JSON.parse(JSON.stringify(shape))) as object
+}
+
+export interface ConfigReferenceRow {
+  /** `listen.port`, `mcpServers.NAME.command`. */
+  key: string
+  type: string
+  default: string
+  description: string
+}
+
+/** Every key of the configuration, for the table of the README. */
+export function configReference(): ConfigReferenceRow[] {
+  const { defaults, ...settings } = overridable.properties ?? {}
+  return [
+    ...rowsOf({ properties: settings }, ''),
+    { key: 'defaults', type: 'map', default: '', description: defaults?.description ?? '' },
+    ...rowsOf(serverOptions, 'mcpServers.NAME.'),
+  ]
+}
+
+function rowsOf(shape: Shape, prefix: string): ConfigReferenceRow[] {
+  return Object.entries(shape.properties ?? {}).flatMap(([name, inner]) => {
+    const key = `${prefix}${name}`
+    if (inner.properties !== undefined) return rowsOf(inner, `${key}.`)
+    return [
+      {
+        key,
+        type: typeText(inner),
+        default: defaultText(inner),
+        description: inner.description ?? '',
+      },
+    ]
+  })
+}
+
+function typeText(shape: Shape): string {
+  if (shape.patternProperties !== undefined) return 'map of texts'
+  if (shape.items !== undefined) return 'list of texts'
+  if (shape.enum !== undefined || shape.anyOf !== undefined) return expected(shape)
+  if (shape.type === 'integer')
+    return `whole number${shape['x-unit'] ? ` (${shape['x-unit']})` : ''}`
+  return shape.type === 'boolean' ? 'true or false' : 'text'
+}
+
+function defaultText(shape: Shape): string {
+  if (shape['x-default'] !== undefined) return shape['x-default']
+  const value = shape.default
+  if (value === undefined) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function shapes(schemas: Record<string, object>): Record<string, Shape> {
+  return schemas
+}

@@ -1,0 +1,109 @@
+import type { Server } from '../sessions/server.ts'
+import { checkShape, found, isMap, type Tree } from './check.ts'
+import { lifecycleOf, lifecycleText, readEntry, type Draft, type EntryContext } from './entry.ts'
+import { listed, type Problems } from './problems.ts'
+import { defaultsOptions } from './schema.ts'
+
+/** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
+export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): Server[] {
+  const { problems, warnings } = context
+  if (tree.servers !== undefined && tree.mcpServers !== undefined) {
+    problems.add('servers', 'stands beside mcpServers; move its entries there.')
+    return []
+  }
+  const key = tree.servers === undefined ? 'mcpServers' : 'servers'
+  const entries = tree[key] ?? {}
+  if (!isMap(entries)) {
+    problems.add(key, `found ${found(entries)}, expected a map from names to servers.`)
+    return []
+  }
+  if (Object.keys(entries).length === 0) {
+    problems.add(
+      key,
+      `names no server. Example: ${key}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`,
+    )
+    return []
+  }
+  const defaults = readDefaults(tree.defaults ?? {}, problems)
+  const drafts = new Map<string, Draft>()
+  const before = problems.found.length
+  for (const [written, raw] of Object.entries(entries)) {
+    const draft = readEntry(written, raw, [key, written], { ...context, defaults })
+    if (draft === undefined) continue
+    const name = pathSafe(written)
+    if (name === '') {
+      problems.add(
+        [key, written],
+        'has a name without a letter or digit for its URL; name it otherwise, for example server-1.',
+      )
+    } else if (drafts.has(name)) {
+      problems.add(
+        [key, written],
+        `would be served at /servers/${name}/mcp, as another one is; name one of them otherwise.`,
+      )
+    } else {
+      if (name !== written)
+        warnings.push(
+          `The server ${JSON.stringify(written)} is served at /servers/${name}/mcp, because its name does not fit into a URL.`,
+        )
+      drafts.set(name, draft)
+    }
+  }
+  if (drafts.size === 0 && problems.found.length === before) {
+    problems.add(key, 'has no server that is enabled.')
+  }
+  const marked = [...drafts].filter(([, draft]) => draft.isMarked).map(([name]) => name)
+  if (marked.length > 1) {
+    problems.add(key, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
+  }
+  const servers = [...drafts].map(([name, { isMarked, ...draft }]) => ({
+    name,
+    isDefault: isMarked || drafts.size === 1,
+    ...draft,
+  }))
+  warnOfSharing(servers, warnings)
+  return servers
+}
+
+function readDefaults(raw: unknown, problems: Problems): Tree {
+  const before = problems.found.length
+  checkShape(defaultsOptions, raw, ['defaults'], problems)
+  if (!isMap(raw) || problems.found.length > before) return {}
+  const lifecycle = lifecycleOf(raw.lifecycleConfiguration, undefined)
+  if (lifecycle.idleMs > lifecycle.maxMs) {
+    problems.add('defaults.lifecycleConfiguration', lifecycleText(lifecycle))
+  }
+  return raw
+}
+
+/** A name as it can stand in a path: at most 64 letters, digits, dots, dashes and underscores. */
+function pathSafe(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return name
+  const plain = name.normalize('NFKD').replaceAll(/\p{M}/gu, '')
+  const slug = plain.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
+  return slug.slice(0, 64).replace(/-+$/, '')
+}
+
+/** What sessions of one server have in common, where somebody might think that they have nothing. */
+function warnOfSharing(servers: readonly Server[], warnings: string[]): void {
+  const named = (wanted: (server: Server) => boolean): string[] =>
+    servers.filter(wanted).map(({ name }) => name)
+  const folder = named(({ launch, cwd }) => launch.kind === 'local' && cwd !== 'session')
+  if (folder.length > 0) {
+    warnings.push(
+      `All sessions of ${listed(folder)} work in the same folder; with cwd: session each has an empty one of its own (BERTH_WORKSPACE names it in any case).`,
+    )
+  }
+  const remote = named(({ launch }) => launch.kind === 'remote')
+  if (remote.length > 0) {
+    warnings.push(
+      `All sessions of ${listed(remote)} share one remote server; Berth starts and isolates nothing there.`,
+    )
+  }
+  const fixed = named(({ launch }) => launch.kind === 'local' && launch.port !== undefined)
+  if (fixed.length > 0) {
+    warnings.push(
+      `${listed(fixed)} ${fixed.length === 1 ? 'has' : 'have'} a fixed port, so there is one session at a time; a server that listens on the port in PORT has no such limit.`,
+    )
+  }
+}

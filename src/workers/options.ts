@@ -1,0 +1,104 @@
+import Type from 'typebox'
+
+/** What stands for a text in `args`, `env` and `headers`; YAML writes 8000 and true without quotes. */
+const text = { 'x-expected': 'a text' }
+const Text = Type.Union([Type.String(), Type.Number(), Type.Boolean()], text)
+
+/** Keys of a server that say how its workers are started, or where a remote one is. */
+export const launchOptions = {
+  command: Type.Optional(
+    Type.String({
+      minLength: 1,
+      examples: ['npx'],
+      description:
+        'Program to start: a name in PATH, or a path. One with a slash is relative to cwd.',
+    }),
+  ),
+  args: Type.Array(Text, {
+    default: [],
+    examples: [['server.py', '--port', '${PORT}']],
+    description: 'Arguments of the command.',
+  }),
+  transport: Type.Enum(['stdio', 'http'], {
+    default: 'stdio',
+    description:
+      'How the command speaks MCP. http: on 127.0.0.1 at the free port that it finds in PORT.',
+  }),
+  port: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      examples: [8000],
+      description:
+        'Port that an http server insists on. It then serves one session at a time; prefer PORT.',
+    }),
+  ),
+  path: Type.String({
+    pattern: '^/\\S*$',
+    'x-expected': 'a path that begins with /',
+    default: '/mcp',
+    description: 'Path of the MCP endpoint of an http server.',
+  }),
+  relay: Type.Boolean({
+    default: false,
+    description:
+      'Puts the keeper in front of an http server, so that several gateways keep the order of its streams.',
+  }),
+  env: Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], text),
+    {
+      default: {},
+      examples: [{ API_KEY: '${API_KEY}' }],
+      description: 'Environment of the worker; an empty value (null) takes a variable away.',
+    },
+  ),
+  envFile: Type.Optional(
+    Type.String({
+      minLength: 1,
+      examples: ['.env'],
+      description: 'File of NAME=value lines, read before env. Placeholders find its values too.',
+    }),
+  ),
+  passEnv: Type.Array(
+    Type.String({
+      pattern: '^[A-Za-z_][A-Za-z0-9_]*\\*?$',
+      'x-expected': 'the name of a variable, or its beginning with *',
+      examples: ['AWS_*'],
+    }),
+    {
+      default: [],
+      description:
+        'Variables of the gateway that the worker gets beside PATH, HOME, locale, proxy and CA variables.',
+    },
+  ),
+  cwd: Type.Optional(
+    Type.String({
+      minLength: 1,
+      'x-default': 'folder of the file, or the project',
+      examples: ['./billing'],
+      description:
+        "Working directory. session: an empty folder of the session's own. Default: the folder of this file (the project, for a file in .vscode/ or .cursor/).",
+    }),
+  ),
+  url: Type.Optional(
+    Type.String({
+      minLength: 1,
+      examples: ['https://mcp.example.com/mcp'],
+      description: 'Address of a remote MCP server, instead of a command. Its sessions share it.',
+    }),
+  ),
+  headers: Type.Record(Type.String(), Text, {
+    default: {},
+    examples: [{ Authorization: 'Bearer ${TOKEN}' }],
+    description: 'Headers sent with every request to a remote server.',
+  }),
+  isolation: Type.Optional(
+    Type.Enum(['process', 'remote'], {
+      'x-default': 'process, remote for a url',
+      examples: ['process'],
+      description:
+        'What stands between workers. process: a process tree of its own for each session, which is no wall.',
+    }),
+  ),
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+
+import { load, problemsOf, withServer } from './in-folder.ts'
+
+test('an address that other machines reach is refused while there is no authorizer', (t) => {
+  for (const host of ['0.0.0.0', '::', '192.168.1.5', 'gateway.example.com', '[::]']) {
+    const found = problemsOf(t, withServer({}, { listen: { host } }))
+    assert.match(
+      found['listen.host'] ?? '',
+      /no authorizer.*127\.0\.0\.1.*allowAnonymous: any-address/,
+    )
+  }
+})
+
+test('loopback addresses need no leave', (t) => {
+  for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1', '[::1]']) {
+    const config = load(t, withServer({}, { listen: { host } }))
+    assert.equal(config.listen.host, host === '[::1]' ? '::1' : host)
+  }
+})
+
+test('allowAnonymous: any-address lifts the rule and is said at every start', (t) => {
+  const top = { listen: { host: '0.0.0.0' }, allowAnonymous: 'any-address' }
+  const { warnings, listen } = load(t, withServer({}, top))
+  assert.equal(listen.host, '0.0.0.0')
+  assert.match(warnings.join('\n'), /Whoever reaches 0\.0\.0\.0 may use every server/)
+})
+
+test('the admin listener stays on loopback and off the public port', (t) => {
+  const open = problemsOf(t, withServer({}, { admin: { host: '0.0.0.0' } }))
+  assert.match(open['admin.host'] ?? '', /this machine alone/)
+  const same = problemsOf(t, withServer({}, { admin: { port: 8080 } }))
+  assert.match(same['admin.port'] ?? '', /public listener too \(8080\)/)
+  const free = load(t, withServer({}, { admin: { port: 0 }, listen: { port: 0 } }))
+  assert.equal(free.admin.port, 0)
+})
+
+test('a publicUrl that is none is named', (t) => {
+  const found = problemsOf(t, withServer({}, { listen: { publicUrl: 'http://[' } }))
+  assert.match(found['listen.publicUrl'] ?? '', /is no URL/)
+})

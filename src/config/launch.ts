@@ -9,7 +9,7 @@ import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Path } from './problems.ts'
 
 /** What of a Draft comes from how the server is started. */
-export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env' | 'shown'>
+export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env'>
 
 /** Placeholders filled, paths absolute, the environment whole. */
 export function localLaunch(
@@ -55,6 +55,7 @@ export function localLaunch(
   }
   const launch: LocalLaunch = {
     kind: 'local',
+    shown: shownCommand(options.command ?? '', options.args.map(String)),
     command,
     args,
     transport,
@@ -62,8 +63,7 @@ export function localLaunch(
     relay,
     ...(port === undefined ? {} : { port }),
   }
-  const shown = shownCommand(options.command ?? '', options.args.map(String))
-  return { driver: 'process', launch, cwd, env: Object.fromEntries(env), shown }
+  return { driver: 'process', launch, cwd, env: Object.fromEntries(env) }
 }
 
 /** A remote server has no process: its folder is never used, and it gets no environment. */
@@ -100,6 +100,7 @@ export function remoteLaunch(
   }
   const launch: RemoteLaunch = {
     kind: 'remote',
+    shown: shownUrl(options.url ?? ''),
     url: url === undefined ? '' : url.href.replace(/#.*$/, ''),
     headers: Object.fromEntries(headers),
   }
@@ -108,7 +109,6 @@ export function remoteLaunch(
     launch,
     cwd: context.base,
     env: {},
-    shown: shownUrl(options.url ?? ''),
   }
 }
 

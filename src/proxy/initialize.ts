@@ -84,7 +84,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
 
   const timeoutMs = session.record.openedAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
-    const command = server.launch.kind === 'local' ? server.launch.shown : server.launch.url
+    const command = server.launch.shown
     const params = { command, what: 'answer initialize', timeoutMs: server.startTimeoutMs }
     giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
   })
@@ -93,7 +93,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   })
   session.onEnding(({ reason, details }) => {
     const code = reason === 'start-failed' ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
-    const command = server.launch.kind === 'local' ? server.launch.shown : server.launch.url
+    const command = server.launch.shown
     const how = String(details?.how ?? 'it ended')
     giveUp(new GatewayError(code, { params: { command, how, reason } }))
   })

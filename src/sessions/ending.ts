@@ -95,7 +95,7 @@ export function createEnding(options: EndingOptions): Ending {
       const failedStart = session.record.state !== 'live'
       const code = failedStart ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
       const { launch } = session.server
-      const command = launch.kind === 'local' ? launch.shown : launch.url
+      const command = launch.shown
       await close(
         session,
         failedStart ? 'start-failed' : 'worker-exited',

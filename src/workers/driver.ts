@@ -108,6 +108,8 @@ export interface LocalLaunch {
 
 export interface RemoteLaunch {
   kind: 'remote'
+  /** The URL as the configuration has it: no secret, for people. */
+  shown: string
   url: string
   /** Sent with every request. Secret. */
   headers: Record<string, string>

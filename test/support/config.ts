@@ -48,7 +48,7 @@ export function testServer(name: string, options: TestServer): Server {
             path,
             relay,
           }
-        : { kind: 'remote', url, headers: {} },
+        : { kind: 'remote', shown: url, url, headers: {} },
     cwd: 'session',
     env: { PATH: process.env.PATH ?? '' },
     lifecycle: { idleMs: 60_000, maxMs: 600_000 },

@@ -94,7 +94,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   session.onEnding(({ reason, details }) => {
     const code = reason === 'start-failed' ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
     const command = server.launch.shown
-    const how = String(details?.how ?? 'it ended')
+    const how = typeof details?.how === 'string' ? details.how : 'it ended'
     giveUp(new GatewayError(code, { params: { command, how, reason } }))
   })
 

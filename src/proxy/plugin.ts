@@ -329,13 +329,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 
 const noop = (): void => undefined
 
-/** The `initialize` request that opens a session; alone, or alone in a batch. */
+/** The `initialize` request that opens a session. It may not stand in a batch (2025-03-26, lifecycle). */
 function openingOf(posted: Posted): Peek | undefined {
-  if (!('messages' in posted) || posted.messages.length !== 1) return undefined
+  if (posted.form !== 'message') return undefined
   const [message] = posted.messages
-  return posted.form === 'message' && message?.method === 'initialize' && message.kind === 'request'
-    ? message
-    : undefined
+  return message.method === 'initialize' && message.kind === 'request' ? message : undefined
 }
 
 /** Fastify's own errors about bodies, in the words of the catalogue. */

@@ -2,7 +2,8 @@ import { Client, Pool } from 'undici'
 
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Endpoint } from '../workers/driver.ts'
+
+type Endpoint = Session['endpoint']
 
 /**
  * The connections to a session's worker. As many as it takes, because each stream needs its own;

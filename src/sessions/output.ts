@@ -27,7 +27,7 @@ export async function followOutput({ file, lines, until, onLine }: FollowOptions
     else if (first.push(line) > lines) first.shift()
   }
 
-  do {
+  for (;;) {
     const handle = await open(file, 'r').catch(() => undefined)
     if (handle !== undefined) {
       const { size } = await handle.stat()
@@ -47,7 +47,7 @@ export async function followOutput({ file, lines, until, onLine }: FollowOptions
       isFirst = false
       for (const line of first.splice(0)) onLine(line)
     }
-    if (until === undefined || until.aborted) return
+    if (until?.aborted !== false) return
     await new Promise((resolve) => setTimeout(resolve, pollMs))
-  } while (!until.aborted)
+  }
 }

@@ -1,0 +1,61 @@
+import type { BerthEvents, EventName } from '../../src/events.ts'
+import type { Gateway } from '../../src/gateway.ts'
+import { startGateway } from '../../src/gateway.ts'
+import { atEnd } from './at-end.ts'
+import type { TestConfig, TestServer } from './config.ts'
+import { testConfig, testServer } from './config.ts'
+import type { Owner } from './temp.ts'
+import { tempDir } from './temp.ts'
+
+export interface TestGateway extends Gateway {
+  stateDir: string
+  /** The MCP endpoint of a server. */
+  mcp(server: string): string
+  /** What happened so far. */
+  seen<N extends EventName>(name: N): BerthEvents[N][]
+  /** The next event of this name that fits; it may have come already. */
+  saw<N extends EventName>(
+    name: N,
+    fits?: (news: BerthEvents[N]) => boolean,
+  ): Promise<BerthEvents[N]>
+}
+
+/** A gateway of the test's own, in this process, on free ports; closed after the test. */
+export async function startTestGateway(
+  t: Owner,
+  servers: Record<string, TestServer>,
+  overrides: TestConfig = {},
+): Promise<TestGateway> {
+  const stateDir = tempDir(t)
+  const configured = Object.entries(servers).map(([name, options]) => testServer(name, options))
+  const gateway = await startGateway(testConfig(stateDir, configured, overrides))
+  atEnd(t, () => gateway.close({ drainMs: 0 }))
+  const log: { name: EventName; news: unknown }[] = []
+  gateway.events.onAny((name, news) => log.push({ name, news }))
+  const seen = <N extends EventName>(name: N): BerthEvents[N][] =>
+    log.filter((entry) => entry.name === name).map(({ news }) => news as BerthEvents[N])
+  return {
+    ...gateway,
+    stateDir,
+    mcp: (server) => `${gateway.url}/servers/${server}/mcp`,
+    seen,
+    saw: (name, fits = () => true) =>
+      new Promise((resolve, reject) => {
+        const found = seen(name).find(fits)
+        if (found !== undefined) {
+          resolve(found)
+          return
+        }
+        const limit = setTimeout(() => {
+          const all = log.map((entry) => `${entry.name} ${JSON.stringify(entry.news)}`)
+          reject(new Error(`no ${name} came; what came:\n${all.join('\n')}`))
+        }, 20_000)
+        const stop = gateway.events.on(name, (news) => {
+          if (!fits(news)) return
+          clearTimeout(limit)
+          stop()
+          resolve(news)
+        })
+      }),
+  }
+}

@@ -77,9 +77,14 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     closed.inc({ server, reason })
   })
   events.on('session.missed', ({ server }) => missed.inc({ server }))
-  events.on('exchange.ended', ({ server, outcome, durationMs }) =>
-    exchanges.observe({ server, outcome }, durationMs / 1000),
-  )
+  // The one event of the hot path: its children are looked up once.
+  const children = new Map<string, { observe(seconds: number): void }>()
+  events.on('exchange.ended', ({ server, outcome, durationMs }) => {
+    const key = `${outcome} ${server}`
+    let child = children.get(key)
+    if (child === undefined) children.set(key, (child = exchanges.labels(server, outcome)))
+    child.observe(durationMs / 1000)
+  })
   events.on('elicitation.requested', ({ server }) => asked.inc({ server, kind: 'elicitation' }))
   events.on('sampling.requested', ({ server }) => asked.inc({ server, kind: 'sampling' }))
   events.on('roots.requested', ({ server }) => asked.inc({ server, kind: 'roots' }))

@@ -178,7 +178,8 @@ export function acceptsGet(headers: IncomingHttpHeaders): boolean {
 
 function accepts(accept: string | undefined, type: string): boolean {
   if (accept === undefined) return false
-  const [family = ''] = type.split('/')
+  // What every client sends, as it sends it.
+  if (accept.includes(type) || accept.includes('*/*')) return true
   const lower = accept.toLowerCase()
-  return lower.includes(type) || lower.includes(`${family}/*`) || lower.includes('*/*')
+  return lower.includes(type) || lower.includes(`${type.slice(0, type.indexOf('/'))}/*`)
 }

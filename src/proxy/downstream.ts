@@ -68,6 +68,8 @@ export const keepAliveMs = 15_000
 /** A plain answer up to this size is sent in one piece, and can become an error until then. */
 const heldBytes = 64 * 1024
 
+const stringBytes = 16 * 1024
+
 const clientGone = new Error('The client has gone.')
 const superseded = new Error('Another stream has taken its place.')
 
@@ -253,8 +255,11 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     const { statusCode, headers } = plain
     if (statusCode !== 204 && statusCode !== 304) headers['content-length'] = String(chunkBytes)
     response.writeHead(statusCode, headers)
-    if (chunks.length <= 1) response.end(chunks[0])
-    else response.end(Buffer.concat(chunks))
+    const [only] = chunks
+    const body = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
+    // As a string of bytes it leaves in one piece with the head; a buffer would be written apart.
+    if (chunkBytes <= stringBytes) response.end(body.toString('latin1'), 'latin1')
+    else response.end(body)
   }
 
   /** From here on it is too late for an error of our own. */

@@ -138,29 +138,34 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     request.asked = { server, principal, publicId: id, session, release }
   }
 
-  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
+  function handle(request: FastifyRequest, reply: FastifyReply): undefined | Promise<void> {
     const { asked } = request
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
     const { server, principal, publicId, session } = asked
     if (publicId !== undefined && session === undefined) {
-      throw await sessions.explain(publicId, server.name, principal)
+      return sessions.explain(publicId, server.name, principal).then((error) => {
+        throw error
+      })
     }
-    if (request.method === 'POST') {
-      await handlePost(request, reply, asked)
-    } else if (session !== undefined && request.method === 'GET') {
+    if (request.method === 'POST') return handlePost(request, reply, asked)
+    if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (request.method === 'GET') {
       handleGet(request, reply, session, asked.release)
-    } else if (session !== undefined) {
+    } else {
       void sessions.close(session, 'client-deleted')
       const headers = { ...guard.headersFor(request.headers.origin), 'mcp-session-id': session.id }
-      await reply.code(200).headers(headers).send()
+      void reply.code(200).headers(headers).send()
     }
+    return undefined
   }
 
-  async function handlePost(
+  function handlePost(
     request: FastifyRequest,
     reply: FastifyReply,
-    { server, principal, session }: Asked,
-  ): Promise<void> {
+    asked: Asked,
+  ): undefined | Promise<void> {
+    const { session } = asked
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const posted = protocol.read(body)
     if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
@@ -168,52 +173,79 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     if (session === undefined) {
       const opening = openingOf(posted)
       if (opening === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
-      reply.hijack()
-      await initialize({
-        sessions,
-        trafficOf: traffics.of,
-        protocol,
-        clock,
-        server,
-        principal,
-        request: opening,
-        headers: request.headers,
-        body,
-        response: reply.raw,
-        requestId: request.id,
-        extraHeaders: guard.headersFor(request.headers.origin),
-        onError: (error) => report(request, error),
-      })
-      return
+      open(request, reply, asked, { opening, body })
+      return undefined
     }
     const traffic = traffics.of(session)
-    const held = posted.messages.some(({ kind }) => kind === 'request')
-      ? traffic.hold.wait()
-      : undefined
-    if (held !== undefined) {
-      await held
-      if (session.end !== undefined)
-        throw await sessions.explain(session.id, server.name, principal)
+    const { messages } = posted
+    const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
+    if (held === undefined) {
+      post(request, reply, traffic, { messages, body })
+      return undefined
     }
-    const { exchanges, ids } = countIn(traffic, posted.messages)
+    return held.then(async () => {
+      if (session.end !== undefined) {
+        throw await sessions.explain(session.id, asked.server.name, asked.principal)
+      }
+      post(request, reply, traffic, { messages, body })
+    })
+  }
+
+  function open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { server, principal }: Asked,
+    { opening, body }: { opening: Peek; body: Buffer },
+  ): void {
+    reply.hijack()
+    void initialize({
+      sessions,
+      trafficOf: traffics.of,
+      protocol,
+      clock,
+      server,
+      principal,
+      request: opening,
+      headers: request.headers,
+      body,
+      response: reply.raw,
+      requestId: request.id,
+      extraHeaders: guard.headersFor(request.headers.origin),
+      onError: (error) => report(request, error),
+    })
+  }
+
+  function post(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    traffic: ReturnType<typeof traffics.of>,
+    { messages, body }: { messages: Peek[]; body: Buffer },
+  ): void {
+    const { exchanges, ids } = countIn(traffic, messages)
     reply.hijack()
     pass({ request, reply, traffic, exchanges, ids, body, method: 'POST' })
   }
 
   /** Counts the requests of a POST in; answers and notifications are never counted. */
   function countIn(traffic: Traffic, messages: Peek[]): { exchanges: Exchange[]; ids: RpcId[] } {
-    const requests = messages.filter(({ kind }) => kind === 'request')
+    const exchanges: Exchange[] = []
+    const ids: RpcId[] = []
+    const requests = messages.filter(isRequest)
     if (traffic.size() + requests.length > maxExchanges) {
       throw new GatewayError('ERR_PROXY_TOO_MANY_EXCHANGES', {
         params: { limit: maxExchanges },
         retryAfterSeconds: 1,
       })
     }
-    for (const message of messages) if (message.kind !== 'request') traffic.fromClient(message)
-    return {
-      exchanges: requests.map((message) => traffic.open(message)),
-      ids: requests.flatMap(({ id }) => (id === undefined ? [] : [id])),
+    for (const message of messages) {
+      if (message.id === undefined || !isRequest(message)) {
+        traffic.fromClient(message)
+      } else {
+        exchanges.push(traffic.open(message))
+        ids.push(message.id)
+      }
     }
+    return { exchanges, ids }
   }
 
   function handleGet(
@@ -328,6 +360,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 }
 
 const noop = (): void => undefined
+
+const isRequest = ({ kind }: Peek): boolean => kind === 'request'
 
 /** The `initialize` request that opens a session. It may not stand in a batch (2025-03-26, lifecycle). */
 function openingOf(posted: Posted): Peek | undefined {

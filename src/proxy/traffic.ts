@@ -60,7 +60,8 @@ export function rememberEvent(exchange: Exchange, eventId: string): void {
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
   const exchanges = new Map<string, Exchange>()
   const observer = createObserver(session, clock, events)
-  const news = { session: session.handle, server: session.server.name }
+  const handle = session.handle
+  const server = session.server.name
 
   const traffic: Traffic = {
     session,
@@ -83,7 +84,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       exchanges.set(idKey(id), exchange)
       if (method === 'tools/call') session.counts.calls += 1
       traffic.carry(exchange)
-      events.emit('exchange.started', { ...news, method })
+      events.emit('exchange.started', { session: handle, server, method })
       return exchange
     },
 
@@ -109,7 +110,13 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       const key = idKey(exchange.id)
       if (exchanges.get(key) === exchange) exchanges.delete(key)
       const durationMs = clock.now() - exchange.startedAtMs
-      events.emit('exchange.ended', { ...news, method: exchange.method, outcome, durationMs })
+      events.emit('exchange.ended', {
+        session: handle,
+        server,
+        method: exchange.method,
+        outcome,
+        durationMs,
+      })
     },
 
     find: (id) => exchanges.get(idKey(id)),

@@ -15,7 +15,7 @@ import type { OwnSession, Session } from './session.ts'
 import { createSession } from './session.ts'
 import type { Starts } from './starts.ts'
 import { createStarts } from './starts.ts'
-import type { RecordChanges, SessionStore } from './store.ts'
+import type { RecordChanges, SessionStore, Touch } from './store.ts'
 
 /** Opens, finds and ends sessions; the only one who moves a record from state to state. */
 export interface Sessions {
@@ -116,8 +116,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (watchingNow) return
     watchingNow = true
     try {
-      const busy = [...sessions.values()].filter(({ carried }) => carried > 0)
-      await store.touch(busy.map((session) => session.idleTouch()))
+      // All that happened since the last look, in one go, and before anything is judged by it.
+      const touches: Touch[] = []
+      for (const session of sessions.values()) {
+        const touch = session.dueTouch()
+        if (touch !== undefined) touches.push(touch)
+      }
+      if (touches.length > 0) await store.touch(touches)
       const due = await store.claimDue({ host, limit: 100, owner: options.owner, leaseMs: 15_000 })
       for (const record of due) {
         const session = sessions.get(record.id)
@@ -131,7 +136,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   return {
     async open(server, principal, signal) {
       if (draining) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
-      const session = createSession({ record: newRecord(server, principal), server, clock, store })
+      const session = createSession({ record: newRecord(server, principal), server, clock })
       await makeRoom(session)
       sessions.set(session.id, session)
       const { id, handle } = session

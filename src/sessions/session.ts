@@ -4,7 +4,7 @@ import type { Endpoint, Worker } from '../workers/driver.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 import { handleOf } from './record.ts'
 import type { Server } from './server.ts'
-import type { SessionStore, Touch } from './store.ts'
+import type { Touch } from './store.ts'
 
 /** A session that this replica serves: the record, its worker, and what goes on in it. */
 export interface Session {
@@ -42,19 +42,20 @@ export interface OwnSession extends Session {
   closed: Promise<void> | undefined
   lastActiveAtMs: number
   begin(end: SessionEnd): void
-  idleTouch(): Touch
+  /** What the store has not been told yet of its activity; once told, not given again. */
+  dueTouch(): Touch | undefined
 }
 
 export function createSession(options: {
   record: SessionRecord
   server: Server
   clock: Clock
-  store: SessionStore
 }): OwnSession {
-  const { server, clock, store } = options
+  const { server, clock } = options
   const { id } = options.record
   const listeners: ((end: SessionEnd) => void)[] = []
   let carried = 0
+  let touchedAtMs = 0
   let end: SessionEnd | undefined
 
   const session: OwnSession = {
@@ -80,7 +81,6 @@ export function createSession(options: {
     carry() {
       let over = false
       carried += 1
-      session.touch()
       return () => {
         if (over) return
         over = true
@@ -90,9 +90,13 @@ export function createSession(options: {
     },
     touch() {
       session.lastActiveAtMs = clock.now()
-      void store.touch([session.idleTouch()])
     },
-    idleTouch: () => ({ id, idleAtMs: clock.now() + session.record.idleMs }),
+    dueTouch() {
+      const activeAtMs = carried > 0 ? clock.now() : session.lastActiveAtMs
+      if (activeAtMs === touchedAtMs) return undefined
+      touchedAtMs = activeAtMs
+      return { id, idleAtMs: activeAtMs + session.record.idleMs }
+    },
     onEnding(listener) {
       if (end === undefined) listeners.push(listener)
       else listener(end)

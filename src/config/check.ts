@@ -113,4 +113,4 @@ export function expected(schema: Shape): string {
 }
 
 const sampleText = (sample: unknown): string =>
-  typeof sample === 'string' ? sample : String(JSON.stringify(sample))
+  typeof sample === 'string' ? sample : JSON.stringify(sample)

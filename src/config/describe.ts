@@ -11,8 +11,7 @@ export function describeServer(server: Server): string {
       ? ['remote', 'shared by its sessions']
       : [transportText(launch), server.driver, folderText(server.cwd)]
   facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
-  const start = server.shown ?? (launch.kind === 'local' ? launch.command : shownUrl(launch.url))
-  return `${name}: ${start} (${facts.join(', ')})`
+  return `${name}: ${launch.shown} (${facts.join(', ')})`
 }
 
 function transportText(launch: { transport: string; port?: number; relay: boolean }): string {

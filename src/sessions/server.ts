@@ -12,8 +12,6 @@ export interface Server {
   cwd: string
   /** The whole environment of a worker but for `PORT`, `TMPDIR` and `BERTH_*`. Secret. */
   env: Record<string, string>
-  /** How it is started, in one line: placeholders as they were written, secrets left out. */
-  shown?: string
   lifecycle: Lifecycle
   /** Start allowance, for readiness and the answer to `initialize`. Default 120 000. */
   startTimeoutMs: number

@@ -91,6 +91,8 @@ export interface RemoteSpec extends SpecBase {
 /** How a server of the configuration is started, placeholders filled but for `${PORT}`. */
 export interface LocalLaunch {
   kind: 'local'
+  /** The command line as the configuration has it, placeholders unfilled: no secret, for people. */
+  shown: string
   command: string
   args: string[]
   transport: 'stdio' | 'http'
@@ -104,6 +106,8 @@ export interface LocalLaunch {
 
 export interface RemoteLaunch {
   kind: 'remote'
+  /** The URL as the configuration has it: no secret, for people. */
+  shown: string
   url: string
   /** Sent with every request. Secret. */
   headers: Record<string, string>

@@ -23,6 +23,7 @@ test('a command alone is one stdio server, at /mcp too', (t) => {
   assert.equal(server.cwd, input.cwd)
   assert.deepEqual(server.launch, {
     kind: 'local',
+    shown: 'node server.js --x',
     command: 'node',
     args: ['server.js', '--x'],
     transport: 'stdio',

@@ -36,14 +36,6 @@ test('a remote server is said to be shared, and its address has no secrets', (t)
   )
 })
 
-test('a server that was not read from a file shows its command alone', (t) => {
-  const { shown, ...server } = serverOf(
-    load(t, { mcpServers: { demo: { command: 'node', args: ['hush'] } } }),
-  )
-  assert.equal(shown, 'node hush')
-  assert.match(describeServer(server), /^demo: node \(/)
-})
-
 test('what looks like a secret in an argument is left out', () => {
   const lines: [string[], string][] = [
     [['--token', 'hush', 'x'], 'c --token … x'],

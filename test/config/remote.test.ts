@@ -23,6 +23,7 @@ test('a url server has an address and headers, and no environment', (t) => {
   )
   assert.deepEqual(server.launch, {
     kind: 'remote',
+    shown: 'HTTPS://Example.com/a/../mcp?x=${X}#part',
     url: 'https://example.com/mcp?x=secret',
     headers: { authorization: 'Bearer secret', 'x-number': '5' },
   })

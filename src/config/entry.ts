@@ -55,21 +55,17 @@ export function readEntry(
   refuseLater(raw, where, problems)
   const own = ownKeys(raw)
   const kind = kindOf(own, raw, defaults, where, problems)
-  checkShape(
-    serverOptions,
-    own.transport === 'sse' ? { ...own, transport: 'http' } : own,
-    where,
-    problems,
-  )
+  const sound = soundKeys(own, where, problems)
   const lifecycle = lifecycleOf(own.lifecycleConfiguration, defaults.lifecycleConfiguration)
   const wrong = lifecycleProblem(lifecycle)
   if (wrong !== undefined) problems.add([...where, 'lifecycleConfiguration'], wrong)
-  if (kind === undefined) return undefined
+  const isLost = ['command', 'url', 'transport'].some((key) => own[key] !== sound[key])
+  if (kind === undefined || isLost) return undefined
   checkFit(own, kind, defaults, where, problems)
   warnOfIdleKeys(raw, kind, where, warnings)
-  if (problems.found.length > before) return undefined
 
-  const options = Value.Default(serverOptions, merged(defaultsFor(own, kind, defaults), own))
+  // What is sound is read on, past what is wrong, so that its placeholders are checked as well.
+  const options = Value.Default(serverOptions, merged(defaultsFor(own, kind, defaults), sound))
   if (!Value.Check(serverOptions, options)) {
     problems.add(where, 'is not a valid server.')
     return undefined
@@ -79,6 +75,17 @@ export function readEntry(
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
   return { ...launch, lifecycle, startTimeoutMs, graceMs, isMarked }
+}
+
+/** The keys whose values are as they should be; the others are problems. */
+function soundKeys(own: Tree, where: Path, problems: Problems): Tree {
+  const sound = Object.entries(own).filter(([key, value]) => {
+    if (key === 'transport' && value === 'sse') return false // refused already, with the reason
+    const before = problems.found.length
+    checkShape(serverOptions, { [key]: value }, where, problems)
+    return problems.found.length === before
+  })
+  return Object.fromEntries(sound)
 }
 
 const ourKeys = Object.keys(serverOptions.properties)

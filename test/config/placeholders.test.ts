@@ -87,6 +87,15 @@ test('each one that is unset stops the load, naming server and key', (t) => {
   assert.match(found['mcpServers.far.url'] ?? '', /variable U is not set.*\$\{U:-value\}/)
 })
 
+test('one that is unset is named beside what else is wrong with the server', (t) => {
+  const server = { args: ['${NOT_SET}'], graceMs: 'soon', cwd: 'nowhere' }
+  assert.deepEqual(Object.keys(problemsOf(t, withServer(server))).sort(), [
+    'mcpServers.demo.args[0]',
+    'mcpServers.demo.cwd',
+    'mcpServers.demo.graceMs',
+  ])
+})
+
 test("${input:…} is refused, naming the variable to set; VS Code's inputs themselves are accepted", (t) => {
   const text = {
     inputs: [{ type: 'promptString', id: 'api-key', password: true }],

@@ -58,7 +58,7 @@ export function checkShape(schema: Shape, value: unknown, path: Path, problems: 
   const entries = schema.properties ?? schema.patternProperties
   if (entries !== undefined && isMap(value)) {
     for (const [key, inner] of Object.entries(value)) {
-      const known = schema.properties?.[key] ?? schema.patternProperties?.['^.*$']
+      const known = Object.hasOwn(entries, key) ? entries[key] : entries['^.*$']
       if (known !== undefined) checkShape(known, inner, [...path, key], problems)
       else if (schema.additionalProperties === false) {
         problems.add(

@@ -7,7 +7,11 @@ export function expandHome(text: string, homeDir: string): string {
 }
 
 export function isFolder(name: string): boolean {
-  return statSync(name, { throwIfNoEntry: false })?.isDirectory() === true
+  try {
+    return statSync(name).isDirectory()
+  } catch {
+    return false // not there, or not to be seen by us: a worker could not work in it either
+  }
 }
 
 /** The base directory specification says that a relative path in these variables is ignored. */

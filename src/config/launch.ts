@@ -8,54 +8,43 @@ import { expandHome, isFolder } from './folders.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Path } from './problems.ts'
 
+/** An entry that is checked but for what its placeholders become. */
+export interface Entry {
+  name: string
+  where: Path
+  options: ServerOptions
+}
+
 /** What of a Draft comes from how the server is started. */
 export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env'>
 
 /** Placeholders filled, paths absolute, the environment whole. */
-export function localLaunch(
-  name: string,
-  options: ServerOptions,
-  where: Path,
-  context: EntryContext,
-): Launched {
-  const { problems, warnings, base } = context
+export function localLaunch(entry: Entry, context: EntryContext): Launched {
+  const { name, options } = entry
   const { transport, port, path: endpoint, relay } = options
-  const fileValues = envFileOf(options, where, context)
-  const plain = scopeOf(context, fileValues, undefined)
+  const fileValues = envFileOf(entry, context)
+  const scope = scopeOf(context, fileValues)
   const portText = port === undefined ? '${PORT}' : String(port)
-  const withPort = { ...plain, port: transport === 'http' ? portText : undefined }
-  const filled = (text: string, scope: Scope, ...key: Path): string =>
-    fill(text, scope, (why) => problems.add([...where, ...key], why))
+  const withPort = transport === 'http' ? { ...scope, port: portText } : scope
 
-  const cwd = folderOf(options, plain, where, context)
-  const program = expandHome(filled(options.command ?? '', plain, 'command'), context.homeDir)
+  const cwd = folderOf(entry, context, scope)
+  const written = options.command ?? ''
+  const program = expandHome(filler(entry, context, scope)(written, 'command'), context.homeDir)
   const command = program.includes('/')
-    ? path.resolve(cwd === 'session' ? base : cwd, program)
+    ? path.resolve(cwd === 'session' ? context.base : cwd, program)
     : program
-  const args = options.args.map((arg, index) => filled(String(arg), withPort, 'args', index))
-
-  const env = inherited(context.env, options.passEnv)
-  for (const [variable, value] of fileValues) env.set(variable, value)
-  for (const [variable, value] of Object.entries(options.env)) {
-    if (!/^[^=\0]+$/.test(variable))
-      problems.add([...where, 'env', variable], 'is no name that a variable can have.')
-    if (value === null) env.delete(variable)
-    else env.set(variable, filled(String(value), withPort, 'env', variable))
-  }
-  settlePort(options, env, portText, where, context)
-  dropReserved(name, options, env, warnings)
-
+  const fillArg = filler(entry, context, withPort)
+  const args = options.args.map((arg, index) => fillArg(String(arg), 'args', index))
+  const env = environmentOf(entry, context, { fileValues, scope: withPort })
   if (!isProgram(command, env.get('PATH'))) {
-    const place = program.includes('/')
-      ? 'there is no such program (any more, or yet)'
-      : 'it is not in PATH'
-    warnings.push(
-      `The server ${name} is started with ${options.command ?? ''}, but ${place}. mcp-berth check --start tells more.`,
+    const place = program.includes('/') ? 'there is no such program' : 'it is not in PATH'
+    context.warnings.push(
+      `The server ${name} is started with ${written}, but ${place}. mcp-berth check --start tells more.`,
     )
   }
   const launch: LocalLaunch = {
     kind: 'local',
-    shown: shownCommand(options.command ?? '', options.args.map(String)),
+    shown: shownCommand(written, options.args.map(String)),
     command,
     args,
     transport,
@@ -67,16 +56,12 @@ export function localLaunch(
 }
 
 /** A remote server has no process: its folder is never used, and it gets no environment. */
-export function remoteLaunch(
-  _: string,
-  options: ServerOptions,
-  where: Path,
-  context: EntryContext,
-): Launched {
+export function remoteLaunch(entry: Entry, context: EntryContext): Launched {
+  const { options, where } = entry
   const { problems } = context
-  const scope = scopeOf(context, envFileOf(options, where, context), undefined)
+  const fillIn = filler(entry, context, scopeOf(context, envFileOf(entry, context)))
   const before = problems.found.length
-  const address = fill(options.url ?? '', scope, (why) => problems.add([...where, 'url'], why))
+  const address = fillIn(options.url ?? '', 'url')
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (problems.found.length === before && !isUsable(url)) {
     problems.add(
@@ -85,18 +70,12 @@ export function remoteLaunch(
     )
   }
   const headers = new Map<string, string>()
-  for (const [header, value] of Object.entries(options.headers)) {
-    const at = [...where, 'headers', header]
-    const text = fill(String(value), scope, (why) => problems.add(at, why))
-    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(header))
-      problems.add(at, 'is no name that a header can have.')
-    else if (ownHeaders.includes(header.toLowerCase()))
-      problems.add(at, 'is set by Berth itself; take it out.')
-    else if (headers.has(header.toLowerCase())) problems.add(at, 'stands twice, in other capitals.')
-    else if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
-      problems.add(at, 'its value has a character that no header may have, such as a line break.')
-    }
-    headers.set(header.toLowerCase(), text)
+  for (const [written, value] of Object.entries(options.headers)) {
+    const name = written.toLowerCase()
+    const text = fillIn(String(value), 'headers', written)
+    const wrong = headers.has(name) ? 'stands twice, in other capitals.' : headerProblem(name, text)
+    if (wrong !== undefined) problems.add([...where, 'headers', written], wrong)
+    headers.set(name, text)
   }
   const launch: RemoteLaunch = {
     kind: 'remote',
@@ -104,112 +83,106 @@ export function remoteLaunch(
     url: url === undefined ? '' : url.href.replace(/#.*$/, ''),
     headers: Object.fromEntries(headers),
   }
-  return {
-    driver: 'remote',
-    launch,
-    cwd: context.base,
-    env: {},
-  }
+  return { driver: 'remote', launch, cwd: context.base, env: {} }
 }
-
-const ownHeaders = ['host', 'connection', 'content-length', 'transfer-encoding', 'mcp-session-id']
 
 function isUsable(url: URL | undefined): boolean {
   if (url === undefined || url.username !== '' || url.password !== '') return false
   return url.protocol === 'http:' || url.protocol === 'https:'
 }
 
-function scopeOf(
-  context: EntryContext,
-  fileValues: ReadonlyMap<string, string>,
-  port: string | undefined,
-): Scope {
+const ownHeaders = ['host', 'connection', 'content-length', 'transfer-encoding', 'mcp-session-id']
+
+function headerProblem(name: string, value: string): string | undefined {
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return 'is no name that a header can have.'
+  if (ownHeaders.includes(name)) return 'is set by Berth itself; take it out.'
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return undefined
+  return 'its value has a character that no header may have, such as a line break.'
+}
+
+function scopeOf(context: EntryContext, fileValues: ReadonlyMap<string, string>): Scope {
+  const { env, base, homeDir, literal } = context
   return {
-    variable: (name) => context.env[name] ?? fileValues.get(name),
-    folders: folderNames(context.base, context.homeDir),
-    port,
-    literal: context.literal,
+    variable: (name) => (Object.hasOwn(env, name) ? env[name] : undefined) ?? fileValues.get(name),
+    folders: folderNames(base, homeDir),
+    port: undefined,
+    literal,
   }
 }
 
-function envFileOf(
-  options: ServerOptions,
-  where: Path,
-  context: EntryContext,
-): ReadonlyMap<string, string> {
-  if (options.envFile === undefined) return new Map()
-  const at = [...where, 'envFile']
+/** Fills the text of one key of the entry; what cannot be filled is a problem of that key. */
+function filler({ where }: Entry, { problems }: EntryContext, scope: Scope) {
+  return (text: string, ...key: Path): string =>
+    fill(text, scope, (why) => problems.add([...where, ...key], why))
+}
+
+function envFileOf(entry: Entry, context: EntryContext): ReadonlyMap<string, string> {
+  const { envFile } = entry.options
+  if (envFile === undefined) return new Map()
   const { problems, base, homeDir } = context
+  const at = [...entry.where, 'envFile']
   const before = problems.found.length
-  const name = fill(options.envFile, scopeOf(context, new Map(), undefined), (why) =>
-    problems.add(at, why),
-  )
+  const name = filler(entry, context, scopeOf(context, new Map()))(envFile, 'envFile')
   if (problems.found.length > before) return new Map()
   try {
     const read = readEnvFile(path.resolve(base, expandHome(name, homeDir)))
     if ('values' in read) return read.values
-    problems.add(at, `line ${read.badLine} of ${options.envFile} is not NAME=value.`)
+    problems.add(at, `line ${read.badLine} of ${envFile} is not NAME=value.`)
   } catch (error) {
-    problems.add(at, `${options.envFile} cannot be read (${codeOf(error)}), seen from ${base}.`)
+    // The text of this error has the whole path, into which variables may have gone.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
+    problems.add(at, `${envFile} cannot be read (${code}), seen from ${base}.`)
   }
   return new Map()
 }
 
-/** The text of such an error has the whole path, into which variables may have gone. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-
-function folderOf(
-  options: ServerOptions,
-  scope: Scope,
-  where: Path,
-  context: EntryContext,
-): string {
+function folderOf(entry: Entry, context: EntryContext, scope: Scope): string {
+  const { cwd } = entry.options
   const { problems, base, homeDir } = context
-  if (options.cwd === undefined || options.cwd === 'session') return options.cwd ?? base
-  const at = [...where, 'cwd']
+  if (cwd === undefined || cwd === 'session') return cwd ?? base
   const before = problems.found.length
-  const filled = fill(options.cwd, scope, (why) => problems.add(at, why))
+  const filled = filler(entry, context, scope)(cwd, 'cwd')
   const folder = path.resolve(base, expandHome(filled, homeDir))
   if (problems.found.length === before && !isFolder(folder)) {
-    problems.add(at, `there is no folder ${options.cwd} (seen from ${base}).`)
+    problems.add([...entry.where, 'cwd'], `there is no folder ${cwd} (seen from ${base}).`)
   }
   return folder
 }
 
-/** The driver puts the port of an http server into PORT; nobody else may. */
-function settlePort(
-  options: ServerOptions,
-  env: Map<string, string>,
-  portText: string,
-  where: Path,
-  { problems }: EntryContext,
-): void {
-  if (options.transport !== 'http') return
-  const own = options.env.PORT
-  if (own !== undefined && own !== null && env.get('PORT') !== portText) {
-    problems.add(
-      [...where, 'env', 'PORT'],
-      'Berth sets PORT for a server with transport: http. For a port that the server insists on write port: NUMBER beside transport.',
-    )
-  }
-  env.delete('PORT')
-}
-
-/** Every session has its own of these. */
+/** Every session is given its own of these. */
 const reserved = ['BERTH_SESSION_ID', 'BERTH_WORKSPACE', 'TMPDIR']
 
-function dropReserved(
-  name: string,
-  options: ServerOptions,
-  env: Map<string, string>,
-  warnings: string[],
-): void {
+/** What is inherited, then `envFile`, then `env`, without what the session and the driver set. */
+function environmentOf(
+  entry: Entry,
+  context: EntryContext,
+  { fileValues, scope }: { fileValues: ReadonlyMap<string, string>; scope: Scope },
+): Map<string, string> {
+  const { name, options, where } = entry
+  const fillIn = filler(entry, context, scope)
+  const env = inherited(context.env, options.passEnv)
+  for (const [variable, value] of fileValues) env.set(variable, value)
+  for (const [variable, value] of Object.entries(options.env)) {
+    const at = [...where, 'env', variable]
+    const text = value === null ? undefined : fillIn(String(value), 'env', variable)
+    if (!/^[^=\0]+$/.test(variable)) {
+      context.problems.add(at, 'is no name that a variable can have.')
+    } else if (variable === 'PORT' && scope.port !== undefined && text !== undefined) {
+      if (text !== scope.port) context.problems.add(at, portText)
+    }
+    if (text === undefined) env.delete(variable)
+    else env.set(variable, text)
+  }
   const taken = reserved.filter((variable) => Object.hasOwn(options.env, variable))
   if (taken.length > 0) {
-    warnings.push(
+    context.warnings.push(
       `The server ${name} sets ${listed(taken)} in env, but every session is given its own.`,
     )
   }
   for (const variable of reserved) env.delete(variable)
+  if (scope.port !== undefined) env.delete('PORT')
+  return env
 }
+
+const portText =
+  'Berth sets PORT for a server with transport: http. For a port that the server insists on write port: NUMBER beside transport.'

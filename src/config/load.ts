@@ -7,7 +7,6 @@ import type { Static } from 'typebox'
 import { listenOptions } from '../proxy/options.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
-import { laterText } from './entry.ts'
 import type { Environment } from './environment.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
@@ -15,6 +14,7 @@ import { createProblems, didYouMean, type Problems } from './problems.ts'
 import {
   generalOptions,
   laterKeys,
+  laterText,
   otherTopLevelKeys,
   overridable,
   serverOptions,
@@ -35,7 +35,7 @@ export interface LoadInput extends SourceInput {
  * says which.
  *
  * @throws ERR_CONFIG_INVALID naming everything that is wrong; `details.problems` is a list of
- * `Problem`. No text of the file and no value of the environment is in it.
+ * `Problem`. No value of the environment is in it, and of the file only names and places.
  */
 export function loadConfig(input: LoadInput): Config {
   const problems = createProblems()
@@ -117,7 +117,7 @@ function withoutEmptyMaps(tree: Tree): Tree {
 function checkTopLevel(tree: Tree, problems: Problems): void {
   const known = [...Object.keys(overridable.properties ?? {}), ...otherTopLevelKeys]
   for (const key of Object.keys(tree)) {
-    const later = laterKeys[key]
+    const later = laterKeys.get(key)
     if (later !== undefined) problems.add(key, laterText(later))
     else if (known.includes(key)) continue
     else if (Object.hasOwn(serverOptions.properties, key)) {

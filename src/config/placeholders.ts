@@ -5,21 +5,21 @@ export interface Scope {
   /** The variable of that name, from the gateway's environment or the server's `envFile`. */
   variable(name: string): string | undefined
   /** `${workspaceFolder}` and the like, as VS Code and Cursor know them. */
-  folders: Readonly<Record<string, string>>
+  folders: ReadonlyMap<string, string>
   /** What `${PORT}` becomes: `${PORT}` itself where the driver fills it; undefined: a variable. */
   port: string | undefined
   /** Only `${PORT}` is filled: a shell has done the rest. */
   literal: boolean
 }
 
-export function folderNames(base: string, homeDir: string): Record<string, string> {
-  return {
-    workspaceFolder: base,
-    workspaceFolderBasename: path.basename(base),
-    userHome: homeDir,
-    pathSeparator: path.sep,
-    '/': path.sep,
-  }
+export function folderNames(base: string, homeDir: string): Map<string, string> {
+  return new Map([
+    ['workspaceFolder', base],
+    ['workspaceFolderBasename', path.basename(base)],
+    ['userHome', homeDir],
+    ['pathSeparator', path.sep],
+    ['/', path.sep],
+  ])
 }
 
 /**
@@ -51,7 +51,7 @@ function valueOf(inner: string, scope: Scope, fail: (why: string) => void): stri
     if (foreign.test(inner)) fail(foreignText(inner))
     return undefined
   }
-  const folder = prefix === undefined ? scope.folders[name] : undefined
+  const folder = prefix === undefined ? scope.folders.get(name) : undefined
   if (folder !== undefined) return folder
   const value = scope.variable(name)
   if (fallback !== undefined && (value ?? '') === '') return fill(fallback, scope, fail)

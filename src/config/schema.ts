@@ -93,15 +93,21 @@ export const overridable: Shape = {
 /** Keys at the top that are not settings: the servers, and what VS Code and editors write there. */
 export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', '$schema']
 
-/** Keys that later releases have, and what to do without them now. */
-export const laterKeys: Readonly<Record<string, string>> = {
-  authorizerConfiguration: 'clients are anonymous, on a loopback listener',
-  customJWTAuthorizer: 'clients are anonymous, on a loopback listener',
-  requestHeaderConfiguration: 'no header of a client reaches a worker but those of MCP',
-  resource: 'there is no authorization to advertise',
-  network: 'every worker is in the network of this machine',
-  limits: 'workers are not limited in memory or CPU',
-  mounts: 'every worker sees the files of this machine',
+/** Keys that later releases have, and how it is in this one. */
+export const laterKeys: ReadonlyMap<string, string> = new Map([
+  ['authorizerConfiguration', 'clients are anonymous, on a loopback listener'],
+  ['customJWTAuthorizer', 'clients are anonymous, on a loopback listener'],
+  ['requestHeaderConfiguration', 'no header of a client reaches a worker but those of MCP'],
+  ['resource', 'there is no authorization to advertise'],
+  ['network', 'every worker is in the network of this machine'],
+  ['limits', 'workers are not limited in memory or CPU'],
+  ['mounts', 'every worker sees the files of this machine'],
+])
+
+export const laterIsolations = ['sandbox', 'container', 'kubernetes']
+
+export function laterText(now: string): string {
+  return `comes with a later release; in this one ${now}. Take it out.`
 }
 
 /** The schema for editors: JSON Schema draft 7, which they know best. */

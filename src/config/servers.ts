@@ -1,12 +1,14 @@
 import type { Server } from '../sessions/server.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
-import { lifecycleOf, lifecycleText, readEntry, type Draft, type EntryContext } from './entry.ts'
+import { readEntry, type Draft, type EntryContext } from './entry.ts'
+import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { listed, type Problems } from './problems.ts'
 import { defaultsOptions } from './schema.ts'
 
 /** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
 export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): Server[] {
   const { problems, warnings } = context
+  const defaults = readDefaults(tree.defaults ?? {}, problems)
   if (tree.servers !== undefined && tree.mcpServers !== undefined) {
     problems.add('servers', 'stands beside mcpServers; move its entries there.')
     return []
@@ -24,30 +26,20 @@ export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>)
     )
     return []
   }
-  const defaults = readDefaults(tree.defaults ?? {}, problems)
   const drafts = new Map<string, Draft>()
   const before = problems.found.length
   for (const [written, raw] of Object.entries(entries)) {
     const draft = readEntry(written, raw, [key, written], { ...context, defaults })
     if (draft === undefined) continue
     const name = pathSafe(written)
-    if (name === '') {
-      problems.add(
-        [key, written],
-        'has a name without a letter or digit for its URL; name it otherwise, for example server-1.',
+    const wrong = nameProblem(name, drafts)
+    if (wrong !== undefined) problems.add([key, written], wrong)
+    else if (name !== written) {
+      warnings.push(
+        `The server ${JSON.stringify(written)} is served at /servers/${name}/mcp, because its name does not fit into a URL.`,
       )
-    } else if (drafts.has(name)) {
-      problems.add(
-        [key, written],
-        `would be served at /servers/${name}/mcp, as another one is; name one of them otherwise.`,
-      )
-    } else {
-      if (name !== written)
-        warnings.push(
-          `The server ${JSON.stringify(written)} is served at /servers/${name}/mcp, because its name does not fit into a URL.`,
-        )
-      drafts.set(name, draft)
     }
+    drafts.set(name, draft)
   }
   if (drafts.size === 0 && problems.found.length === before) {
     problems.add(key, 'has no server that is enabled.')
@@ -69,10 +61,8 @@ function readDefaults(raw: unknown, problems: Problems): Tree {
   const before = problems.found.length
   checkShape(defaultsOptions, raw, ['defaults'], problems)
   if (!isMap(raw) || problems.found.length > before) return {}
-  const lifecycle = lifecycleOf(raw.lifecycleConfiguration, undefined)
-  if (lifecycle.idleMs > lifecycle.maxMs) {
-    problems.add('defaults.lifecycleConfiguration', lifecycleText(lifecycle))
-  }
+  const wrong = lifecycleProblem(lifecycleOf(raw.lifecycleConfiguration, undefined))
+  if (wrong !== undefined) problems.add('defaults.lifecycleConfiguration', wrong)
   return raw
 }
 
@@ -82,6 +72,14 @@ function pathSafe(name: string): string {
   const plain = name.normalize('NFKD').replaceAll(/\p{M}/gu, '')
   const slug = plain.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
   return slug.slice(0, 64).replace(/-+$/, '')
+}
+
+function nameProblem(name: string, taken: ReadonlyMap<string, unknown>): string | undefined {
+  if (name === '') {
+    return 'has a name without a letter or digit for its URL; name it otherwise, for example server-1.'
+  }
+  if (!taken.has(name)) return undefined
+  return `would be served at /servers/${name}/mcp, as another one is; name one of them otherwise.`
 }
 
 /** What sessions of one server have in common, where somebody might think that they have nothing. */

@@ -1,7 +1,17 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-import { isScalar, LineCounter, parseDocument, visit, type Document, type YAMLError } from 'yaml'
+import {
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Scalar,
+  type YAMLError,
+} from 'yaml'
 
 import { messageOf } from '../errors.ts'
 import { isMap, type Tree } from './check.ts'
@@ -93,7 +103,7 @@ function fromCommand(input: SourceInput, words: readonly string[], problems: Pro
 function readTree(file: string, problems: Problems): Tree {
   const text = readText(file, problems)
   if (text === undefined) return {}
-  const isJson = file.endsWith('.json')
+  const isJson = /\.jsonc?$/.test(file)
   const lines = new LineCounter()
   const document = parseDocument(isJson ? withoutComments(text) : text, {
     lineCounter: lines,
@@ -116,17 +126,15 @@ function readTree(file: string, problems: Problems): Tree {
 }
 
 function readText(file: string, problems: Problems): string | undefined {
-  const stat = statSync(file, { throwIfNoEntry: false })
-  if (stat === undefined) problems.add('', 'there is no such file.')
-  else if (stat.isDirectory()) problems.add('', 'this is a folder; name the file in it.')
-  else {
-    try {
-      return readFileSync(file, 'utf8')
-    } catch (error) {
-      problems.add('', `it cannot be read: ${messageOf(error)}`)
-    }
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') problems.add('', 'there is no such file.')
+    else if (code === 'EISDIR') problems.add('', 'this is a folder; name the file in it.')
+    else problems.add('', `it cannot be read: ${messageOf(error)}`)
+    return undefined
   }
-  return undefined
 }
 
 /** Blanks out `//` and block comments as VS Code writes them; every line and column stays. */
@@ -175,23 +183,28 @@ function syntaxText({ code, message }: YAMLError, isJson: boolean): string {
   return quotesNothing.includes(code) ? message : 'this is not valid YAML'
 }
 
+const textKeys: readonly unknown[] = ['args', 'env', 'headers']
+
 /** Keeps what is a text anyway as it was written: a version 1.10 is not 1.1, a PIN 0042 not 42. */
 function keepTexts(document: Document): void {
-  const inText = new Set<unknown>(['args', 'env', 'headers'])
   visit(document, {
-    Pair(_, { key, value }) {
-      if (!isScalar(key) || !inText.has(key.value) || value === null) return undefined
-      visit(value as Document, {
-        Scalar(position, node) {
-          const isWritten = node.source !== undefined && position !== 'key'
-          if (isWritten && ['number', 'boolean', 'bigint'].includes(typeof node.value)) {
-            node.value = node.source
-          }
-        },
-      })
+    Pair(_, pair, ancestors) {
+      const keys = [...ancestors, pair]
+        .filter(isPair)
+        .map(({ key }) => (isScalar(key) ? key.value : ''))
+      const depth = keys[0] === 'defaults' ? 1 : 2
+      if (keys.length <= depth) return undefined
+      if (textKeys.includes(keys[depth]) && isNode(pair.value)) {
+        visit(pair.value, { Scalar: keepText })
+      }
       return visit.SKIP
     },
   })
+}
+
+function keepText(position: unknown, node: Scalar): void {
+  const isRead = ['number', 'boolean', 'bigint'].includes(typeof node.value)
+  if (isRead && position !== 'key' && node.source !== undefined) node.value = node.source
 }
 
 function toValue(document: Document, problems: Problems): unknown {

@@ -72,6 +72,7 @@ test('any key of a server can be a default; maps are merged, all else is replace
   const own = serverOf(config, 'own')
   assert.deepEqual([own.env.A, own.env.B, own.env.C, own.graceMs], ['default', 'own', 'own', 2])
   assert.deepEqual(launchOf(config, 'own').args, [])
+  assert.equal(launchOf(config, 'own').path, '/mcp')
   const far = serverOf(config, 'far')
   assert.ok(far.launch.kind === 'remote')
   assert.deepEqual(far.launch.headers, { 'x-a': 'default', 'x-b': 'own' })

@@ -27,6 +27,7 @@ test('every key of a server with a command arrives', (t) => {
   const found = serverOf(config)
   assert.deepEqual(launchOf(config), {
     kind: 'local',
+    shown: 'node --port ${PORT}',
     command: 'node',
     args: ['--port', '${PORT}'],
     transport: 'http',

@@ -61,3 +61,27 @@ test('what sessions share is said in one sentence each', (t) => {
   assert.match(warnings[1] ?? '', /All sessions of far share one remote server/)
   assert.match(warnings[2] ?? '', /fixed has a fixed port, so there is one session at a time/)
 })
+
+test('names that mean something to JavaScript or to the file itself are names like others', (t) => {
+  const names = ['constructor', 'toString', 'env', 'args', 'servers']
+  const yaml = names.map((name) => `  ${name}: { command: node, graceMs: 7 }\n`).join('')
+  const config = load(t, `mcpServers:\n${yaml}`)
+  assert.deepEqual(
+    config.servers.map(({ name, graceMs }) => [name, graceMs]),
+    names.map((name) => [name, 7]),
+  )
+  const found = problemsOf(t, {
+    mcpServers: {
+      a: { ...node, args: ['${constructor}'], lifecycleConfiguration: { valueOf: 1 } },
+    },
+    toString: 1,
+    listen: { constructor: 1 },
+  })
+  assert.deepEqual(Object.keys(found).sort(), [
+    'listen.constructor',
+    'mcpServers.a.args[0]',
+    'mcpServers.a.lifecycleConfiguration.valueOf',
+    'toString',
+  ])
+  assert.match(found['mcpServers.a.args[0]'] ?? '', /constructor is not set/)
+})

@@ -48,10 +48,13 @@ mcpServers:
     command: node
     args: [1.10, 0042, true, 12345678901234567890]
     env: { VERSION: 1.10, PIN: 0042, ON: true, BIG: 0x10 }
+defaults:
+  env: { OF_ALL: 007 }
 `
   const { servers } = load(t, text)
   assert.deepEqual(launchOf(load(t, text)).args, ['1.10', '0042', 'true', '12345678901234567890'])
-  const { VERSION, PIN, ON, BIG } = servers[0]?.env ?? {}
+  const { VERSION, PIN, ON, BIG, OF_ALL } = servers[0]?.env ?? {}
+  assert.equal(OF_ALL, '007')
   assert.deepEqual(
     { VERSION, PIN, ON, BIG },
     { VERSION: '1.10', PIN: '0042', ON: 'true', BIG: '0x10' },

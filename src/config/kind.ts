@@ -1,0 +1,131 @@
+import type { Tree } from './check.ts'
+import type { Path, Problems } from './problems.ts'
+
+/** Whether Berth starts the server (`command`) or finds it running (`url`). */
+export type Kind = 'local' | 'remote'
+
+/**
+ * Tells what an entry is.
+ *
+ * @param own its keys, with `type` and `transport` in our words (`transportWord`)
+ * @param raw the entry as it stands, for hints
+ */
+export function kindOf(
+  own: Tree,
+  raw: Tree,
+  defaults: Tree,
+  where: Path,
+  problems: Problems,
+): Kind | undefined {
+  const has = ({ command, url }: Tree): boolean => command !== undefined || url !== undefined
+  const { command, url } = has(own) ? own : defaults
+  if (command !== undefined && url !== undefined) {
+    problems.add(where, 'has both command and url; take one out.')
+  } else if (own.type === 'sse' || own.transport === 'sse') {
+    problems.add(where, sseText)
+  } else if (command !== undefined) {
+    checkLocalWords(own, where, problems)
+    return 'local'
+  } else if (url !== undefined) {
+    checkRemoteWords(own, where, problems)
+    return 'remote'
+  } else {
+    problems.add(
+      where,
+      `has neither command nor url.${otherName(raw)} Example: { command: uvx, args: [mcp-server-fetch] }`,
+    )
+  }
+  return undefined
+}
+
+const sseText =
+  'HTTP+SSE is the transport of MCP 2024-11-05, deprecated since 2025-03-26, and Berth does not carry it. If the server has a Streamable HTTP address too (mostly it ends in /mcp), write that with type: http; else let a bridge speak to it: command: npx, args: [-y, mcp-remote, URL, --transport, sse-only].'
+
+/** The word of ours for what other clients call a transport. */
+export function transportWord(word: unknown): unknown {
+  if (typeof word !== 'string') return word
+  const plain = word.toLowerCase().replaceAll(/[^a-z]/g, '')
+  if (plain === 'streamablehttp') return 'http'
+  if (plain === 'local') return 'stdio'
+  return plain === 'sse' ? 'sse' : word
+}
+
+function checkLocalWords({ type, transport }: Tree, where: Path, problems: Problems): void {
+  const at = [...where, 'type']
+  if (type === 'http') {
+    problems.add(
+      at,
+      'http goes with a url. For a command that serves HTTP on the port in PORT write transport: http.',
+    )
+  } else if (type === 'stdio' && transport === 'http') {
+    problems.add(at, 'stdio contradicts transport: http; take one out.')
+  } else checkType(type, at, problems)
+}
+
+function checkRemoteWords({ type, transport }: Tree, where: Path, problems: Problems): void {
+  if (type === 'stdio' || transport === 'stdio') {
+    problems.add(where, 'stdio goes with a command, not with a url; take one out.')
+  } else checkType(type, [...where, 'type'], problems)
+}
+
+function checkType(type: unknown, at: Path, problems: Problems): void {
+  if (typeof type !== 'string' || type === 'stdio' || type === 'http') return
+  problems.add(at, 'expected stdio or http (for a url); there is no other transport here.')
+}
+
+/** The name that another client has for one of the two, as a hint. */
+function otherName(raw: Tree): string {
+  for (const key of Object.keys(raw)) {
+    if (/url$/i.test(key)) return ` It has ${key}; write url.`
+    if (/^(cmd|exec|program|comm?and?)$/i.test(key)) return ` It has ${key}; write command.`
+  }
+  return ''
+}
+
+const remoteKeys = ['url', 'headers']
+const httpKeys = ['port', 'path', 'relay']
+const sharedKeys = [
+  ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
+  ...['type', 'transport', 'isolation'],
+]
+
+/** Whether a key of ours says anything about a server of that kind. */
+export function fits(key: string, kind: Kind): boolean {
+  return sharedKeys.includes(key) || remoteKeys.includes(key) === (kind === 'remote')
+}
+
+/** What of `defaults` a server of that kind takes, whose own keys are `own`. */
+export function defaultsFor(own: Tree, kind: Kind, defaults: Tree): Tree {
+  const unfit = speaksHttp(own, kind, defaults) ? [] : httpKeys
+  return Object.fromEntries(
+    Object.entries(defaults).filter(
+      ([key]) => fits(key, kind) && ![...unfit, 'type', 'isolation'].includes(key),
+    ),
+  )
+}
+
+/** Keys that contradict the kind of server. */
+export function checkFit(
+  own: Tree,
+  kind: Kind,
+  defaults: Tree,
+  where: Path,
+  problems: Problems,
+): void {
+  const [start, right, wrong] =
+    kind === 'local' ? ['command', 'process', 'remote'] : ['url', 'remote', 'process']
+  if (own.isolation === wrong) {
+    problems.add([...where, 'isolation'], `a server with a ${start} has isolation: ${right}.`)
+  }
+  if (kind === 'remote' || speaksHttp(own, kind, defaults)) return
+  for (const key of httpKeys.filter((name) => own[name] !== undefined)) {
+    problems.add(
+      [...where, key],
+      'is for a server that speaks HTTP; add transport: http, or take it out.',
+    )
+  }
+}
+
+function speaksHttp(own: Tree, kind: Kind, defaults: Tree): boolean {
+  return kind === 'local' && (own.transport ?? defaults.transport) === 'http'
+}

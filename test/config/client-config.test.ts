@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+
+import { clientConfig } from '../../src/config/client-config.ts'
+
+const options = { baseUrl: 'http://127.0.0.1:8080/', servers: [{ name: 'a.b' }, { name: 'a-b' }] }
+const ab = 'http://127.0.0.1:8080/servers/a.b/mcp'
+const a_b = 'http://127.0.0.1:8080/servers/a-b/mcp'
+
+test('Claude Code gets commands and .mcp.json, with names that it accepts', () => {
+  assert.deepEqual(clientConfig('claude-code', options), {
+    commands: [
+      `claude mcp add --transport http a-b ${ab}`,
+      `claude mcp add --transport http a-b-2 ${a_b}`,
+    ],
+    file: {
+      path: '.mcp.json',
+      content: {
+        mcpServers: { 'a-b': { type: 'http', url: ab }, 'a-b-2': { type: 'http', url: a_b } },
+      },
+    },
+  })
+})
+
+test('VS Code gets servers of type http', () => {
+  const { commands, file } = clientConfig('vscode', options)
+  assert.deepEqual(file, {
+    path: '.vscode/mcp.json',
+    content: { servers: { 'a.b': { type: 'http', url: ab }, 'a-b': { type: 'http', url: a_b } } },
+  })
+  assert.equal(commands[0], `code --add-mcp '{"name":"a.b","type":"http","url":"${ab}"}'`)
+})
+
+test('Cursor gets mcpServers with a url', () => {
+  assert.deepEqual(clientConfig('cursor', options), {
+    commands: [],
+    file: {
+      path: '.cursor/mcp.json',
+      content: { mcpServers: { 'a.b': { url: ab }, 'a-b': { url: a_b } } },
+    },
+  })
+})
+
+test('the inspector gets a command for its page and one for the terminal', () => {
+  const { commands, file } = clientConfig('inspector', { ...options, servers: [{ name: 'x' }] })
+  const url = 'http://127.0.0.1:8080/servers/x/mcp'
+  assert.deepEqual(commands, [
+    `npx @modelcontextprotocol/inspector --server-url ${url} --transport http`,
+    `npx @modelcontextprotocol/inspector --cli ${url} --transport http --method tools/list`,
+  ])
+  assert.equal(file, undefined)
+})
+
+test('an address that a shell would tear is quoted', () => {
+  const { commands } = clientConfig('inspector', {
+    baseUrl: "http://h/it's&",
+    servers: [{ name: 'x' }],
+  })
+  assert.match(commands[0] ?? '', /--server-url 'http:\/\/h\/it'\\''s&\/servers\/x\/mcp' /)
+})

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+
+import { loadConfig, type LoadInput } from '../../src/config/load.ts'
+import { folderOf, launchOf, problemsIn, serverOf } from './in-folder.ts'
+
+function inputOf(t: TestContext, input: Partial<LoadInput>, files = {}): LoadInput {
+  const root = folderOf(t, files)
+  const env = { PATH: process.env.PATH, ...input.env }
+  return { cwd: root, homeDir: root, ...input, env }
+}
+
+test('a command alone is one stdio server, at /mcp too', (t) => {
+  const input = inputOf(
+    t,
+    { command: ['node', 'server.js', '--x'] },
+    { 'berth.yaml': 'nonsense: 1' },
+  )
+  const config = loadConfig(input)
+  assert.equal(config.file, undefined)
+  const server = serverOf(config, 'server')
+  assert.equal(server.isDefault, true)
+  assert.equal(server.cwd, input.cwd)
+  assert.deepEqual(server.launch, {
+    kind: 'local',
+    shown: 'node server.js --x',
+    command: 'node',
+    args: ['server.js', '--x'],
+    transport: 'stdio',
+    path: '/mcp',
+    relay: false,
+  })
+})
+
+test('http gives it the port in PORT, and a port is fixed', (t) => {
+  const command = ['./serve.sh', '--port', '${PORT}']
+  const files = { 'serve.sh': '#!/bin/sh\n' }
+  const free = loadConfig(inputOf(t, { command, http: true }, files))
+  assert.deepEqual(launchOf(free, 'server').args, ['--port', '${PORT}'])
+  assert.equal(launchOf(free, 'server').transport, 'http')
+  assert.match(launchOf(free, 'server').command, /^\/.*\/serve\.sh$/)
+  const fixed = loadConfig(inputOf(t, { command, port: 8000 }, files))
+  assert.deepEqual(launchOf(fixed, 'server').args, ['--port', '8000'])
+  assert.equal(launchOf(fixed, 'server').port, 8000)
+})
+
+test('the shell has filled the placeholders already', (t) => {
+  const command = ['sh', '-c', 'echo ${HOME} ${x} ${PORT}']
+  const config = loadConfig(inputOf(t, { command, env: { HOME: '/h' } }))
+  assert.deepEqual(launchOf(config, 'server').args, ['-c', 'echo ${HOME} ${x} ${PORT}'])
+})
+
+test('flags and the environment hold for a command too', (t) => {
+  const config = loadConfig(
+    inputOf(t, {
+      command: ['node'],
+      flags: { listenPort: 0, logLevel: 'debug' },
+      env: { BERTH_DEFAULTS_PASS_ENV: 'MY_*', MY_KEY: 'k' },
+    }),
+  )
+  assert.deepEqual([config.listen.port, config.log.level], [0, 'debug'])
+  assert.equal(serverOf(config, 'server').env.MY_KEY, 'k')
+})
+
+test('a file beside a command, no command and a port out of range are errors', (t) => {
+  assert.match(
+    problemsIn(inputOf(t, { file: 'x', command: ['node'] }))[''] ?? '',
+    /either a file or a command/,
+  )
+  assert.match(problemsIn(inputOf(t, { command: [] }))[''] ?? '', /no command after --/)
+  const found = problemsIn(inputOf(t, { command: ['node'], port: 70_000 }))
+  assert.match(found['mcpServers.server.port'] ?? '', /from 1 to 65535/)
+})

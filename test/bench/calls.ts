@@ -2,9 +2,10 @@ import { cpuUs, median, openSession, post, table } from './measure.ts'
 import { withTargets } from './targets.ts'
 
 /** What a call costs on its way: time alone, and processor time of what stands in between. */
-const rounds = 7
-const callsAlone = 1500
-const callsTogether = 4000
+const aloneRounds = 60
+const callsAlone = 100
+const togetherRounds = 9
+const callsTogether = 3000
 
 await withTargets(async ({ direct, bare, berth }) => {
   const targets = [
@@ -22,12 +23,20 @@ await withTargets(async ({ direct, bare, berth }) => {
     )
 
   let id = 1
-  for (let round = -1; round < rounds; round += 1) {
+  for (const target of targets)
+    for (let at = 0; at < 3000; at += 1) await call(target.url, (id += 1))
+  // Short turns, so that what else the machine does falls on all alike.
+  for (let round = 0; round < aloneRounds; round += 1) {
     for (const target of targets) {
       const startedAt = process.hrtime.bigint()
       for (let at = 0; at < callsAlone; at += 1) await call(target.url, (id += 1))
-      const us = Number(process.hrtime.bigint() - startedAt) / 1000 / callsAlone
-      const before = target.pid === undefined ? 0 : cpuUs(target.pid)
+      target.alone.push(Number(process.hrtime.bigint() - startedAt) / 1000 / callsAlone)
+    }
+  }
+  for (let round = 0; round < togetherRounds; round += 1) {
+    for (const target of targets) {
+      if (target.pid === undefined) continue
+      const before = cpuUs(target.pid)
       let left = callsTogether
       const lane = async (): Promise<void> => {
         while (left > 0) {
@@ -36,18 +45,14 @@ await withTargets(async ({ direct, bare, berth }) => {
         }
       }
       await Promise.all(Array.from({ length: 8 }, lane))
-      const cpu = target.pid === undefined ? 0 : (cpuUs(target.pid) - before) / callsTogether
-      // The first round warms up.
-      if (round < 0) continue
-      target.alone.push(us)
-      target.cpu.push(cpu)
+      target.cpu.push((cpuUs(target.pid) - before) / callsTogether)
     }
   }
   const directUs = median(targets[0]?.alone ?? [])
   const bareAdded = median(targets[1]?.alone ?? []) - directUs
   const bareCpu = median(targets[1]?.cpu ?? [])
   table(
-    `Calls over HTTP, medians of ${rounds} rounds`,
+    `Calls over HTTP, medians of ${aloneRounds} and ${togetherRounds} turns each`,
     targets.map(({ name, alone, cpu }, at) => {
       const added = median(alone) - directUs
       return {

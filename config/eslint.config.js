@@ -91,7 +91,10 @@ export default defineConfig(
       ],
     },
   },
-  { files: ['src/config/**', 'src/cli/main.ts', 'test/**'], rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: ['src/config/**', 'src/cli/main.ts', 'src/demo/**', 'test/**'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
   { files: ['test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
   ground,
   ...roomRules,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import { McpError } from '@modelcontextprotocol/sdk/types.js'
 import type {
   ElicitRequestFormParams,
   ServerNotification,
@@ -75,7 +76,7 @@ export function converse(server: McpServer, extra: Extra): Conversation {
         if (missing !== undefined) return { action: 'unable', why: `the answer has no ${missing}` }
         return { action, content: content ?? {} }
       } catch (error) {
-        return { action: 'unable', why: messageOf(error) }
+        return { action: 'unable', why: reasonOf(error) }
       }
     },
 
@@ -99,7 +100,7 @@ export function converse(server: McpServer, extra: Extra): Conversation {
         }
         return { action: 'unable', why: 'your client answered without a text' }
       } catch (error) {
-        return { action: 'unable', why: messageOf(error) }
+        return { action: 'unable', why: reasonOf(error) }
       }
     },
 
@@ -116,6 +117,13 @@ export function converse(server: McpServer, extra: Extra): Conversation {
       }
     },
   }
+}
+
+/** The SDK puts the code before the message of an error that came over the wire. */
+function reasonOf(error: unknown): string {
+  const message = messageOf(error)
+  const prefix = error instanceof McpError ? `MCP error ${error.code}: ` : ''
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message
 }
 
 interface SendOptions {

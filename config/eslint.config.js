@@ -104,7 +104,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/**', 'src/cli/main.ts', 'test/**'],
+    files: ['src/config/**', 'src/cli/main.ts', 'src/demo/**', 'test/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },

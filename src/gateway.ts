@@ -19,8 +19,10 @@ import { createGuard } from './proxy/guard.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
 import { rpcReply } from './replies.ts'
+import type { SessionDirectories } from './sessions/directories.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
 import { createSessions } from './sessions/manager.ts'
+import { followOutput } from './sessions/output.ts'
 import type { Server } from './sessions/server.ts'
 import { createMemoryStore } from './sessions/stores/memory.ts'
 import type { Probe } from './workers/driver.ts'
@@ -40,8 +42,6 @@ export interface Gateway {
   events: Events
   /** How each server will be isolated here. */
   probes: ReadonlyMap<string, Probe>
-  /** Where a session's output stands, by its handle. */
-  outputFile(handle: string): string
   /** Drains, ends every worker, and lets go of everything. Idempotent. */
   close(options?: { drainMs: number }): Promise<void>
 }
@@ -50,10 +50,21 @@ export interface Gateway {
 const portQuietMs = 10_000
 const retentionSweepMs = 10 * 60 * 1000
 
+export interface GatewayOptions {
+  /** Whether what workers write comes as `worker.output` events too, for a terminal. */
+  followsOutput?: boolean
+  /** Called before anything happens, so that no event is missed. */
+  onEvents?: (events: Events) => void
+}
+
 /** @throws ERR_CONFIG_INVALID when an address cannot be listened on */
-export async function startGateway(config: Config): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  { followsOutput = false, onEvents }: GatewayOptions = {},
+): Promise<Gateway> {
   const clock = systemClock
   const events = createEvents()
+  onEvents?.(events)
   const { stateDir, servers, listen } = config
   for (const name of ['', 'sessions', 'workers', 'gateways']) {
     mkdirSync(join(stateDir, name), { recursive: true, mode: 0o700 })
@@ -102,6 +113,8 @@ export async function startGateway(config: Config): Promise<Gateway> {
       message: `Ended ${swept} worker(s) that an earlier gateway had left behind.`,
     })
   }
+
+  if (followsOutput) followWorkers(events, directories)
 
   const guard = createGuard(listen)
   const metrics = createMetrics(
@@ -182,13 +195,31 @@ export async function startGateway(config: Config): Promise<Gateway> {
       adminUrl,
       events,
       probes,
-      outputFile: (handle) => directories.of(handle).outputFile,
       close: (options) => (closing ??= close(options?.drainMs ?? config.drainMs)),
     }
   } catch (thrown) {
     await close(0)
     throw thrown
   }
+}
+
+/** Reads what each worker writes until it has ended. */
+function followWorkers(events: Events, directories: SessionDirectories): void {
+  const following = new Map<string, AbortController>()
+  events.on('worker.started', ({ session, server, workerId, driver }) => {
+    const until = new AbortController()
+    following.set(workerId, until)
+    void followOutput({
+      file: directories.of(session).outputFile,
+      lines: 1000,
+      until: until.signal,
+      onLine: (line) => events.emit('worker.output', { session, server, workerId, driver, line }),
+    })
+  })
+  events.on('worker.exited', ({ workerId }) => {
+    following.get(workerId)?.abort()
+    following.delete(workerId)
+  })
 }
 
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */

@@ -1,0 +1,123 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:http'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+import { defaultStateDir, expandHome } from '../config/folders.ts'
+import type { CommandOptions, Values } from './command.ts'
+import { UsageError } from './command.ts'
+import { configOf, configOptions } from './config-options.ts'
+
+/** The options of every command that speaks to a running gateway. */
+export const adminOptions = {
+  ...configOptions,
+  gateway: { type: 'string', value: 'URL', description: 'which gateway, where several run' },
+  json: { type: 'boolean', description: 'print JSON' },
+} as const satisfies CommandOptions
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** A gateway that runs on this machine, with what it takes to command it. */
+export interface RunningGateway {
+  url: string
+  adminUrl: string
+  /** @throws an error whose message is the gateway's own */
+  fetch(method: string, path: string): Promise<unknown>
+  /** The response as it comes, for logs. */
+  stream(path: string, signal: AbortSignal): Promise<IncomingMessage>
+}
+
+/** @throws UsageError when none runs, or several do and none was named */
+export function findGateway(env: Environment, values: Values<typeof adminOptions>): RunningGateway {
+  const stateDir = stateDirOf(env, values)
+  const running = readGateways(join(stateDir, 'gateways'))
+  const named = values.gateway?.replace(/\/+$/, '')
+  const found = running.filter(
+    ({ url, adminUrl }) => named === undefined || url === named || adminUrl === named,
+  )
+  const [gateway] = found
+  if (gateway === undefined) {
+    const which = named === undefined ? 'No gateway runs' : `No gateway ${named} runs`
+    throw new UsageError(
+      `${which} with the state directory ${stateDir}. Start one with mcp-berth serve, or name its --state-dir.`,
+    )
+  }
+  if (found.length > 1) {
+    const urls = found.map(({ url }) => url).join(', ')
+    throw new UsageError(`Several gateways run: ${urls}. Say which with --gateway URL.`)
+  }
+  return { ...gateway, ...clientOf(gateway) }
+}
+
+function stateDirOf(env: Environment, values: Values<typeof adminOptions>): string {
+  const given = values['state-dir'] ?? env.BERTH_STATE_DIR
+  if (given !== undefined) return expandHome(given, homedir())
+  if (values.config !== undefined) return configOf({ env }, values).stateDir
+  return defaultStateDir(env.XDG_STATE_HOME, homedir())
+}
+
+interface Identity {
+  pid: number
+  url: string
+  adminUrl: string
+  token: string
+}
+
+function readGateways(folder: string): Identity[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    return [] // nothing was ever served from here
+  }
+  return names.flatMap((name) => {
+    try {
+      const identity = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Identity
+      process.kill(identity.pid, 0)
+      return [identity]
+    } catch {
+      return [] // it was killed, and could not remove its file
+    }
+  })
+}
+
+function clientOf({ adminUrl, token }: Identity): Pick<RunningGateway, 'fetch' | 'stream'> {
+  const send = (method: string, path: string, signal?: AbortSignal): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const sent = request(
+        new URL(path, adminUrl),
+        {
+          method,
+          headers: { authorization: `Bearer ${token}` },
+          ...(signal === undefined ? {} : { signal }),
+        },
+        resolve,
+      )
+      sent.once('error', (cause) => {
+        reject(new Error(`The gateway at ${adminUrl} does not answer (${cause.message}).`))
+      })
+      sent.end()
+    })
+  const textOf = async (response: IncomingMessage): Promise<string> => {
+    let text = ''
+    response.setEncoding('utf8')
+    for await (const chunk of response) text += String(chunk)
+    return text
+  }
+  const refuse = async (response: IncomingMessage): Promise<never> => {
+    const { error } = JSON.parse(await textOf(response)) as { error?: { message?: string } }
+    throw new Error(error?.message ?? `The gateway answered ${response.statusCode ?? ''}.`)
+  }
+  return {
+    async fetch(method, path) {
+      const response = await send(method, path)
+      if (response.statusCode !== 200) return refuse(response)
+      return JSON.parse(await textOf(response))
+    },
+    async stream(path, signal) {
+      const response = await send('GET', path, signal)
+      return response.statusCode === 200 ? response : refuse(response)
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import { defineCommand, UsageError } from '../command.ts'
+import { targetOf, targetOptions } from '../target.ts'
+import { jsonObjectValue, noMore, pairValues } from '../values.ts'
+
+export const call = defineCommand({
+  name: 'call',
+  summary: 'Call a tool of an MCP server, and answer what it asks',
+  usage: 'URL TOOL [options]',
+  options: {
+    args: { type: 'string', value: 'JSON', description: 'the arguments of the tool' },
+    answer: {
+      type: 'string',
+      multiple: true,
+      value: 'KEY=VALUE',
+      description: 'the answer to a question, given before it is asked; repeatable',
+    },
+    answers: { type: 'string', value: 'JSON', description: 'several such answers at once' },
+    'sample-with': {
+      type: 'string',
+      value: 'COMMAND',
+      description: 'answer sampling: gets the request as JSON on stdin, prints the reply',
+    },
+    ...targetOptions,
+  },
+  details: [
+    'At a terminal the questions of the tool are asked there; Ctrl-C cancels a question. In a',
+    'script --answer and the defaults of the form answer, and what is left open is declined.',
+    '',
+    'examples:',
+    '  mcp-berth call http://127.0.0.1:8080/servers/trip-planner/mcp plan_trip',
+    `  mcp-berth call http://127.0.0.1:8080/mcp monthly_report --args '{"month": "2026-11"}'`,
+    '',
+    'exit codes: 0 the tool did it, 1 it reports an error or could not be called, 2 wrong usage',
+  ],
+  async run({ positionals, values, stdin, stdout, stderr, signal }) {
+    const [url, tool] = positionals
+    const target = targetOf(url, values)
+    if (tool === undefined) {
+      throw new UsageError('The name of the tool is missing; mcp-berth tools URL lists them.')
+    }
+    noMore(positionals, 2)
+    const args = jsonObjectValue('args', values.args)
+    const pairs = pairValues('answer', values.answer)
+    const answers = jsonObjectValue('answers', values.answers)
+    const [{ callTool }, { createGiven }] = await Promise.all([
+      import('../../demo/client/call.ts'),
+      import('../../demo/client/given.ts'),
+    ])
+    return callTool(
+      target,
+      {
+        tool,
+        args,
+        given: createGiven(pairs, answers),
+        sampleWith: values['sample-with'],
+        json: values.json,
+      },
+      { stdin, stdout, stderr, signal },
+    )
+  },
+})

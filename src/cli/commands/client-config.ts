@@ -1,0 +1,45 @@
+import { clientConfig as entriesFor, clientKinds } from '../../config/client-config.ts'
+import { writeJson } from '../../terminal.ts'
+import { defineCommand, UsageError } from '../command.ts'
+import { configOf, configOptions } from '../config-options.ts'
+import { writeLines } from '../output.ts'
+import { noMore } from '../values.ts'
+
+export const clientConfig = defineCommand({
+  name: 'client-config',
+  summary: 'Print what an MCP client has to be told to use the configured servers',
+  usage: `${clientKinds.join(' | ')} [options]`,
+  options: {
+    ...configOptions,
+    url: { type: 'string', value: 'URL', description: 'where clients reach Berth' },
+    json: { type: 'boolean', description: 'print only the content of the file' },
+  },
+  details: [
+    'example: mcp-berth client-config cursor --config config/berth.yaml > .cursor/mcp.json',
+  ],
+  run({ positionals, values, stdout, stderr, env }) {
+    const [client] = positionals
+    noMore(positionals, 1)
+    const kind = clientKinds.find((known) => known === client)
+    if (kind === undefined) {
+      throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
+    }
+    const { listen, servers } = configOf({ env }, values)
+    const own = `http://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${listen.port}`
+    const { commands, file } = entriesFor(kind, {
+      baseUrl: values.url ?? listen.publicUrl ?? own,
+      servers,
+    })
+    if (values.json && file !== undefined) {
+      writeJson(stdout, file.content)
+      return Promise.resolve(0)
+    }
+    if (commands.length > 0) writeLines(stdout, commands)
+    if (file !== undefined) {
+      // On stderr, so that the entries alone can be piped into the file.
+      writeLines(stderr, [commands.length > 0 ? `or, as ${file.path}:` : `${file.path}:`])
+      writeJson(stdout, file.content)
+    }
+    return Promise.resolve(0)
+  },
+})

@@ -1,0 +1,18 @@
+import type { Command } from '../command.ts'
+import { call } from './call.ts'
+import { check } from './check.ts'
+import { clientConfig } from './client-config.ts'
+import { demo } from './demo.ts'
+import { logs } from './logs.ts'
+import { prompts } from './prompts.ts'
+import { resources } from './resources.ts'
+import { serve } from './serve.ts'
+import { sessions } from './sessions.ts'
+import { tools } from './tools.ts'
+
+/** Every command, in the order of the help. One file and one line make another. */
+export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
+  [demo, serve, check, call, tools, resources, prompts, sessions, logs, clientConfig].map(
+    (command: Command) => [command.name, command],
+  ),
+)

@@ -1,0 +1,46 @@
+import { adminOptions, findGateway } from '../admin-client.ts'
+import { defineCommand, UsageError } from '../command.ts'
+import type { SessionView } from '../session-lines.ts'
+import { noMore } from '../values.ts'
+
+export const logs = defineCommand({
+  name: 'logs',
+  summary: 'Print what the worker of a session has written',
+  usage: '[ID] [options]',
+  options: {
+    ...adminOptions,
+    follow: { type: 'boolean', short: 'f', description: 'go on until the session ends' },
+    lines: { type: 'string', short: 'n', value: 'N', description: 'the last N lines (1000)' },
+  },
+  details: [
+    'ID is the handle that mcp-berth sessions prints; without it the newest session is taken.',
+    'It is stderr, and stdout too of servers that speak HTTP.',
+  ],
+  async run({ positionals, values, stdout, stderr, env, signal }) {
+    noMore(positionals, 1)
+    const lines = Number(values.lines ?? 1000)
+    if (!Number.isInteger(lines) || lines < 0) {
+      throw new UsageError(`--lines takes a number of lines, not ${values.lines ?? ''}.`)
+    }
+    const gateway = findGateway(env, values)
+    let [id] = positionals
+    if (id === undefined) {
+      const answer = (await gateway.fetch('GET', '/api/sessions?all=true')) as {
+        sessions: SessionView[]
+      }
+      id = answer.sessions.at(-1)?.handle
+      if (id === undefined) {
+        stderr.write('There was no session yet, and so there is no output.\n')
+        return 1
+      }
+    }
+    const path = `/api/sessions/${encodeURIComponent(id)}/logs?lines=${lines}&follow=${values.follow}`
+    const response = await gateway.stream(path, signal)
+    try {
+      for await (const chunk of response) stdout.write(chunk as Buffer)
+    } catch (cause) {
+      if (!signal.aborted) throw cause
+    }
+    return 0
+  },
+})

@@ -1,0 +1,99 @@
+import { createLogger, logEvents } from '../../log.ts'
+import { defineCommand, UsageError } from '../command.ts'
+import { configOf, configOptions } from '../config-options.ts'
+import { writeLines } from '../output.ts'
+import { banner, showOutput } from '../serve-screen.ts'
+import { isTerminal } from '../../terminal.ts'
+
+export const serve = defineCommand({
+  name: 'serve',
+  summary: 'Run the gateway',
+  usage: '[FILE] [options]  or  serve [options] -- COMMAND [ARG ...]',
+  options: {
+    ...configOptions,
+    http: {
+      type: 'boolean',
+      description: 'COMMAND is an HTTP server that listens on $PORT (else it speaks stdio)',
+    },
+    port: {
+      type: 'string',
+      value: 'PORT',
+      description: 'COMMAND is an HTTP server that insists on this port',
+    },
+    'listen-port': {
+      type: 'string',
+      value: 'PORT',
+      description: 'where Berth listens (default 8080; 0: a free port)',
+    },
+    'admin-port': {
+      type: 'string',
+      value: 'PORT',
+      description: 'where its admin API listens (default 8081; 0: a free port)',
+    },
+    host: { type: 'string', value: 'ADDRESS', description: 'default 127.0.0.1' },
+    'allow-anonymous': {
+      type: 'string',
+      value: 'WHERE',
+      description: 'loopback (default), or any-address',
+    },
+    'log-level': { type: 'string', value: 'LEVEL', description: 'debug, info, warn or error' },
+    'log-json': { type: 'boolean', description: 'log JSON lines at a terminal too' },
+  },
+  details: [
+    'Without FILE and COMMAND, the first of berth.yaml, berth.json, .mcp.json, mcp.json,',
+    '.vscode/mcp.json and .cursor/mcp.json that is there is taken. Each server is at',
+    '/servers/NAME/mcp; the only one is at /mcp as well. Ctrl-C ends every worker.',
+    '',
+    'examples:',
+    '  mcp-berth serve --config config/berth.yaml',
+    '  mcp-berth serve -- python3 server.py',
+    '  mcp-berth serve --http -- node server.js',
+  ],
+  async run({ positionals, values, rest, stdout, stderr, env, signal }) {
+    const file = fileOf(positionals, values.config)
+    if (rest === undefined && (values.http || values.port !== undefined)) {
+      throw new UsageError('--http and --port say how COMMAND speaks: write it after --.')
+    }
+    const config = configOf(
+      { env },
+      { ...values, config: file },
+      {
+        command: rest,
+        http: values.http,
+        port: values.port === undefined ? undefined : Number(values.port),
+        flags: {
+          host: values.host,
+          listenPort: values['listen-port'],
+          adminPort: values['admin-port'],
+          allowAnonymous: values['allow-anonymous'],
+          logLevel: values['log-level'],
+          logPretty: values['log-json'] ? false : undefined,
+        },
+      },
+    )
+    const { startGateway } = await import('../../gateway.ts')
+    const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
+    const gateway = await startGateway(config, {
+      followsOutput: isPretty,
+      onEvents: (events) => {
+        logEvents(events, createLogger({ level: config.log.level, isPretty, stream: stdout }))
+        if (isPretty) showOutput(events, stdout)
+      },
+    })
+    writeLines(stderr, banner(config, gateway, stderr))
+    if (!signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    }
+    writeLines(stderr, ['Ending every worker … (Ctrl-C again does not wait)'])
+    await gateway.close()
+    return 0
+  },
+})
+
+/** `serve FILE` is as good as `--config FILE`; two words are most likely a command. */
+function fileOf(positionals: string[], config: string | undefined): string | undefined {
+  const [file] = positionals
+  if (file === undefined) return config
+  if (positionals.length === 1 && config === undefined) return file
+  throw new UsageError(`Write -- before a command: mcp-berth serve -- ${positionals.join(' ')}`)
+}

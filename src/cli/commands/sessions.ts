@@ -1,0 +1,49 @@
+import { writeJson } from '../../terminal.ts'
+import { adminOptions, findGateway } from '../admin-client.ts'
+import { defineCommand, UsageError } from '../command.ts'
+import { writeLines } from '../output.ts'
+import type { SessionView } from '../session-lines.ts'
+import { sessionLines, sessionTable } from '../session-lines.ts'
+import { noMore } from '../values.ts'
+
+export const sessions = defineCommand({
+  name: 'sessions',
+  summary: 'List the sessions of a running gateway, show one, or stop one',
+  usage: '[list | show ID | stop ID] [options]',
+  options: {
+    ...adminOptions,
+    all: { type: 'boolean', short: 'a', description: 'list those that ended in the last hour too' },
+  },
+  details: [
+    'ID is the short handle that list prints (its beginning will do), or the Mcp-Session-Id.',
+    '',
+    'exit codes: 0 done, 1 there is no such session, 2 wrong usage or no gateway runs',
+  ],
+  async run({ positionals, values, stdout, stderr, env }) {
+    const [verb = 'list', id] = positionals
+    noMore(positionals, 2)
+    if (!['list', 'show', 'stop'].includes(verb)) {
+      throw new UsageError(`sessions can list, show and stop, not ${verb}.`)
+    }
+    if (verb !== 'list' && id === undefined) {
+      throw new UsageError(
+        `Which session? mcp-berth sessions lists them; then sessions ${verb} ID.`,
+      )
+    }
+    const gateway = findGateway(env, values)
+    if (verb === 'list') {
+      const path = `/api/sessions${values.all ? '?all=true' : ''}`
+      const answer = (await gateway.fetch('GET', path)) as { sessions: SessionView[] }
+      if (values.json) writeJson(stdout, answer.sessions)
+      else if (answer.sessions.length > 0) writeLines(stdout, sessionTable(answer.sessions))
+      else writeLines(stderr, [`No session is open at ${gateway.url}.`])
+      return 0
+    }
+    const path = `/api/sessions/${encodeURIComponent(id ?? '')}`
+    const method = verb === 'stop' ? 'DELETE' : 'GET'
+    const session = (await gateway.fetch(method, path)) as SessionView
+    if (values.json) writeJson(stdout, session)
+    else if (verb === 'show') writeLines(stdout, sessionLines(session))
+    return 0
+  },
+})

@@ -1,0 +1,41 @@
+import type { Command, CommandOption } from './command.ts'
+import { tableLines } from './output.ts'
+
+export function overview(commands: Iterable<Command>): string[] {
+  const rows = Array.from(commands, ({ name, summary }) => [name, summary])
+  return [
+    'Berth gives every MCP session its own isolated worker process.',
+    '',
+    'usage: mcp-berth COMMAND [options]',
+    '',
+    'commands:',
+    ...tableLines(rows, '  '),
+    '',
+    'mcp-berth help COMMAND tells more about one, mcp-berth --version which Berth this is.',
+  ]
+}
+
+export function usageOf({ name, usage }: Command): string {
+  return `usage: mcp-berth ${name} ${usage}`.trimEnd()
+}
+
+export function helpOf(command: Command): string[] {
+  const rows = Object.entries(command.options).map(([name, option]) => [
+    optionWords(name, option),
+    option.description,
+  ])
+  return [
+    `${command.summary}.`,
+    '',
+    usageOf(command),
+    '',
+    'options:',
+    ...tableLines([...rows, ['-h, --help', 'show this']], '  '),
+    ...(command.details.length > 0 ? ['', ...command.details] : []),
+  ]
+}
+
+function optionWords(name: string, { type, short, value = 'VALUE' }: CommandOption): string {
+  const long = type === 'string' ? `--${name} ${value}` : `--${name}`
+  return short === undefined ? `    ${long}` : `-${short}, ${long}`
+}

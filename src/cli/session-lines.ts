@@ -1,0 +1,87 @@
+import { tableLines } from './output.ts'
+
+/** A session as the admin API gives it. */
+export interface SessionView {
+  handle: string
+  server: string
+  principal: string
+  state: string
+  client?: string
+  protocolVersion?: string
+  driver?: string
+  workerId: string
+  pid?: number
+  openedAt: string
+  liveAt?: string
+  idleEndsAt?: string
+  maxEndsAt: string
+  openExchanges: number
+  counts?: Record<string, number>
+  end?: { reason: string; at: string; message?: string; details?: Record<string, unknown> }
+}
+
+export function sessionTable(sessions: SessionView[]): string[] {
+  const rows = sessions.map((session) => [
+    session.handle,
+    session.server,
+    session.end === undefined ? session.state : `${session.state} (${session.end.reason})`,
+    session.principal,
+    session.client ?? '',
+    session.pid === undefined ? '' : String(session.pid),
+    ago(session.openedAt),
+    String(session.openExchanges),
+    session.idleEndsAt === undefined ? '' : until(session.idleEndsAt),
+  ])
+  const head = ['ID', 'SERVER', 'STATE', 'PRINCIPAL', 'CLIENT', 'PID', 'AGE', 'OPEN', 'IDLE END']
+  return tableLines([head, ...rows])
+}
+
+export function sessionLines(session: SessionView): string[] {
+  const { end, counts } = session
+  const rows: [string, string | undefined][] = [
+    ['session', session.handle],
+    ['server', session.server],
+    ['state', session.state],
+    ['principal', session.principal],
+    ['client', session.client],
+    ['protocol', session.protocolVersion],
+    ['driver', session.driver],
+    ['worker', session.workerId],
+    ['pid', session.pid === undefined ? undefined : String(session.pid)],
+    ['opened', session.openedAt],
+    ['live', session.liveAt],
+    ['ends idle', session.idleEndsAt],
+    ['ends at most', session.maxEndsAt],
+    ['open exchanges', String(session.openExchanges)],
+    ['so far', counts === undefined ? undefined : countsText(counts)],
+    ['ended', end === undefined ? undefined : `${end.reason}, ${end.at}`],
+    ['because', end?.message],
+  ]
+  const shown = rows.filter((row): row is [string, string] => row[1] !== undefined)
+  return [...tableLines(shown), ...detailLines(end?.details ?? {})]
+}
+
+function detailLines({ lastLines, ...details }: Record<string, unknown>): string[] {
+  const facts = Object.entries(details).filter(([, value]) => value !== null)
+  const lines = tableLines(
+    facts.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  )
+  if (!Array.isArray(lastLines) || lastLines.length === 0) return lines
+  return [...lines, 'last lines of its output:', ...lastLines.map((line) => `  ${String(line)}`)]
+}
+
+function countsText(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ')
+}
+
+const ago = (iso: string): string => span(Date.now() - Date.parse(iso))
+const until = (iso: string): string => `in ${span(Math.max(0, Date.parse(iso) - Date.now()))}`
+
+function span(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 120) return `${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}

@@ -1,0 +1,27 @@
+import type { Target } from '../demo/client/session.ts'
+import type { CommandOptions, Values } from './command.ts'
+import { headerValues, secondsValue, urlValue } from './values.ts'
+
+/** The options of every command that talks to an MCP server. */
+export const targetOptions = {
+  header: {
+    type: 'string',
+    multiple: true,
+    value: "'NAME: VALUE'",
+    description: 'a header for every request, for instance a login; repeatable',
+  },
+  timeout: {
+    type: 'string',
+    value: 'SECONDS',
+    description: 'how long the server may say nothing (default 300, 0: for ever)',
+  },
+  json: { type: 'boolean', description: 'print the raw result as JSON' },
+} as const satisfies CommandOptions
+
+export function targetOf(url: string | undefined, values: Values<typeof targetOptions>): Target {
+  return {
+    url: urlValue(url),
+    headers: headerValues(values.header),
+    silenceMs: secondsValue('timeout', values.timeout, 300),
+  }
+}

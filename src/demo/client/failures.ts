@@ -1,0 +1,86 @@
+import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { McpError, UrlElicitationRequiredError } from '@modelcontextprotocol/sdk/types.js'
+import { z } from 'zod'
+
+import { messageOf } from '../../errors.ts'
+import { plainLine } from '../../terminal.ts'
+import { Silence } from './connect.ts'
+import { HttpFailure, LinkLost } from './link.ts'
+
+/** Something went wrong, and `message` tells the user all of it. */
+export class Failure extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'Failure'
+  }
+}
+
+/** Turns whatever a connection to `url` may throw into a sentence for people. */
+export function toFailure(error: unknown, url: URL): Failure {
+  return error instanceof Failure ? error : new Failure(plainLine(sentence(error, url)), error)
+}
+
+function sentence(error: unknown, url: URL): string {
+  if (error instanceof HttpFailure) return httpSentence(error, url)
+  if (error instanceof LinkLost) {
+    const said = error.cause instanceof HttpFailure ? error.cause.said : undefined
+    const why = said ?? 'The server or its session is gone.'
+    return `The connection to ${url.host} ended before the answer came. ${why}`
+  }
+  if (error instanceof Silence) return `${error.message}. Give it longer with --timeout SECONDS.`
+  if (error instanceof UrlElicitationRequiredError) {
+    const pages = error.elicitations.map((page) => `${page.message} ${page.url}`)
+    return `The server wants you to visit a page first, and then to call again: ${pages.join('; ')}`
+  }
+  if (error instanceof McpError) {
+    const prefix = `MCP error ${error.code}: `
+    const { message } = error
+    const said = message.startsWith(prefix) ? message.slice(prefix.length) : message
+    return `The server answered with error ${error.code}: ${said}`
+  }
+  if (error instanceof StreamableHTTPError) {
+    return `${url.href} answers, but not as an MCP server does. ${error.message}`
+  }
+  if (error instanceof z.core.$ZodError || error instanceof SyntaxError) {
+    return `${url.href} answers, but what it says is not MCP.`
+  }
+  return networkSentence(error, url)
+}
+
+function httpSentence({ status, said }: HttpFailure, url: URL): string {
+  const more = said === undefined ? '' : ` It says: ${said}`
+  switch (status) {
+    case 401:
+      return `${url.href} wants to know who you are (401). Give --header 'Authorization: Bearer …'.${more}`
+    case 403:
+      return `${url.href} does not let you in (403).${more}`
+    case 404:
+      return `There is no MCP server at ${url.href} (404). Berth serves each at /servers/NAME/mcp.${more}`
+    case 429:
+    case 503:
+      return `${url.href} has no room now (${status}). Try again later.${more}`
+    default:
+      return `${url.href} answered with HTTP status ${status}.${more}`
+  }
+}
+
+function networkSentence(error: unknown, url: URL): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined
+  const code = cause && 'code' in cause ? String(cause.code) : undefined
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `Nothing listens at ${url.host}. Is Berth running? Start it with: npx mcp-berth serve`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The name ${url.hostname} is not known.`
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return `The connection to ${url.host} broke. Is it an HTTP server?`
+    case undefined:
+    default:
+      return cause === undefined
+        ? messageOf(error)
+        : `${url.host} could not be reached: ${messageOf(cause)}`
+  }
+}

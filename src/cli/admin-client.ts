@@ -113,7 +113,7 @@ function clientOf({ adminUrl, token }: Identity): Pick<RunningGateway, 'fetch' |
     async fetch(method, path) {
       const response = await send(method, path)
       if (response.statusCode !== 200) return refuse(response)
-      return JSON.parse(await textOf(response))
+      return JSON.parse(await textOf(response)) as unknown
     },
     async stream(path, signal) {
       const response = await send('GET', path, signal)

@@ -76,7 +76,7 @@ export function converse(server: McpServer, extra: Extra): Conversation {
         if (missing !== undefined) return { action: 'unable', why: `the answer has no ${missing}` }
         return { action, content: content ?? {} }
       } catch (error) {
-        return { action: 'unable', why: reasonOf(error) }
+        return { action: 'unable', why: `your client said: ${reasonOf(error)}` }
       }
     },
 
@@ -100,7 +100,7 @@ export function converse(server: McpServer, extra: Extra): Conversation {
         }
         return { action: 'unable', why: 'your client answered without a text' }
       } catch (error) {
-        return { action: 'unable', why: reasonOf(error) }
+        return { action: 'unable', why: `your client said: ${reasonOf(error)}` }
       }
     },
 

@@ -40,6 +40,24 @@ export async function publish(
   }
 }
 
+/** Lends a folder in the cache to `work`, and removes it afterwards. */
+export async function withScratch<T>(
+  cacheDir: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = join(cacheDir, `scratch.tmp-${randomBytes(4).toString('hex')}`)
+  await mkdir(cacheDir, { recursive: true })
+  await sweepUnfinished(join(cacheDir, 'scratch'))
+  building.add(folder)
+  try {
+    await mkdir(folder)
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    building.delete(folder)
+  }
+}
+
 /** What `writeStamp` wrote, or undefined where it has not, or not all of it. */
 export function readStamp(file: string): unknown {
   try {

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withScratch } from './cache.ts'
 import { findExecutable, runCommand } from './command.ts'
 import type { CommandResult } from './command.ts'
 import { NeedError } from './need.ts'
@@ -30,8 +30,7 @@ export async function unpackPackage(
   { into, withDependencies }: { into: string; withDependencies: boolean },
 ): Promise<void> {
   if (!hasApt(site.env)) throw new NeedError('this is not a Debian system')
-  const workDir = await mkdtemp(join(tmpdir(), 'apt-'))
-  try {
+  await withScratch(site.cacheDir, async (workDir) => {
     const files =
       (await download(site, name, { workDir, withDependencies, lists: [] })) ??
       (await download(site, name, {
@@ -43,9 +42,7 @@ export async function unpackPackage(
     for (const file of files) {
       must(await runCommand('dpkg-deb', ['--extract', file, into], site), `dpkg-deb ${name}`)
     }
-  } finally {
-    await rm(workDir, { recursive: true, force: true })
-  }
+  })
 }
 
 interface Download {

@@ -16,10 +16,10 @@ export function atEnd(t: Owner, ending: Ending): void {
   }
   const stack = [ending]
   endings.set(t, stack)
-  t.after(() => unwind(stack))
+  t.after(() => unwind(t, stack))
 }
 
-async function unwind(stack: Ending[]): Promise<void> {
+async function unwind(t: Owner, stack: Ending[]): Promise<void> {
   const failures: unknown[] = []
   for (let ending = stack.pop(); ending !== undefined; ending = stack.pop()) {
     try {
@@ -28,5 +28,10 @@ async function unwind(stack: Ending[]): Promise<void> {
       failures.push(error)
     }
   }
-  if (failures.length > 0) throw failures[0]
+  // Later, because node runs no hook after one that throws.
+  if (failures.length > 0) t.after(() => Promise.reject(asError(failures[0])))
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
+import { messageOf } from '../src/errors.ts'
+import { cacheDirOf } from './needs/cache.ts'
+import { describeOutcomes, environmentOf, prepareNeeds, rememberPrepared } from './needs/prepare.ts'
+import type { Outcome } from './needs/prepare.ts'
+import { needs } from './needs/table.ts'
+import { selectFiles } from './run/files.ts'
+import type { TestFile } from './run/files.ts'
+import { lastLine } from './run/last-line.ts'
+import { watchLeaks } from './run/leaks.ts'
+import { runFiles } from './run/run-files.ts'
+import { createTally } from './run/tally.ts'
+
+const usage = `usage: node dist/test/run.js [OPTION ...] [FILTER ...]
+
+Prepares what tests need from the system, runs the compiled test files whose names contain one of
+the filters (all without), and then looks for what they left behind.
+
+  --root FOLDER      the project (default: this one)
+  --silent SECONDS   stop a file in which no test begins or ends for so long (default: 60)
+`
+const endingGraceMs = 3000
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: {
+      root: { type: 'string' },
+      silent: { type: 'string', default: '60' },
+      help: { type: 'boolean' },
+    },
+    allowPositionals: true,
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    return
+  }
+  const startedMs = performance.now()
+  const projectDir = values.root ?? join(import.meta.dirname, '..', '..')
+  const stop = stopOnSignals()
+  const files = selectFiles(projectDir, positionals)
+  const outcomes = await prepare(projectDir, stop.signal)
+  stop.signal.throwIfAborted()
+  const { leaks, tally } = await runTests(files, {
+    outcomes,
+    stop,
+    silentMs: Number(values.silent) * 1000,
+    startedMs,
+  })
+  stop.signal.throwIfAborted()
+
+  for (const leak of leaks) say(`left behind: ${leak}`)
+  const skipFails = process.env['CI'] === 'true' && tally.skipped > 0
+  if (skipFails) say('CI=true: a skipped test is a failure')
+  if (tally.failed > 0 || leaks.length > 0 || skipFails) process.exitCode = 1
+  say(lastLine(tally, outcomes, performance.now() - startedMs))
+}
+
+async function prepare(projectDir: string, signal: AbortSignal): Promise<Outcome[]> {
+  const cacheDir = cacheDirOf(projectDir, process.env)
+  const outcomes = await prepareNeeds(needs, {
+    projectDir,
+    cacheDir,
+    env: process.env,
+    signal,
+    mayFetch: ({ kind }) => kind === 'test',
+    onFetch: ({ name }) => say(`fetching ${name} into ${cacheDir} (only the first time) …`),
+  })
+  say('What the tests need from this machine')
+  for (const line of describeOutcomes(outcomes, projectDir)) say(line)
+  say('')
+  await rememberPrepared(cacheDir, outcomes)
+  return outcomes
+}
+
+interface Stop {
+  signal: AbortSignal
+  /** What is to be done first when a signal comes. */
+  before: () => void
+}
+
+function stopOnSignals(): Stop {
+  const controller = new AbortController()
+  const stop: Stop = { signal: controller.signal, before: () => undefined }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      stop.before()
+      controller.abort(new Error(`stopped by ${name}`))
+    })
+  }
+  return stop
+}
+
+async function runTests(
+  files: TestFile[],
+  run: { outcomes: Outcome[]; stop: Stop; silentMs: number; startedMs: number },
+) {
+  // Short, because unix sockets are made in it (104 bytes on macOS, whose own folder has 49).
+  const base = tmpdir().length > 32 ? '/tmp' : tmpdir()
+  const folder = mkdtempSync(join(base, 'bt-'))
+  const outer = process.env['BERTH_TEST_RUN']
+  const marker = [outer, randomBytes(6).toString('hex')].filter(Boolean).join('.')
+  try {
+    setEnvironment({ ...environmentOf(run.outcomes, process.env), ...surroundings(folder, marker) })
+    const watch = watchLeaks(marker, folder)
+    run.stop.before = watch.look
+    const results = createTally()
+    const events = new PassThrough({ objectMode: true })
+    const printed = pipeline(events, new spec(), process.stdout, { end: false })
+    await runFiles(files, {
+      concurrency: Math.min(Math.max(availableParallelism(), 2), 4),
+      silentMs: run.silentMs,
+      signal: run.stop.signal,
+      onTest: watch.look,
+      onFile: (_file, list) => {
+        for (const event of results.add(list)) events.write(event)
+      },
+    })
+    const leaks = await watch.settle(run.stop.signal.aborted ? 0 : endingGraceMs)
+    for (const event of results.summary(performance.now() - run.startedMs)) events.write(event)
+    events.end()
+    await printed
+    return { leaks, tally: results.tally }
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+  }
+}
+
+/** What every process of the tests is started with. */
+function surroundings(folder: string, marker: string): NodeJS.ProcessEnv {
+  return {
+    BERTH_TEST_RUN: marker,
+    TMPDIR: folder,
+    // So that a test that forgets to name a folder of its own is found out and hurts nobody.
+    XDG_STATE_HOME: join(folder, 'state'),
+    XDG_RUNTIME_DIR: join(folder, 'runtime'),
+    XDG_CONFIG_HOME: join(folder, 'config'),
+    // Whatever else would write beside the sources, into TMPDIR, or ask the internet.
+    PYTHONDONTWRITEBYTECODE: '1',
+    NODE_DISABLE_COMPILE_CACHE: '1',
+    FASTMCP_CHECK_FOR_UPDATES: 'off',
+    FASTMCP_SHOW_SERVER_BANNER: 'false',
+  }
+}
+
+function setEnvironment(env: NodeJS.ProcessEnv): void {
+  Object.assign(process.env, env)
+  // Inside a test of this program node would otherwise refuse to run any file.
+  delete process.env['NODE_TEST_CONTEXT']
+  // Handed on by node to the processes of the test files, but not to what those start.
+  process.execArgv.push('--enable-source-maps')
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${messageOf(error)}\n`)
+  process.exitCode = 1
+})

@@ -59,11 +59,11 @@ export async function readmeTables(): Promise<Record<string, string>> {
 export async function withTables(text: string): Promise<string> {
   const tables = await readmeTables()
   return text.replaceAll(
-    /(<!-- table: (\w+) -->\n)[\s\S]*?(\n<!-- end -->)/g,
+    /(<!-- table: (\w+) -->)[\s\S]*?(<!-- end -->)/g,
     (_all, begin: string, name: string, end: string) => {
       const table = tables[name]
       if (table === undefined) throw new Error(`README.md has a table ${name} that nobody makes`)
-      return `${begin}\n${table}\n${end}`
+      return `${begin}\n\n${table}\n\n${end}`
     },
   )
 }

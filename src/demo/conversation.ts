@@ -119,11 +119,10 @@ export function converse(server: McpServer, extra: Extra): Conversation {
   }
 }
 
-/** The SDK puts the code before the message of an error that came over the wire. */
+/** The SDK of either side may have put the code before what was really said. */
 function reasonOf(error: unknown): string {
   const message = messageOf(error)
-  const prefix = error instanceof McpError ? `MCP error ${error.code}: ` : ''
-  return message.startsWith(prefix) ? message.slice(prefix.length) : message
+  return error instanceof McpError ? message.replaceAll(`MCP error ${error.code}: `, '') : message
 }
 
 interface SendOptions {

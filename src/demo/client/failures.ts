@@ -33,9 +33,8 @@ function sentence(error: unknown, url: URL): string {
     return `The server wants you to visit a page first, and then to call again: ${pages.join('; ')}`
   }
   if (error instanceof McpError) {
-    const prefix = `MCP error ${error.code}: `
-    const { message } = error
-    const said = message.startsWith(prefix) ? message.slice(prefix.length) : message
+    // The SDK of either side may have put this before what was really said.
+    const said = error.message.replaceAll(`MCP error ${error.code}: `, '')
     return `The server answered with error ${error.code}: ${said}`
   }
   if (error instanceof StreamableHTTPError) {

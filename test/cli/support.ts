@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+
+export interface Outcome {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** The built command as a process of its own, with nobody at its stdin. */
+export function start(t: TestContext, ...args: string[]): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [main, ...args], { stdio: 'pipe' })
+  t.after(() => child.kill('SIGKILL'))
+  child.stdin.end()
+  return child
+}
+
+export function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
+  const outcome: Outcome = { code: null, stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (outcome.stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (outcome.stderr += chunk))
+  return new Promise((resolve) => {
+    child.once('close', (code) => resolve({ ...outcome, code }))
+  })
+}
+
+export function berth(t: TestContext, ...args: string[]): Promise<Outcome> {
+  return outcomeOf(start(t, ...args))
+}

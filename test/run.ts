@@ -41,6 +41,8 @@ async function main(): Promise<void> {
     process.stdout.write(usage)
     return
   }
+  const silentMs = Number(values.silent) * 1000
+  if (!(silentMs > 0)) throw new Error(`--silent takes seconds, not ${values.silent}`)
   const startedMs = performance.now()
   const projectDir = values.root ?? join(import.meta.dirname, '..', '..')
   const stop = stopOnSignals()
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
   const { leaks, tally } = await runTests(files, {
     outcomes,
     stop,
-    silentMs: Number(values.silent) * 1000,
+    silentMs,
     startedMs,
   })
   stop.signal.throwIfAborted()
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
 }
 
 async function prepare(projectDir: string, signal: AbortSignal): Promise<Outcome[]> {
+  say('What the tests need from this machine')
   const cacheDir = cacheDirOf(projectDir, process.env)
   const outcomes = await prepareNeeds(needs, {
     projectDir,
@@ -70,9 +73,8 @@ async function prepare(projectDir: string, signal: AbortSignal): Promise<Outcome
     env: process.env,
     signal,
     mayFetch: ({ kind }) => kind === 'test',
-    onFetch: ({ name }) => say(`fetching ${name} into ${cacheDir} (only the first time) …`),
+    onFetch: ({ name }) => say(`  fetching ${name} into ${cacheDir} (only the first time) …`),
   })
-  say('What the tests need from this machine')
   for (const line of describeOutcomes(outcomes, projectDir)) say(line)
   say('')
   await rememberPrepared(cacheDir, outcomes)

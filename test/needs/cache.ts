@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 const unfinishedForMs = 60 * 60_000
 const building = new Set<string>()
 
 /** The project's cache folder, or the one that $BERTH_TEST_CACHE names. */
 export function cacheDirOf(projectDir: string, env: NodeJS.ProcessEnv): string {
-  return env['BERTH_TEST_CACHE'] ?? join(projectDir, '.cache')
+  return resolve(env['BERTH_TEST_CACHE'] ?? join(projectDir, '.cache'))
 }
 
 /**

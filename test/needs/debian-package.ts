@@ -21,6 +21,8 @@ interface Options<N extends string> {
 
 interface Stamp {
   detail: string
+  /** Where it was built for; the scripts in it name that folder. */
+  folder: string
 }
 
 const programDirs = ['usr/bin', 'usr/sbin', 'bin', 'sbin', 'usr/games']
@@ -41,7 +43,9 @@ export function debianPackage<const N extends string>(options: Options<N>): Need
     const stamp = readStamp(join(folder, 'stamp.json')) as Stamp | undefined
     const binDir = join(folder, 'bin')
     const path = join(binDir, program)
-    return stamp && isExecutable(path) ? { path, detail: stamp.detail, binDir } : undefined
+    return stamp?.folder === folder && isExecutable(path)
+      ? { path, detail: stamp.detail, binDir }
+      : undefined
   }
 
   return {
@@ -67,7 +71,7 @@ export function debianPackage<const N extends string>(options: Options<N>): Need
           const libraries = await libraryDirs(root)
           const detail = await tryOut(site, { root, executable, libraries, check })
           await writePrograms({ unfinished, folder, libraries, executable })
-          await writeStamp(join(unfinished, 'stamp.json'), { detail } satisfies Stamp)
+          await writeStamp(join(unfinished, 'stamp.json'), { detail, folder } satisfies Stamp)
         },
       )
       const place = cached(folder)

@@ -81,7 +81,8 @@ test('redis-server comes from the Debian mirror and runs from the cache', async 
   const cacheDir = cacheDirOf(projectDir, process.env)
   const env = { ...process.env, PATH: without.join(':') }
   const need = debianPackage({ name: 'redis-server', why: '' })
-  const [outcome] = await prepareNeeds([need], { projectDir, cacheDir, env, signal })
+  const inTime = AbortSignal.timeout(45_000)
+  const [outcome] = await prepareNeeds([need], { projectDir, cacheDir, env, signal: inTime })
   assert.ok(outcome)
   if (outcome.state === 'missing') {
     t.skip(`no mirror of Debian answers: ${outcome.reason}`)

@@ -1,5 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, rename } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { publish } from './cache.ts'
 import { findExecutable, runCommand } from './command.ts'
 import { unpackPackage } from './debian.ts'
 import { NeedError } from './need.ts'
@@ -23,54 +24,62 @@ for folder in folders:
  * (`python pip-23.whl/pip install …`). Not the pip of another Python by its folder: that would
  * take the packages beside it for installed.
  *
- * @param workDir a folder to be made for whatever has to be fetched.
  * @throws NeedError where there is no pip of any kind.
  */
-export async function findPip(site: Site, python: string, workDir: string): Promise<string> {
+export async function findPip(site: Site, python: string): Promise<string> {
   const own = await runCommand(python, ['-c', bundled], site)
   const [wheel] = own.stdout.split('\n')
   if (own.ok && wheel) return join(wheel, 'pip')
 
-  await mkdir(workDir)
-  const found = (await downloaded(site, python, workDir)) ?? (await fromDebian(site, workDir))
-  if (found === undefined) {
-    throw new NeedError('no pip of any kind is at hand', 'apt-get install python3-venv')
+  const folder = join(site.cacheDir, 'pip')
+  if ((await wheelIn(folder)) === undefined) {
+    await publish(
+      folder,
+      async () => (await wheelIn(folder)) !== undefined,
+      async (unfinished) => {
+        const found =
+          (await downloaded(site, python, unfinished)) ?? (await fromDebian(site, unfinished))
+        if (found === undefined) {
+          throw new NeedError('no pip of any kind is at hand', 'apt-get install python3-venv')
+        }
+      },
+    )
   }
-  return join(found, 'pip')
+  return join((await wheelIn(folder)) ?? folder, 'pip')
 }
 
-async function downloaded(
-  site: Site,
-  python: string,
-  workDir: string,
-): Promise<string | undefined> {
+async function downloaded(site: Site, python: string, folder: string): Promise<string | undefined> {
   const pips = ['pip3', 'pip'].map((name) => findExecutable(name, site.env['PATH']))
   const commands = [
     [python, '-m', 'pip'],
     ...pips.filter((pip) => pip !== undefined).map((pip) => [pip]),
   ]
   for (const [file, ...args] of commands) {
-    const options = ['--quiet', '--no-deps', '--retries', '1', '--timeout', '20', '--dest', workDir]
+    const options = ['--quiet', '--no-deps', '--retries', '1', '--timeout', '20', '--dest', folder]
     const done = await runCommand(file ?? python, [...args, 'download', ...options, 'pip'], site)
-    if (done.ok) return wheelIn(workDir)
+    if (done.ok) return wheelIn(folder)
   }
   return undefined
 }
 
-async function fromDebian(site: Site, workDir: string): Promise<string | undefined> {
+async function fromDebian(site: Site, folder: string): Promise<string | undefined> {
   for (const name of ['python3-pip-whl', 'python-pip-whl']) {
     try {
-      await unpackPackage(site, name, { into: workDir, withDependencies: false })
+      await unpackPackage(site, name, { into: folder, withDependencies: false })
     } catch (error) {
       if (!(error instanceof NeedError)) throw error
       continue
     }
-    return wheelIn(join(workDir, 'usr', 'share', 'python-wheels'))
+    const wheel = await wheelIn(join(folder, 'usr', 'share', 'python-wheels'))
+    if (wheel === undefined) continue
+    await rename(wheel, join(folder, basename(wheel)))
+    return wheelIn(folder)
   }
   return undefined
 }
 
 async function wheelIn(folder: string): Promise<string | undefined> {
-  const name = (await readdir(folder)).find((file) => /^pip-.*\.whl$/.test(file))
+  const names = await readdir(folder).catch(() => [])
+  const name = names.find((file) => /^pip-.*\.whl$/.test(file))
   return name === undefined ? undefined : join(folder, name)
 }

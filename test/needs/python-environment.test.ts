@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  existsSync,
   readFileSync,
   readdirSync,
   symlinkSync,
@@ -14,6 +15,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { need } from '../support/needs.ts'
 import { tempDir } from '../support/temp.ts'
+import { cacheDirOf } from './cache.ts'
 import { runCommand } from './command.ts'
 import type { Site } from './need.ts'
 import { findPip } from './pip.ts'
@@ -21,6 +23,7 @@ import { prepareNeeds } from './prepare.ts'
 import { pythonEnvironment } from './python-environment.ts'
 import { pythonInterpreter } from './python-interpreter.ts'
 
+const projectDir = join(import.meta.dirname, '..', '..', '..')
 const needs = [
   pythonInterpreter({ name: 'python3', why: '', atLeast: [3, 10] }),
   pythonEnvironment({ name: 'tiny', why: '', requirement: 'berthtiny==1.0' }),
@@ -51,7 +54,11 @@ function siteWithIndex(t: TestContext, python: string): Omit<Site, 'place'> {
     PIP_NO_INDEX: '1',
     PIP_FIND_LINKS: index,
   }
-  return { projectDir: index, cacheDir: tempDir(t), env, signal: new AbortController().signal }
+  const cacheDir = tempDir(t)
+  // A wheel of pip that this machine had to fetch is not fetched again.
+  const fetched = join(cacheDirOf(projectDir, process.env), 'pip')
+  if (existsSync(fetched)) symlinkSync(fetched, join(cacheDir, 'pip'))
+  return { projectDir: index, cacheDir, env, signal: new AbortController().signal }
 }
 
 test('an environment is built once, and works under its final name', async (t) => {
@@ -152,22 +159,28 @@ test('a shim is asked once for the Python behind it, and one that is too old is 
   assert.equal(readFileSync(join(folder, 'log'), 'utf8'), 'asked\n')
 })
 
-test('where Python brings no wheel of pip, one is downloaded with the pip at hand', async (t) => {
+test('where Python brings no wheel of pip, one is downloaded with the pip at hand, once', async (t) => {
   const python = need(t, 'python3')
   if (python === undefined) return
-  const options = { ...siteWithIndex(t, python), place: () => Promise.reject(new Error('unused')) }
-  const own = await findPip(options, python, join(tempDir(t), 'unused'))
-  if (!(await runCommand(python, ['-m', 'pip', '--version'], options)).ok) {
-    t.skip('the Python here has no pip at hand')
-    return
-  }
-  const bare = join(tempDir(t), 'python3')
-  writeFileSync(bare, `#!/bin/sh\ncase $1 in -c) exit 1;; esac\nexec '${python}' "$@"\n`)
+  const site = { ...siteWithIndex(t, python), place: () => Promise.reject(new Error('unused')) }
+  const own = await findPip(site, python)
+  const folder = tempDir(t)
+  const bare = join(folder, 'python3')
+  const script = `#!/bin/sh
+echo "$*" >> '${folder}/log'
+case $1 in
+  -c) exit 1;;
+  -m) shift 2; exec '${python}' '${own}' "$@";;
+esac
+`
+  writeFileSync(bare, script)
   chmodSync(bare, 0o755)
-  const env = { ...options.env, PIP_FIND_LINKS: join(own, '..', '..') }
-  const workDir = join(tempDir(t), 'work')
-  const pip = await findPip({ ...options, env }, bare, workDir)
-  assert.ok(pip.startsWith(workDir), pip)
-  const said = await runCommand(python, [pip, '--version'], options)
-  assert.match(said.stdout, /^pip \d+/)
+  const env = { ...site.env, PIP_FIND_LINKS: join(own, '..', '..') }
+  for (let time = 0; time < 2; time += 1) {
+    const pip = await findPip({ ...site, env, cacheDir: folder }, bare)
+    assert.ok(pip.startsWith(join(folder, 'pip', 'pip-')), pip)
+    assert.match((await runCommand(python, [pip, '--version'], site)).stdout, /^pip \d+/)
+  }
+  const asked = readFileSync(join(folder, 'log'), 'utf8').match(/^-m pip download/gm)
+  assert.equal(asked?.length, 1)
 })

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { publish, readStamp, writeStamp } from './cache.ts'
 import { runCommand } from './command.ts'
@@ -9,6 +9,8 @@ import { findPip } from './pip.ts'
 
 interface Stamp {
   requirement: string
+  /** Where it was built for; the scripts in it name that folder. */
+  folder: string
   /** The interpreter behind the environment, without which it is good for nothing. */
   python: string
 }
@@ -57,7 +59,7 @@ export function pythonEnvironment<const N extends string>(options: Options<N>): 
 
 function isIntact(folder: string, requirement: string): boolean {
   const stamp = readStamp(join(folder, 'stamp.json')) as Stamp | undefined
-  if (stamp?.requirement !== requirement) return false
+  if (stamp?.requirement !== requirement || stamp.folder !== folder) return false
   try {
     return realpathSync(join(folder, 'bin', 'python')) === stamp.python
   } catch {
@@ -91,14 +93,13 @@ async function build(job: Job): Promise<void> {
   const works = await runCommand(inside, ['-c', `import ${module}`], { ...site, env })
   if (!works.ok) throw new NeedError(`${requirement} does not work here: ${works.why}`)
   await moveScripts(join(unfinished, 'bin'), unfinished, job.folder)
-  const stamp: Stamp = { requirement, python: realpathSync(inside) }
+  const stamp: Stamp = { requirement, folder: job.folder, python: realpathSync(inside) }
   await writeStamp(join(unfinished, 'stamp.json'), stamp)
 }
 
 async function install(job: Job, inside: string, env: NodeJS.ProcessEnv): Promise<void> {
   const { site, python, requirement } = job
-  const workDir = join(job.unfinished, 'pip')
-  const pip = await findPip({ ...site, env }, python, workDir)
+  const pip = await findPip({ ...site, env }, python)
   const attempt = (constraints: string[]) =>
     runCommand(
       inside,
@@ -113,7 +114,6 @@ async function install(job: Job, inside: string, env: NodeJS.ProcessEnv): Promis
   // Another Python, platform or index may not have exactly what the pins name.
   if (!done.ok && existsSync(pins) && !isUnreachable(done.stderr)) done = await attempt([])
   if (!done.ok) throw new NeedError(`pip: ${done.why}`)
-  await rm(workDir, { recursive: true, force: true })
 }
 
 function isUnreachable(stderr: string): boolean {

@@ -47,6 +47,7 @@ describe('the leak check', { concurrency: 3 }, () => {
       one: leaving(`
         console.log('folder', process.env.TMPDIR)
         writeFileSync(join(process.env.TMPDIR, 'forgotten.txt'), '')
+        writeFileSync(process.env.TMPDIR + '-beside', '')
         const server = createServer().listen(join(process.env.TMPDIR, 'some.sock'))
         server.on('listening', () => process.kill(process.pid, 'SIGKILL'))
         ${aMoment}`),
@@ -55,7 +56,9 @@ describe('the leak check', { concurrency: 3 }, () => {
     assert.equal(code, 1)
     assert.match(output, /left behind: file .*\/forgotten\.txt/)
     assert.match(output, /left behind: file .*\/some\.sock/)
-    assert.equal(existsSync(/folder (\S+)/.exec(output)?.[1] ?? '/'), false)
+    const folder = /folder (\S+)/.exec(output)?.[1] ?? '/'
+    assert.ok(output.includes(`left behind: file ${folder}-beside\n`), output)
+    assert.deepEqual([existsSync(folder), existsSync(`${folder}-beside`)], [false, false])
   })
 
   test('waits a moment for what is just ending', async (t) => {

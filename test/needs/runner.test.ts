@@ -91,10 +91,10 @@ describe('the test runner', { concurrency: 3 }, () => {
       one: `test('waits for ever', () => new Promise((resolve) => setTimeout(resolve, 1e6)))`,
       two: `${passes}\nsetInterval(() => {}, 1000)`,
     })
-    const { code, output, lastLine } = await startRunner(t, root, { args: ['--silent', '1'] }).done
+    const { code, output, lastLine } = await startRunner(t, root, { args: ['--silent', '3'] }).done
     assert.equal(code, 1)
-    assert.match(output, /nothing happened in "waits for ever" for 1 s/)
-    assert.match(output, /the file did not end for 1 s/)
+    assert.match(output, /nothing happened in "waits for ever" for 3 s/)
+    assert.match(output, /the file did not end for 3 s/)
     assert.match(lastLine, /1 passed, 2 failed/)
   })
 

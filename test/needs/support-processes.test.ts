@@ -56,7 +56,7 @@ test('processes are found by what their environment, or that of their children, 
 test('a process is alive until it has ended; a zombie is not', async (t) => {
   assert.equal(alive(process.pid), true)
   // The shell becomes a sleep that never asks after its child.
-  const pid = shell(t, `sleep 0.1 & exec sleep 616`)
+  const pid = shell(t, `sleep 1 & exec sleep 616`)
   const child = await eventually(() => {
     const [entry] = descendants(pid)
     assert.ok(entry)

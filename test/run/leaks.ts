@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -18,7 +18,7 @@ export interface LeakWatch {
   look: () => void
   /**
    * What is left once the tests are done, after a moment for what is just ending: a line each.
-   * Processes that are left are killed.
+   * Processes that are left are killed; the folder is left to whoever made it.
    */
   settle: (graceMs: number) => Promise<string[]>
 }
@@ -32,12 +32,12 @@ export function watchLeaks(marker: string, folder: string): LeakWatch {
   const seen = new Map<string, ProcessEntry>()
   const look = (): void => {
     const entries = listProcesses()
+    const running = new Set(entries.map(keyOf))
+    for (const key of seen.keys()) if (!running.has(key)) seen.delete(key)
     const roots = [process.pid, ...[...seen.values()].map(({ pid }) => pid)]
     for (const root of roots) {
       for (const entry of descendants(root, entries)) seen.set(keyOf(entry), entry)
     }
-    const running = new Set(entries.map(keyOf))
-    for (const key of seen.keys()) if (!running.has(key)) seen.delete(key)
   }
   const timer = setInterval(look, lookEveryMs)
 
@@ -59,16 +59,18 @@ export function watchLeaks(marker: string, folder: string): LeakWatch {
       }
       const lines = processes.map(({ pid }) => `process ${pid}: ${shorten(commandOf(pid))}`)
       for (const { pid } of processes) kill(pid)
-      return [...lines, ...filesLeft(folder)]
+      return [...lines, ...takeFilesLeft(folder)]
     },
   }
 }
 
-function filesLeft(folder: string): string[] {
+/** What is in the folder, and what is beside it under its name, which is removed. */
+function takeFilesLeft(folder: string): string[] {
   const beside = readdirSync(dirname(folder))
     .filter((name) => name.startsWith(basename(folder)) && name !== basename(folder))
     .map((name) => join(dirname(folder), name))
   const inside = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  for (const path of beside) rmSync(path, { recursive: true, force: true })
   const all = [...beside, ...inside.map((name) => join(folder, name))]
   const more = all.length - shownAtMost
   return [

@@ -45,8 +45,9 @@ export function descendants(pid: number, entries = listProcesses()): ProcessEntr
  * the path of their working directory. Processes of other users are not looked into.
  */
 export function processesWith(...texts: string[]): ProcessEntry[] {
-  return listProcesses().filter((entry) => {
-    const traces = tracesOf(entry.pid)
+  const tracesOf = hasProc ? readTraces : psTraces()
+  return listProcesses().filter(({ pid }) => {
+    const traces = tracesOf(pid)
     return texts.some((text) => traces.includes(text))
   })
 }
@@ -59,13 +60,18 @@ export function commandOf(pid: number): string {
     .trim()
 }
 
-function tracesOf(pid: number): string {
-  if (!hasProc) return ps(['-Eww', '-o', 'command=', '-p', String(pid)])
+function readTraces(pid: number): string {
   return [
     read(() => readFileSync(`/proc/${pid}/environ`, 'utf8')),
     read(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
     read(() => readlinkSync(`/proc/${pid}/cwd`)),
   ].join('\0')
+}
+
+function psTraces(): (pid: number) => string {
+  const lines = ps(['-axEww', '-o', 'pid=,command=']).split('\n')
+  const byPid = new Map(lines.map((line) => [Number.parseInt(line, 10), line]))
+  return (pid) => byPid.get(pid) ?? ''
 }
 
 function listProc(): ProcessEntry[] {

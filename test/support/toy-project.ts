@@ -43,9 +43,10 @@ export function startRunner(
   root: string,
   { args = [], env = {} }: { args?: string[]; env?: NodeJS.ProcessEnv } = {},
 ): StartedRunner {
+  const own = { CI: '', BERTH_TEST_CACHE: join(root, '.cache') }
   const given = Object.fromEntries(needs.map(({ variable }) => [variable, process.execPath]))
   const child = spawn(process.execPath, [runner, '--root', root, ...args], {
-    env: { ...process.env, CI: '', ...given, ...env },
+    env: { ...process.env, ...own, ...given, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

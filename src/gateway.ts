@@ -18,7 +18,6 @@ import { mcp } from './protocols/mcp.ts'
 import { createGuard } from './proxy/guard.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
-import { rpcReply } from './replies.ts'
 import type { SessionDirectories } from './sessions/directories.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
 import { createSessions } from './sessions/manager.ts'
@@ -138,11 +137,6 @@ export async function startGateway(
     guard,
     bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
-  })
-  front.setNotFoundHandler((request, reply) => {
-    const error = new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: '' } })
-    const answer = rpcReply(error, { requestId: request.id })
-    return reply.code(answer.statusCode).headers(answer.headers).send(answer.body)
   })
 
   const back = createListener()

@@ -53,10 +53,11 @@ export const mcp: Protocol = {
 
   toWorker(headers, endpoint, workerSessionId) {
     const out: HeaderMap = {}
+    const forThisHop = namedIn(headers.connection)
     for (const name in headers) {
       const value = headers[name]
       if (value === undefined || keptFromWorker.has(name) || name.startsWith('x-berth-')) continue
-      out[name] = value
+      if (forThisHop?.includes(name) !== true) out[name] = value
     }
     return addressed(out, endpoint, workerSessionId)
   },
@@ -131,6 +132,17 @@ const keptFromClient = new Set([
   'access-control-expose-headers',
   'access-control-max-age',
 ])
+
+/**
+ * The headers that `Connection` names: they too are for this hop alone (RFC 9110, section 7.6.1).
+ * Undefined for what nearly every client sends.
+ */
+function namedIn(connection: string | undefined): string[] | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') {
+    return undefined
+  }
+  return connection.split(',').map((name) => name.trim().toLowerCase())
+}
 
 function addressed(headers: HeaderMap, endpoint: Endpoint, workerSessionId?: string): HeaderMap {
   headers.host = endpoint.host

@@ -70,14 +70,19 @@ interface Answer {
   headers: IncomingHttpHeaders
   chunks: Buffer[]
   isComplete: boolean
+  /** Why it will never be complete. */
+  cut?: GatewayError
 }
+
+/** A worker that dies is known to be dead, and how, a moment after its connection broke. */
+const deathMs = 200
 
 function forwardInitialize(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { sessions, protocol, clock, server, request } = options
   const traffic = options.trafficOf(session)
   const { endpoint } = session
   let answer: Answer | undefined
-  let state: 'waiting' | 'binding' | 'passing' | 'over' = 'waiting'
+  let state: 'waiting' | 'binding' | 'refused' | 'passing' | 'over' = 'waiting'
   let upstream: Upstream | undefined
 
   let downstream: Downstream | undefined
@@ -110,9 +115,14 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   }
 
   /** Nothing came of it, and the worker says why. */
-  function refuse({ statusCode, headers, chunks }: Answer, error: GatewayError): void {
+  async function refuse({ statusCode, headers, chunks }: Answer): Promise<void> {
+    state = 'refused'
+    // It may be the keeper that speaks for a server which died.
+    if (endpoint.ordersStreams) await moment()
+    if (isOver()) return
     state = 'over'
     limit.cancel()
+    const error = refusedWith(statusCode)
     const refusal = answerOf(options)
     refusal.head(statusCode, headers)
     for (const chunk of chunks) refusal.write(chunk)
@@ -142,23 +152,27 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     downstream.head(statusCode, headers)
     for (const chunk of chunks.splice(0)) downstream.write(chunk)
     upstream?.resume()
-    if (answer?.isComplete === true) downstream.end()
+    if (answer?.cut !== undefined) downstream.fail(answer.cut)
+    else if (answer?.isComplete === true) downstream.end()
   }
   const isOver = (): boolean => state === 'over'
+  const moment = (): Promise<void> => new Promise((resolve) => clock.after(deathMs, resolve))
+  const refusedWith = (statusCode: number): GatewayError =>
+    new GatewayError('ERR_WORKERS_REFUSED', {
+      params: { command: server.launch.shown, how: `it answered ${statusCode}` },
+    })
 
-  /** Looks at a message of the answer; true when it settles the matter. */
-  const judge = (message: Peek, so: Answer): boolean => {
-    if (message.kind !== 'response') return false
-    const isResult = so.statusCode < 300 && message.outcome !== 'error'
-    if (isResult) void bind(message, so)
-    return true
+  /** Looks at a message of the answer: its response settles the matter. */
+  const judge = (message: Peek, so: Answer): void => {
+    if (message.kind !== 'response' || state !== 'waiting') return
+    if (so.statusCode < 300 && message.outcome !== 'error') void bind(message, so)
+    else void refuse(so)
   }
-  const read = (text: string, so: Answer, isCut = false): boolean => {
-    const messages = [protocol.readMessage(text, isCut)].flat()
-    return messages.some((message) => judge(message, so))
+  const read = (text: string, so: Answer, isCut = false): void => {
+    for (const message of [protocol.readMessage(text, isCut)].flat()) judge(message, so)
   }
   const reader = createSseReader(({ data, isCut }) => {
-    if (state === 'waiting' && answer !== undefined && data !== '') read(data, answer, isCut)
+    if (answer !== undefined && data !== '') read(data, answer, isCut)
   })
 
   traffic.pool.dispatch(
@@ -198,21 +212,17 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
           read(Buffer.concat(answer.chunks).toString('utf8'), answer)
         }
         if (!isWaiting()) return
-        const params = { command: server.name, how: `it answered ${answer.statusCode}` }
-        refuse(answer, new GatewayError('ERR_WORKERS_REFUSED', { params }))
+        // What is no error and no result is nothing that a client could make sense of.
+        if (answer.statusCode >= 400) void refuse(answer)
+        else giveUp(refusedWith(answer.statusCode))
       },
       onResponseError(_controller, cause) {
-        if (state === 'passing')
-          downstream?.fail(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
-        else if (state === 'waiting') void explainCut(cause)
+        const cut = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
+        if (state === 'passing') downstream?.fail(cut)
+        else if (state === 'binding' && answer !== undefined) answer.cut = cut
+        else if (state === 'waiting') void moment().then(() => giveUp(cut))
       },
     },
   )
   const isWaiting = (): boolean => state === 'waiting'
-
-  /** A worker that dies says so a moment after its connection broke, and then we know how. */
-  async function explainCut(cause: Error): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    giveUp(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
-  }
 }

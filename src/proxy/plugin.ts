@@ -72,6 +72,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     (_request, body, done) => done(null, body),
   )
   app.setErrorHandler((thrown, request, reply) => sendError(request, reply, thrown))
+  // Here, so that the checks of every other request come first.
+  app.setNotFoundHandler(() => {
+    throw nothingHere()
+  })
 
   app.addHook('onRequest', (request, reply, done) => {
     const { host, origin } = request.headers
@@ -110,12 +114,19 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   function serverOf(request: FastifyRequest): Server {
     const { server: name } = request.params as { server?: string }
     const server = name === undefined ? defaultServer : byName.get(name)
-    if (server !== undefined) return server
+    if (server !== undefined && !request.is404) return server
+    if (name === undefined) throw nothingHere()
+    throw new GatewayError('ERR_PROXY_UNKNOWN_SERVER', { params: { server: name, hint: hint() } })
+  }
+
+  function nothingHere(): GatewayError {
+    return new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: hint() } })
+  }
+
+  /** To strangers it is not said what there is. */
+  function hint(): string {
     const names = [...byName.keys()].map((known) => `/servers/${known}/mcp`).join(', ')
-    // To strangers it is not said what there is.
-    const hint = isLoopback(options.listenHost) ? ` There are ${names}.` : ''
-    if (name === undefined) throw new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint } })
-    throw new GatewayError('ERR_PROXY_UNKNOWN_SERVER', { params: { server: name, hint } })
+    return isLoopback(options.listenHost) ? ` There are ${names}.` : ''
   }
 
   /** Without an await in it: a GET has to be marked before anything that came after it runs. */

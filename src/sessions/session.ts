@@ -38,6 +38,8 @@ export interface Session {
 export interface OwnSession extends Session {
   record: SessionRecord
   worker: Worker | undefined
+  /** Settles when the worker runs, or when nothing is left of it. */
+  starting: Promise<Worker> | undefined
   /** Settles when it is closed. */
   closed: Promise<void> | undefined
   lastActiveAtMs: number
@@ -65,6 +67,7 @@ export function createSession(options: {
     principal: options.record.principal,
     record: options.record,
     worker: undefined,
+    starting: undefined,
     closed: undefined,
     lastActiveAtMs: clock.now(),
     counts: { calls: 0, elicitations: 0, samplings: 0, progress: 0 },

@@ -21,8 +21,8 @@ export interface Downstream {
   readonly isClientGone: boolean
   /** Everything that had to be said was said, or nobody is there to hear it. */
   readonly isDone: boolean
-  /** The id of the last event it carried. */
-  readonly lastEventId: string | undefined
+  /** Whether it was this stream that carried the event: one of its last few dozen. */
+  hasCarried(eventId: string): boolean
   /** Where its bytes come from, as soon as there is something. */
   upstream: Upstream | undefined
   /** The head of the worker's answer. Streams are flushed at once, idle ones too. */
@@ -83,7 +83,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   let isFlushing = false
   let isPaused = false
   let isClientGone = false
-  let lastEventId: string | undefined
+  const eventIds: string[] = []
   let lastWriteMs = 0
 
   const done = (): void => {
@@ -97,8 +97,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
   const onEvent = (data: string, id: string | undefined, isCut: boolean): void => {
     if (id !== undefined) {
-      lastEventId = id
-      for (const exchange of exchanges) rememberEvent(exchange, id)
+      rememberEvent(eventIds, id)
+      for (const exchange of exchanges) rememberEvent(exchange.eventIds, id)
     }
     if (data === '' || traffic === undefined) return
     const read = protocol.readMessage(data, isCut)
@@ -153,9 +153,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     get isDone() {
       return state === 'done'
     },
-    get lastEventId() {
-      return lastEventId
-    },
+    hasCarried: (eventId) => eventIds.includes(eventId),
 
     head(statusCode, headers) {
       if (state !== 'waiting') return
@@ -202,7 +200,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
         flush()
         const left = unanswered()
         // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
-        if (left.length > 0 && lastEventId === undefined) {
+        if (left.length > 0 && eventIds.length === 0) {
           downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
           return
         }

@@ -52,9 +52,9 @@ export interface Traffic {
 /** Enough to find the stream of a client whose last events were lost on the way. */
 const keptEventIds = 64
 
-export function rememberEvent(exchange: Exchange, eventId: string): void {
-  exchange.eventIds.push(eventId)
-  if (exchange.eventIds.length > keptEventIds) exchange.eventIds.shift()
+export function rememberEvent(eventIds: string[], eventId: string): void {
+  eventIds.push(eventId)
+  if (eventIds.length > keptEventIds) eventIds.shift()
 }
 
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {

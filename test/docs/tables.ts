@@ -29,7 +29,7 @@ export async function readmeTables(): Promise<Record<string, string>> {
       configReference().map(({ key, type, default: standard, description }) => [
         `\`${key}\``,
         type,
-        standard === undefined ? '' : `\`${standard}\``,
+        standard === '' ? '' : `\`${standard}\``,
         description,
       ]),
     ),

@@ -1,0 +1,258 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { RpcId } from '../jsonrpc.ts'
+import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import { createDownstream } from './downstream.ts'
+import { forward } from './forward.ts'
+import type { Guard } from './guard.ts'
+import { initialize } from './initialize.ts'
+import type { Exchange, Traffic } from './traffic.ts'
+import type { Traffics } from './traffics.ts'
+
+/** What is known of a request before its body is read. */
+export interface Asked {
+  server: Server
+  principal: string
+  publicId: string | undefined
+  session: Session | undefined
+  /** Of a GET: lets the session's POSTed requests go on. */
+  release: (() => void) | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    asked: Asked | null
+  }
+}
+
+/** A session may have so many requests in progress; answers are never counted. */
+const maxExchanges = 64
+
+export interface ServingOptions {
+  clock: Clock
+  sessions: Sessions
+  protocol: Protocol
+  guard: Guard
+  traffics: Traffics
+  /** For the log; the client has been answered. */
+  report(request: FastifyRequest, error: GatewayError): void
+}
+
+/**
+ * Answers a request that was let in: POST, GET or DELETE of a session, or `initialize`. It throws,
+ * or rejects with, what the client is to be told.
+ */
+export type Serve = (request: FastifyRequest, reply: FastifyReply) => undefined | Promise<void>
+
+export function createServing(options: ServingOptions): Serve {
+  const { clock, sessions, protocol, guard, traffics } = options
+
+  /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
+  return function serve(request, reply) {
+    const { asked } = request
+    if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
+    const { server, principal, publicId, session } = asked
+    if (publicId !== undefined && session === undefined) {
+      return sessions.explain(publicId, server.name, principal).then((error) => {
+        throw error
+      })
+    }
+    if (request.method === 'POST') return handlePost(request, reply, asked)
+    if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (request.method === 'GET') {
+      handleGet(request, reply, session, asked.release)
+    } else {
+      void sessions.close(session, 'client-deleted')
+      const headers = { ...guard.headersFor(request.headers.origin), 'mcp-session-id': session.id }
+      void reply.code(200).headers(headers).send()
+    }
+    return undefined
+  }
+
+  function handlePost(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Asked,
+  ): undefined | Promise<void> {
+    const { session } = asked
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const posted = protocol.read(body)
+    if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
+    if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
+    if (session === undefined) {
+      const opening = openingOf(posted)
+      if (opening === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+      open(request, reply, asked, { opening, body })
+      return undefined
+    }
+    const traffic = traffics.of(session)
+    const { messages } = posted
+    const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
+    if (held === undefined) {
+      post(request, reply, traffic, { messages, body })
+      return undefined
+    }
+    return held.then(async () => {
+      if (session.end !== undefined) {
+        throw await sessions.explain(session.id, asked.server.name, asked.principal)
+      }
+      post(request, reply, traffic, { messages, body })
+    })
+  }
+
+  function open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { server, principal }: Asked,
+    { opening, body }: { opening: Peek; body: Buffer },
+  ): void {
+    reply.hijack()
+    void initialize({
+      sessions,
+      trafficOf: traffics.of,
+      protocol,
+      clock,
+      server,
+      principal,
+      request: opening,
+      headers: request.headers,
+      body,
+      response: reply.raw,
+      requestId: request.id,
+      extraHeaders: guard.headersFor(request.headers.origin),
+      onError: (error) => options.report(request, error),
+    })
+  }
+
+  function post(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    traffic: ReturnType<typeof traffics.of>,
+    { messages, body }: { messages: Peek[]; body: Buffer },
+  ): void {
+    const { exchanges, ids } = countIn(traffic, messages)
+    reply.hijack()
+    pass({ request, reply, traffic, exchanges, ids, body, method: 'POST' })
+  }
+
+  /** Counts the requests of a POST in; answers and notifications are never counted. */
+  function countIn(traffic: Traffic, messages: Peek[]): { exchanges: Exchange[]; ids: RpcId[] } {
+    const exchanges: Exchange[] = []
+    const ids: RpcId[] = []
+    const requests = messages.filter(isRequest)
+    if (traffic.size() + requests.length > maxExchanges) {
+      throw new GatewayError('ERR_PROXY_TOO_MANY_EXCHANGES', {
+        params: { limit: maxExchanges },
+        retryAfterSeconds: 1,
+      })
+    }
+    for (const message of messages) {
+      if (message.id === undefined || !isRequest(message)) {
+        traffic.fromClient(message)
+      } else {
+        exchanges.push(traffic.open(message))
+        ids.push(message.id)
+      }
+    }
+    return { exchanges, ids }
+  }
+
+  function handleGet(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    session: Session,
+    release: (() => void) | undefined,
+  ): void {
+    const traffic = traffics.of(session)
+    const resumed = request.headers['last-event-id']
+    const eventId = typeof resumed === 'string' && resumed !== '' ? resumed : undefined
+    let exchanges: Exchange[] = []
+    if (eventId === undefined) {
+      for (const stream of [...traffic.streams]) if (stream.isStandalone) stream.supersede()
+    } else {
+      exchanges = traffic.withEvent(eventId)
+      for (const exchange of exchanges) traffic.carry(exchange)
+      for (const stream of [...traffic.streams]) {
+        if (stream.hasCarried(eventId)) stream.supersede()
+      }
+    }
+    reply.hijack()
+    pass({
+      request,
+      reply,
+      traffic,
+      exchanges,
+      ids: [],
+      body: null,
+      method: 'GET',
+      isStandalone: eventId === undefined,
+      onAnswer: release,
+    })
+  }
+
+  function pass(what: {
+    request: FastifyRequest
+    reply: FastifyReply
+    traffic: ReturnType<typeof traffics.of>
+    exchanges: Exchange[]
+    ids: RpcId[]
+    body: Buffer | null
+    method: 'GET' | 'POST'
+    isStandalone?: boolean
+    onAnswer?: (() => void) | undefined
+  }): void {
+    const { request, reply, traffic, method } = what
+    const { session } = traffic
+    const { endpoint } = session
+    const downstream = createDownstream({
+      response: reply.raw,
+      kind: method === 'GET' ? 'get' : 'post',
+      isStandalone: what.isStandalone ?? false,
+      protocol,
+      clock,
+      traffic,
+      exchanges: what.exchanges,
+      ids: what.ids,
+      requestId: request.id,
+      extraHeaders: guard.headersFor(request.headers.origin),
+      publicId: session.id,
+    })
+    forward({
+      dispatcher: traffic.pool,
+      protocol,
+      clock,
+      method,
+      path: endpoint.path,
+      headers: protocol.toWorker(request.headers, endpoint, session.record.workerSessionId),
+      body: what.body,
+      downstream,
+      onAnswer: what.onAnswer ?? noop,
+      onForgotten: () => {
+        const isRemote = session.server.launch.kind === 'remote'
+        void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
+      },
+      explainRefusal: async () => {
+        const { server, principal } = session
+        return session.end === undefined
+          ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
+          : await sessions.explain(session.id, server.name, principal)
+      },
+    })
+  }
+}
+
+const noop = (): void => undefined
+
+const isRequest = ({ kind }: Peek): boolean => kind === 'request'
+
+/** The `initialize` request that opens a session. It may not stand in a batch (2025-03-26, lifecycle). */
+function openingOf(posted: Posted): Peek | undefined {
+  if (posted.form !== 'message') return undefined
+  const [message] = posted.messages
+  return message.method === 'initialize' && message.kind === 'request' ? message : undefined
+}

@@ -74,8 +74,11 @@ interface Answer {
   cut?: GatewayError
 }
 
-/** A worker that dies is known to be dead, and how, a moment after its connection broke. */
-const deathMs = 200
+/**
+ * A worker that dies is known to be dead, and how, a moment after its connection broke: on a busy
+ * machine a long one. Its end cuts this short.
+ */
+const deathMs = 2000
 
 function forwardInitialize(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { sessions, protocol, clock, server, request } = options
@@ -118,7 +121,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   async function refuse({ statusCode, headers, chunks }: Answer): Promise<void> {
     state = 'refused'
     // It may be the keeper that speaks for a server which died.
-    if (endpoint.ordersStreams) await moment()
+    if (endpoint.ordersStreams && statusCode === 502) await moment()
     if (isOver()) return
     state = 'over'
     limit.cancel()

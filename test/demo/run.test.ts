@@ -24,7 +24,7 @@ test('the demo plays two conversations, shows them apart and ends them', async (
     return gateway.start(config)
   }
   assert.equal(await runDemo({ ...quick, startGateway, out }), 0, said())
-  const server = seen[0]?.servers['trip-planner']
+  const server = seen[0]!.servers['trip-planner']!
   assert.equal(server.command, process.execPath)
   assert.match(String(server.args), /\/trip-planner\.js$/)
   assert.deepEqual(server?.lifecycleConfiguration, {

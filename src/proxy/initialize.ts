@@ -121,7 +121,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   async function refuse({ statusCode, headers, chunks }: Answer): Promise<void> {
     state = 'refused'
     // It may be the keeper that speaks for a server which died.
-    if (endpoint.ordersStreams && statusCode === 502) await moment()
+    if (endpoint.ordersStreams) await moment()
     if (isOver()) return
     state = 'over'
     limit.cancel()

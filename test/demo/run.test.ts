@@ -25,9 +25,10 @@ test('the demo plays two conversations, shows them apart and ends them', async (
   }
   assert.equal(await runDemo({ ...quick, startGateway, out }), 0, said())
   const server = seen[0]?.servers['trip-planner']
-  assert.equal(server?.command, process.execPath)
-  assert.match(String(server?.args), /\/trip-planner\.js$/)
-  assert.deepEqual(server?.lifecycleConfiguration, {
+  assert.ok(server)
+  assert.equal(server.command, process.execPath)
+  assert.match(String(server.args), /\/trip-planner\.js$/)
+  assert.deepEqual(server.lifecycleConfiguration, {
     idleRuntimeSessionTimeout: 2,
     maxLifetime: 60,
   })

@@ -80,7 +80,8 @@ test('a gateway that runs already is visited and not started', async (t) => {
 
 test('a gateway that does not start, and a missing terminal, are told in a sentence', async () => {
   const failing = listener()
-  const startGateway = () => Promise.reject(new Error('No port is free.'))
+  const startGateway = () =>
+    Promise.reject(new Error('No port is free.', { cause: new Error('x') }))
   assert.equal(await runDemo({ ...quick, startGateway, out: failing.out }), 1)
   assert.match(failing.said(), /✗ No port is free\.\n$/)
 

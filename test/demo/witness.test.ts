@@ -22,7 +22,7 @@ async function startWorker(
   prefix: string[],
 ): Promise<{ identity: WorkerIdentity; pid: number | undefined; kill: () => Promise<unknown> }> {
   const [command, ...args] = [...prefix, process.execPath, '-e', tell]
-  const child = spawn(String(command), args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   const kill = (): Promise<unknown> => {
     child.kill('SIGKILL')
@@ -43,7 +43,7 @@ test('a worker among our own processes is found, and then known to be gone', asy
 
 test('a worker in a PID namespace is found by the number that it has here', async (t) => {
   const [command, ...args] = [...inNamespace, 'true']
-  if (spawnSync(String(command), args).status !== 0) {
+  if (spawnSync(command, args).status !== 0) {
     t.skip('unshare cannot make a PID namespace here')
     return
   }

@@ -56,7 +56,6 @@ function say(lines: string[]): number {
 
 function complain(error: unknown): number {
   writeLines(stderr, [`mcp-berth: ${messageOf(error)}`])
-  if (env['BERTH_DEBUG'] && error instanceof Error) writeLines(stderr, [error.stack ?? ''])
   return error instanceof UsageError ? exitCodes.wrongUse : exitCodes.failed
 }
 

@@ -3,8 +3,6 @@ import { dirname, join } from 'node:path'
 
 import { z } from 'zod'
 
-import { messageOf } from '../errors.ts'
-
 export const categories = {
   food: 'Food and drink',
   travel: 'Travel',
@@ -66,7 +64,7 @@ export function openLedger(folder: string): Ledger {
     add(expense) {
       // One after the other, whatever became of the one before.
       const written = lastWrite.then(() => write(expense))
-      lastWrite = written.catch((error: unknown) => void process.stderr.write(messageOf(error)))
+      lastWrite = written.catch(() => undefined)
       return written
     },
     onChange(listener) {

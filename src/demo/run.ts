@@ -12,7 +12,7 @@ import { createStage } from './stage.ts'
 import type { Actor, Stage } from './stage.ts'
 import { visit } from './visitor.ts'
 import type { Identity, Visitor } from './visitor.ts'
-import { isGoneWithin, knock, processesLeft, sharesPids } from './witness.ts'
+import { findProcesses, isGoneWithin, knock, processesLeft } from './witness.ts'
 
 /** What the demo wants of the gateway that it starts: one stdio server with short lifetimes. */
 export interface DemoConfig {
@@ -120,12 +120,15 @@ async function playAll(options: DemoOptions, stage: Stage, url: URL): Promise<vo
     if (!walksAway || !stays) return
     const pair: Pair = [walksAway, stays]
     const workers = await showWorkers(pair, stage, url)
+    // Only what can be seen while it runs can be said to have ended.
+    const isInSight = workers.every((worker) => findProcesses(worker).all.length > 0)
     await showConversations(pair, stage, isScripted)
     const isOwnGateway = options.baseUrl === undefined
-    if (isOwnGateway) await showIdleEnd(pair, workers, stage, url, signal)
+    const inSight = isOwnGateway && isInSight ? workers : []
+    if (isOwnGateway) await showIdleEnd(pair, inSight, stage, url, signal)
     else await walksAway.end()
     await showGoodbye(pair, stage, url)
-    if (isOwnGateway) await showEnded(workers, 'Workers left: 0', stage)
+    await showEnded(inSight, 'Workers left: 0', stage)
   } finally {
     await Promise.all(visitors.map((visitor) => visitor.leave()))
   }
@@ -151,10 +154,8 @@ function ownerOf({ name }: Actor): string {
 }
 
 function workerWords(worker: Identity | undefined): string {
-  if (!worker) return ''
-  if (worker.pidNamespace === null || sharesPids(worker.pidNamespace))
-    return `process ${worker.pid}`
-  return `process ${worker.process}, which sees no process but its own`
+  const pid = worker && findProcesses(worker).server
+  return `process ${pid ?? worker?.process ?? ''}`
 }
 
 async function showConversations(pair: Pair, stage: Stage, isScripted: boolean): Promise<void> {
@@ -216,11 +217,9 @@ async function showGoodbye([, stays]: Pair, stage: Stage, url: URL): Promise<voi
   stage.check('Its id answers 404')
 }
 
-/** Says nothing where the workers' pids cannot be looked up from here. */
 async function showEnded(workers: Identity[], text: string, stage: Stage): Promise<void> {
-  if (!workers.every(({ pidNamespace }) => sharesPids(pidNamespace))) return
-  const pids = workers.map(({ pid }) => pid)
-  const left = await processesLeft(pids, goneLimitMs)
+  if (workers.length === 0) return
+  const left = await processesLeft(workers, goneLimitMs)
   if (left.length > 0) throw new Failure(`A worker is still there: process ${left.join(', ')}.`)
   stage.check(text)
 }

@@ -67,6 +67,30 @@ test('a question reaches its handler with everything that its schema says', asyn
   assert.equal(answers[1]?.error?.code, -32601, 'it has no roots')
 })
 
+test('a question that the server withdraws is taken away, the first one too', async (t) => {
+  let withdraw = (): void => undefined
+  const url = await startVicious(t, {
+    call(stream, id) {
+      stream.event(question)
+      withdraw = () => {
+        stream.event({ method: 'notifications/cancelled', params: { requestId: question.id } })
+        stream.event({ id, result: done })
+      }
+    },
+  })
+  let takenAway = (): void => undefined
+  const isTakenAway = new Promise<void>((resolve) => (takenAway = resolve))
+  const { call } = await dial(t, url, {
+    elicit(_, signal) {
+      signal.addEventListener('abort', takenAway)
+      withdraw()
+      return isTakenAway.then(() => ({ action: 'cancel' }))
+    },
+  })
+  assert.deepEqual(await call(), done)
+  await isTakenAway
+})
+
 test('a server that is killed in the middle of a call fails the call at once', async (t) => {
   const server = await startHttp(t, 'trip-planner')
   const connection = await connect(server.url, {

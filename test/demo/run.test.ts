@@ -24,10 +24,11 @@ test('the demo plays two conversations, shows them apart and ends them', async (
     return gateway.start(config)
   }
   assert.equal(await runDemo({ ...quick, startGateway, out }), 0, said())
-  const server = seen[0]!.servers['trip-planner']!
+  const server = seen[0]?.servers['trip-planner']
+  assert.ok(server)
   assert.equal(server.command, process.execPath)
   assert.match(String(server.args), /\/trip-planner\.js$/)
-  assert.deepEqual(server?.lifecycleConfiguration, {
+  assert.deepEqual(server.lifecycleConfiguration, {
     idleRuntimeSessionTimeout: 2,
     maxLifetime: 60,
   })
@@ -79,7 +80,8 @@ test('a gateway that runs already is visited and not started', async (t) => {
 
 test('a gateway that does not start, and a missing terminal, are told in a sentence', async () => {
   const failing = listener()
-  const startGateway = () => Promise.reject(new Error('No port is free.'))
+  const startGateway = () =>
+    Promise.reject(new Error('No port is free.', { cause: new Error('x') }))
   assert.equal(await runDemo({ ...quick, startGateway, out: failing.out }), 1)
   assert.match(failing.said(), /✗ No port is free\.\n$/)
 

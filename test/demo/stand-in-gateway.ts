@@ -64,7 +64,8 @@ export function standIn(
           response.end()
           if (request.method === 'DELETE') end(id)
           if (isActivity) worker.open -= 1
-          if (isActivity && worker.open === 0) worker.idle = setTimeout(() => end(id), idleMs)
+          if (isActivity && worker.open === 0)
+            worker.idle = setTimeout(() => end(id), idleMs).unref()
         })
       })()
     })

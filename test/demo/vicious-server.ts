@@ -37,6 +37,10 @@ export async function startVicious(t: TestContext, script: Script): Promise<URL>
         const serverInfo = { name: 'vicious', version: '1' }
         const result = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
         response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
+      } else if (message.method === 'tools/list') {
+        response.writeHead(200, { 'content-type': 'application/json' })
+        const result = { tools: [{ name: 'x', inputSchema: { type: 'object' } }] }
+        response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
       } else if (message.method === 'tools/call') {
         script.call(streamOf(response), message.id ?? 0)
       } else {

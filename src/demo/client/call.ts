@@ -8,6 +8,7 @@ import { closest } from '../../closest.ts'
 import { isTerminal, plain, plainLine, writeJson } from '../../terminal.ts'
 import type { Connection } from './connect.ts'
 import { Failure } from './failures.ts'
+import type { ProgressBar } from './progress-bar.ts'
 import { resultText } from './results.ts'
 import { allPages, inSession } from './session.ts'
 import type { AnswerOptions, Io, Target } from './session.ts'
@@ -34,7 +35,7 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
       checkArguments(tool, call.args)
       const params = { name: call.tool, arguments: call.args }
       const result = await connection.request(
-        (options) => runTool(connection, tool, params, options),
+        (options) => runTool(connection, tool, params, options, bar),
         bar.update,
       )
       bar.finish()
@@ -94,11 +95,14 @@ async function runTool(
   tool: Tool,
   params: { name: string; arguments: Record<string, unknown> },
   options: RequestOptions,
+  bar: ProgressBar,
 ): Promise<CallToolResult> {
   if (tool.execution?.taskSupport !== 'required') {
     return (await client.callTool(params, CallToolResultSchema, options)) as CallToolResult
   }
   // A tool that is only to be had as a task of 2025-11-25.
+  let said: string | undefined
+  let stages = 0
   for await (const news of client.experimental.tasks.callToolStream(
     params,
     CallToolResultSchema,
@@ -106,6 +110,11 @@ async function runTool(
   )) {
     if (news.type === 'result') return news.result
     if (news.type === 'error') throw news.error
+    const { statusMessage } = news.task
+    if (statusMessage === undefined || statusMessage === said) continue
+    said = statusMessage
+    stages += 1
+    bar.update({ progress: stages, message: statusMessage })
   }
   throw new Failure(`The task of ${plainLine(tool.name)} ended without a result.`)
 }

@@ -11,6 +11,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js'
 
 import { createLink } from './link.ts'
+import { createWithdrawals } from './withdrawals.ts'
 
 /** A question of the server to the user: a form to fill in, or a page to visit. */
 export type Elicitation =
@@ -95,9 +96,11 @@ export async function connect(
     requestInit: { headers },
     fetch: link.fetch,
   })
+  const withdrawals = createWithdrawals()
   transport.onmessage = (message) => {
     link.heard(message)
     for (const patience of open) patience.heard()
+    withdrawals.heard(message)
   }
   const client = new Client(
     { name: 'mcp-berth', title: 'Berth', version: '1.0.0' },
@@ -108,9 +111,12 @@ export async function connect(
   client.fallbackRequestHandler = async (message, extra) => {
     const waiting = [...open]
     for (const patience of waiting) patience.hold()
+    const signal = AbortSignal.any([extra.signal, withdrawals.signalOf(message.id)])
     try {
-      return await answer(message, handlers, extra.signal)
+      signal.throwIfAborted()
+      return await answer(message, handlers, signal)
     } finally {
+      withdrawals.forget(message.id)
       for (const patience of waiting) patience.release()
     }
   }

@@ -64,7 +64,9 @@ function httpSentence({ status, said }: HttpFailure, url: URL): string {
 }
 
 function networkSentence(error: unknown, url: URL): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined
+  // What fetch throws when there is no answer at all.
+  const isUnreached = error instanceof TypeError && error.cause instanceof Error
+  const cause = isUnreached ? (error.cause as Error) : undefined
   const code = cause && 'code' in cause ? String(cause.code) : undefined
   switch (code) {
     case 'ECONNREFUSED':

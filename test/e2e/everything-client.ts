@@ -34,10 +34,7 @@ const answers: ElicitResult[] = [
   { action: 'cancel' },
 ]
 
-export async function connectEverything(
-  t: Owner,
-  transport: Transport,
-): Promise<EverythingClient> {
+export async function connectEverything(t: Owner, transport: Transport): Promise<EverythingClient> {
   const store = new InMemoryTaskStore()
   const client = new Client(about, {
     capabilities: {
@@ -113,7 +110,7 @@ export async function connectEverything(
     async call(name, args = {}) {
       try {
         const params = { name, arguments: args, _meta: { progressToken: name } }
-        return (await client.callTool(params, undefined, { timeout: 30_000 })) as CallToolResult
+        return (await client.callTool(params, undefined, { timeout: 30_000 }))
       } catch (error) {
         return String(error)
       }

@@ -1,22 +1,46 @@
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startGateway } from '../../src/gateway.ts'
 import { createLogger, logEvents } from '../../src/log.ts'
-import { compiled, testConfig, testServer } from '../support/config.ts'
+import type { TestServer } from '../support/config.ts'
+import { testConfig, testServer } from '../support/config.ts'
 
-/** Berth with its defaults, logging to a file as a service does, with the bench's servers. */
-const [stateDir = '', logFile = '/dev/null'] = process.argv.slice(2)
-const worker = compiled('test/bench/worker.js')
-const { createWriteStream } = await import('node:fs')
-const gateway = await startGateway(
-  testConfig(
-    stateDir,
-    [
-      testServer('http', { command: ['node', worker], http: true }),
-      testServer('stdio', { command: ['node', worker] }),
-    ],
-    { caps: { maxSessions: 5000 } },
-  ),
+/** What this program is told, as JSON in its only argument. */
+export interface BerthOptions {
+  stateDir: string
+  servers: Record<string, TestServer>
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as BerthOptions
+const { stateDir } = options
+const servers = Object.entries(options.servers).map(([name, server]) =>
+  testServer(name, { ...server, lifecycle: { idleMs: 900_000, maxMs: 28_800_000 } }),
 )
-const stream = createWriteStream(logFile)
-logEvents(gateway.events, createLogger({ level: 'info', isPretty: false, stream }))
+const caps = { maxSessions: 5000, maxQueued: 5000 }
+const gateway = await startGateway(testConfig(stateDir, servers, { caps }), {
+  onEvents(events) {
+    const stream = createWriteStream(join(stateDir, 'berth.log'))
+    logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
+  },
+})
 process.stdout.write(`${gateway.url}\n`)
-process.on('SIGTERM', () => void gateway.close({ drainMs: 0 }).then(() => process.exit(0)))
+
+let ending: Promise<void> | undefined
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    ending ??= gateway.close({ drainMs: 0 }).then(() => process.exit(0))
+  })
+}
+
+const collect = globalThis.gc as ((how: object) => void) | undefined
+process.on('SIGUSR2', () => void sayMemory())
+
+async function sayMemory(): Promise<void> {
+  // What finalizers let go of is garbage only in the next round. A last resort gives pages back.
+  for (let round = 0; round < 4; round += 1) {
+    collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    await sleep(50)
+  }
+  process.stdout.write(`${JSON.stringify(process.memoryUsage())}\n`)
+}

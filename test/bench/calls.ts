@@ -1,68 +1,113 @@
-import { cpuUs, median, openSession, post, table } from './measure.ts'
-import { withTargets } from './targets.ts'
+import { expectOk, openSession } from './client.ts'
+import type { Connection, Session } from './client.ts'
+import { cpuUs, inTurn, median, rounds } from './measure.ts'
+import { findNginx } from './nginx.ts'
+import { table, verdict } from './report.ts'
+import type { Bench, Benchmark } from './scope.ts'
+import type { Contestant } from './targets.ts'
+import { startContestants } from './targets.ts'
 
 /** What a call costs on its way: time alone, and processor time of what stands in between. */
-const aloneRounds = 60
-const callsAlone = 100
-const togetherRounds = 9
-const callsTogether = 3000
+export const calls: Benchmark = {
+  name: 'calls',
+  about: 'tool calls over HTTP, next to a bare proxy',
+  run,
+}
 
-await withTargets(async ({ direct, bare, berth }) => {
-  const targets = [
-    { name: 'direct', url: direct.url, pid: undefined },
-    { name: 'bare @fastify/http-proxy', url: bare.url, pid: bare.pid },
-    { name: 'berth', url: berth.httpUrl, pid: berth.pid },
-  ].map((target) => ({ ...target, alone: [] as number[], cpu: [] as number[] }))
-  const ids = new Map<string, string | undefined>()
-  for (const { url } of targets) ids.set(url, await openSession(url))
-  const call = (url: string, id: number): Promise<unknown> =>
-    post(
-      url,
-      { id, method: 'tools/call', params: { name: 'echo', arguments: { text: 'hello' } } },
-      ids.get(url),
-    )
+const lanes = 8
+const callsAlone = 25
+const callsTogether = 1000
 
-  let id = 1
-  for (const target of targets)
-    for (let at = 0; at < 3000; at += 1) await call(target.url, (id += 1))
-  // Short turns, so that what else the machine does falls on all alike.
-  for (let round = 0; round < aloneRounds; round += 1) {
-    for (const target of targets) {
-      const startedAt = process.hrtime.bigint()
-      for (let at = 0; at < callsAlone; at += 1) await call(target.url, (id += 1))
-      target.alone.push(Number(process.hrtime.bigint() - startedAt) / 1000 / callsAlone)
+interface Runner extends Contestant {
+  session: Session
+  connections: Connection[]
+  /** Microseconds of a call, medians of a turn. */
+  aloneUs: number[]
+  cpuUs: number[]
+  togetherUs: number[]
+}
+
+async function run(bench: Bench): Promise<void> {
+  const { direct, bare, berth, others } = await startContestants(bench, await findNginx(bench))
+  const runners: Runner[] = []
+  const contestants: Contestant[] = [direct, bare, berth, ...others]
+  for (const contestant of contestants) {
+    runners.push(await prepare(bench, contestant))
+  }
+  // Short turns in changing order, so that what else the machine does falls on all alike.
+  for (const round of rounds(400, 25_000)) {
+    for (const runner of inTurn(runners, round)) await callAlone(runner)
+  }
+  for (const round of rounds(25, 25_000)) {
+    for (const runner of inTurn(runners, round)) await callTogether(runner)
+  }
+  report(runners)
+}
+
+async function prepare(bench: Bench, contestant: Contestant): Promise<Runner> {
+  const session = contestant.session ?? (await openSession(bench, contestant.url))
+  const connections = [session.connection]
+  while (connections.length < lanes) connections.push(await session.connect())
+  const runner = { ...contestant, session, connections, aloneUs: [], cpuUs: [], togetherUs: [] }
+  for (let turn = 0; turn < 5; turn += 1) await callTogether(runner)
+  return { ...runner, cpuUs: [], togetherUs: [] }
+}
+
+let id = 0
+const nextCall = ({ session }: Runner): string => session.call((id += 1), { text: 'hello' })
+
+async function callAlone(runner: Runner): Promise<void> {
+  const times: number[] = []
+  for (let at = 0; at < callsAlone; at += 1) {
+    const startedMs = performance.now()
+    expectOk(await runner.session.connection.ask(nextCall(runner)))
+    times.push((performance.now() - startedMs) * 1000)
+  }
+  runner.aloneUs.push(median(times))
+}
+
+async function callTogether(runner: Runner): Promise<void> {
+  const beforeUs = cpuUs(runner.pid)
+  const startedMs = performance.now()
+  let left = callsTogether
+  const lane = async (connection: Connection): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      expectOk(await connection.ask(nextCall(runner)))
     }
   }
-  for (let round = 0; round < togetherRounds; round += 1) {
-    for (const target of targets) {
-      if (target.pid === undefined) continue
-      const before = cpuUs(target.pid)
-      let left = callsTogether
-      const lane = async (): Promise<void> => {
-        while (left > 0) {
-          left -= 1
-          await call(target.url, (id += 1))
-        }
-      }
-      await Promise.all(Array.from({ length: 8 }, lane))
-      target.cpu.push((cpuUs(target.pid) - before) / callsTogether)
-    }
-  }
-  const directUs = median(targets[0]?.alone ?? [])
-  const bareAdded = median(targets[1]?.alone ?? []) - directUs
-  const bareCpu = median(targets[1]?.cpu ?? [])
+  await Promise.all(runner.connections.map(lane))
+  runner.togetherUs.push(((performance.now() - startedMs) * 1000) / callsTogether)
+  runner.cpuUs.push((cpuUs(runner.pid) - beforeUs) / callsTogether)
+}
+
+function report(runners: Runner[]): void {
+  const [direct, bare, berth] = runners
+  if (direct === undefined || bare === undefined || berth === undefined) return
+  // Of each round the difference, and of those the median: a slow moment slows a whole round.
+  const addedUs = (runner: Runner): number =>
+    median(runner.aloneUs.map((us, round) => us - (direct.aloneUs[round] ?? us)))
+  const ofBare = (figure: (runner: Runner) => number, runner: Runner): number =>
+    figure(runner) / figure(bare)
+  const cpu = (runner: Runner): number => median(runner.cpuUs)
+
   table(
-    `Calls over HTTP, medians of ${aloneRounds} and ${togetherRounds} turns each`,
-    targets.map(({ name, alone, cpu }, at) => {
-      const added = median(alone) - directUs
-      return {
-        name,
-        'µs per call, 1 in flight': median(alone).toFixed(0),
-        'added µs': at === 0 ? '' : added.toFixed(0),
-        'of bare': at === 0 ? '' : (added / bareAdded).toFixed(2),
-        'CPU µs per call, 8 in flight': at === 0 ? '' : median(cpu).toFixed(0),
-        'of bare ': at === 0 ? '' : (median(cpu) / bareCpu).toFixed(2),
-      }
-    }),
+    `Calls over HTTP: medians of ${direct.aloneUs.length} turns of ${callsAlone} and ${direct.cpuUs.length} of ${callsTogether}`,
+    runners.map((runner) => ({
+      name: runner.name,
+      'µs, 1 in flight': median(runner.aloneUs).toFixed(0),
+      ...(runner === direct
+        ? {}
+        : {
+            'added µs': addedUs(runner).toFixed(0),
+            'of bare': ofBare(addedUs, runner).toFixed(2),
+            'CPU µs, 8 in flight': cpu(runner).toFixed(0),
+            'of bare ': ofBare(cpu, runner).toFixed(2),
+          }),
+      'calls/s, 8 in flight': (1e6 / median(runner.togetherUs)).toFixed(0),
+    })),
   )
-})
+  const limits = { bar: 1, goal: 0.75, unit: 'of bare', digits: 2 }
+  verdict({ what: 'added time per call', figure: ofBare(addedUs, berth), ...limits })
+  verdict({ what: 'CPU per call', figure: ofBare(cpu, berth), ...limits })
+}

@@ -1,49 +1,177 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, readdirSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { createInterface } from 'node:readline'
 import { join } from 'node:path'
-
+import type { Owner } from '../support/temp.ts'
+import { tempDir } from '../support/temp.ts'
+import { atEnd } from '../support/at-end.ts'
+import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
-import type { Target } from './measure.ts'
-import { agent, startTarget } from './measure.ts'
+import type { BerthOptions } from './berth.ts'
+import type { Session } from './client.ts'
+import { openSession } from './client.ts'
+import { writeNginxConfig } from './nginx.ts'
 
-export interface Targets {
-  direct: { url: string; pid: number }
-  bare: { url: string; pid: number }
-  berth: { httpUrl: string; stdioUrl: string; pid: number }
+/** A process under measurement. */
+export interface Target {
+  process: ChildProcess
+  pid: number
+  /** The lines of its stdout, one at a time. */
+  line(): Promise<string>
 }
 
-/** The same worker three times: by itself, behind a bare proxy, and behind Berth. */
-export async function withTargets(measure: (targets: Targets) => Promise<void>): Promise<void> {
-  const stateDir = mkdtempSync(join(tmpdir(), 'berth-bench-'))
-  const started: Target[] = []
-  const start = async (args: string[], env?: NodeJS.ProcessEnv): Promise<Target> => {
-    const target = await startTarget(args, env)
-    started.push(target)
-    return target
+export interface TargetOptions {
+  command: [string, ...string[]]
+  env?: NodeJS.ProcessEnv
+}
+
+const endingMs = 15_000
+
+/** The compiled worker of the benchmarks, and the one that is small. */
+export const worker = compiled('test/bench/worker.js')
+export const idleWorker = join(
+  import.meta.dirname,
+  ...['..', '..', '..', 'test', 'bench', 'idle-worker.py'],
+)
+
+/** Starts a process; it is ended with its owner. */
+export function startTarget(owner: Owner, { command, env = process.env }: TargetOptions): Target {
+  const [file, ...args] = command
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
+  atEnd(owner, async () => {
+    child.kill('SIGTERM')
+    const late = setTimeout(() => child.kill('SIGKILL'), endingMs)
+    await ended
+    clearTimeout(late)
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    process: child,
+    pid: child.pid ?? 0,
+    async line() {
+      const { value, done } = await lines.next()
+      if (done !== true) return value
+      throw new Error(`${command.join(' ')} ended, or closed its stdout`)
+    },
   }
-  try {
-    const port = await freePort()
-    const direct = await start([compiled('test/bench/worker.js')], {
-      ...process.env,
-      PORT: String(port),
-    })
-    const bare = await start([compiled('test/bench/bare.js'), `http://127.0.0.1:${port}`])
-    const log = join(stateDir, 'berth.log')
-    const berth = await start([compiled('test/bench/berth.js'), stateDir, log])
-    await measure({
-      direct: { url: `http://127.0.0.1:${port}/mcp`, pid: direct.pid },
-      bare: { url: `${bare.line}/mcp`, pid: bare.pid },
-      berth: {
-        httpUrl: `${berth.line}/servers/http/mcp`,
-        stdioUrl: `${berth.line}/servers/stdio/mcp`,
-        pid: berth.pid,
-      },
-    })
-  } finally {
-    agent.destroy()
-    await Promise.all(started.map((target) => target.stop()))
-    rmSync(stateDir, { recursive: true, force: true })
+}
+
+export interface Berth extends Target {
+  url(server: string): string
+  stateDir: string
+  /** Memory after all garbage was collected, in bytes. */
+  memory(): Promise<NodeJS.MemoryUsage>
+}
+
+/** Berth with its defaults in a process of its own, its log in a file as a service has it. */
+export async function startBerth(
+  owner: Owner,
+  servers: Record<string, TestServer>,
+  nodeFlags: string[] = [],
+): Promise<Berth> {
+  const stateDir = tempDir(owner)
+  const options: BerthOptions = { stateDir, servers }
+  const target = startTarget(owner, {
+    command: [
+      process.execPath,
+      ...nodeFlags,
+      compiled('test/bench/berth.js'),
+      JSON.stringify(options),
+    ],
+  })
+  const base = await target.line()
+  return {
+    ...target,
+    stateDir,
+    url: (server) => `${base}/servers/${server}/mcp`,
+    async memory() {
+      target.process.kill('SIGUSR2')
+      return JSON.parse(await target.line()) as NodeJS.MemoryUsage
+    },
+  }
+}
+
+/** A proxy, or the worker itself: what it is called, where it is, whose processor time counts. */
+export interface Contestant {
+  name: string
+  url: string
+  pid: number
+  /** Where one has to be used, because a further one would be another worker. */
+  session?: Session
+}
+
+/**
+ * The same process several times: by itself, behind a bare proxy, behind Berth, behind nginx. It
+ * is the worker of a session of Berth, because a second one would be another degree of warm.
+ */
+export async function startContestants(owner: Owner, nginx: string | undefined) {
+  const berth = await startBerth(owner, { http: { command: ['node', worker], http: true } })
+  const session = await openSession(owner, berth.url('http'))
+  const handle = workersOf(berth)[0]
+  if (handle === undefined) throw new Error('the session has no worker')
+  const origin = `http://127.0.0.1:${handle.port}`
+  const bare = startTarget(owner, {
+    command: [process.execPath, compiled('test/bench/bare.js'), origin],
+  })
+  const bareUrl = `${await bare.line()}/mcp`
+  return {
+    direct: { name: 'direct', url: `${origin}/mcp`, pid: handle.pid },
+    bare: { name: 'bare @fastify/http-proxy', url: bareUrl, pid: bare.pid },
+    berth: { name: 'berth', url: berth.url('http'), pid: berth.pid, session },
+    others: nginx === undefined ? [] : [await startNginx(owner, nginx, origin)],
+  }
+}
+
+/** Workers that run, from the markers beside them. `pid` is the keeper's, or what it is wrapped in. */
+export function workersOf({ stateDir }: Berth): { pid: number; port: number }[] {
+  const folder = join(stateDir, 'workers')
+  return readdirSync(folder).map((name) => {
+    const marker = JSON.parse(readFileSync(join(folder, name), 'utf8')) as {
+      handle: { pid: number; port: number }
+    }
+    return marker.handle
+  })
+}
+
+/** The worker of the benchmarks over HTTP. */
+export async function startWorker(owner: Owner): Promise<{ url: string; pid: number }> {
+  const port = await freePort()
+  const target = startTarget(owner, {
+    command: [process.execPath, worker],
+    env: { ...process.env, PORT: String(port) },
+  })
+  await target.line()
+  return { url: `http://127.0.0.1:${port}/mcp`, pid: target.pid }
+}
+
+async function startNginx(owner: Owner, path: string, origin: string): Promise<Contestant> {
+  const port = await freePort()
+  const folder = tempDir(owner)
+  const file = writeNginxConfig({ folder, port, upstream: new URL(origin).host })
+  const { pid } = startTarget(owner, {
+    command: [path, '-p', folder, '-c', file, '-e', join(folder, 'error.log')],
+  })
+  const url = `http://127.0.0.1:${port}/mcp`
+  await untilListening(port)
+  return { name: 'nginx', url, pid }
+}
+
+/** Settles when something accepts connections there. */
+export async function untilListening(port: number, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const socket = connect({ host: '127.0.0.1', port })
+    const isThere = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    socket.destroy()
+    if (isThere) return
+    await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
 

@@ -1,15 +1,24 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
 /**
  * The smallest MCP server there can be, over stdio or HTTP on $PORT, so that what is measured is
- * what stands in front of it. `tools/call` echoes; with `events: N` N progress events come first.
+ * what stands in front of it. `tools/call` echoes; with `events: N` N progress events come first,
+ * `burst` (default 10) in one go, and the next ones after `pauseMs` or as soon as it can.
  */
 interface Message {
   id?: number | string
   method?: string
-  params?: { protocolVersion?: string; arguments?: { events?: number; text?: string } }
+  params?: { protocolVersion?: string; arguments?: Arguments }
+}
+
+interface Arguments {
+  text?: string
+  events?: number
+  burst?: number
+  pauseMs?: number
 }
 
 const initialized = (message: Message): string =>
@@ -68,7 +77,7 @@ function answer(request: IncomingMessage, response: ServerResponse, body: Buffer
     return
   }
   const message = JSON.parse(body.toString()) as Message
-  const events = message.params?.arguments?.events ?? 0
+  const { events = 0 } = message.params?.arguments ?? {}
   if (message.id === undefined) {
     response.writeHead(202).end()
   } else if (message.method === 'initialize') {
@@ -79,15 +88,17 @@ function answer(request: IncomingMessage, response: ServerResponse, body: Buffer
     response.end(called(message))
   } else {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    void stream(response, message, events)
+    void stream(response, message)
   }
 }
 
-/** In bursts of ten, as a busy server writes; each event is a write of its own. */
-async function stream(response: ServerResponse, message: Message, events: number): Promise<void> {
+/** As a busy server writes: some events in one go, but each is a write of its own. */
+async function stream(response: ServerResponse, message: Message): Promise<void> {
+  const { events = 0, burst = 10, pauseMs } = message.params?.arguments ?? {}
+  const pause = (): Promise<void> => (pauseMs === undefined ? nextTurn() : sleep(pauseMs))
   for (let at = 1; at <= events; at += 1) {
     response.write(`event: message\ndata: ${progress(at, events)}\n\n`)
-    if (at % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+    if (at % burst === 0) await pause()
   }
   response.end(`event: message\ndata: ${called(message)}\n\n`)
 }

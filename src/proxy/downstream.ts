@@ -127,7 +127,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
   const unanswered = (): Exchange[] => exchanges.filter(({ isOver }) => !isOver)
 
-  response.once('close', () => {
+  const leave = (): void => {
     if (state === 'done') return
     isClientGone = true
     for (const exchange of unanswered()) traffic?.drop(exchange)
@@ -139,7 +139,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       isPaused = false
       downstream.upstream?.resume()
     }
-  })
+  }
+  response.once('close', leave)
 
   const downstream: Downstream = {
     kind,
@@ -246,6 +247,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
   }
   traffic?.streams.add(downstream)
+  // It may have gone while its request was held.
+  if (response.destroyed) leave()
   return downstream
 
   function sendPlain(): void {

@@ -24,9 +24,13 @@ export interface ForwardOptions {
   explainRefusal(): Promise<GatewayError>
 }
 
-/** A worker that has not yet noticed the end of the stream before answers 409 to the next GET. */
-const conflictPauseMs = 50
-const conflictTries = 5
+/**
+ * A worker that has not yet noticed the end of the stream before answers 409 to the next GET. It
+ * mostly does within a few milliseconds, and requests are held until then; each pause is twice as
+ * long as the one before.
+ */
+const conflictPauseMs = 5
+const conflictTries = 7
 const verdictBytes = 64 * 1024
 
 /** Sends one request to the worker and its answer to the client, as it comes. */
@@ -70,7 +74,7 @@ export function forward(options: ForwardOptions): void {
         },
         onResponseEnd() {
           if (isConflict) {
-            clock.after(conflictPauseMs, attempt)
+            clock.after(conflictPauseMs * 2 ** (tries - 1), attempt)
             return
           }
           if (verdict !== undefined) {

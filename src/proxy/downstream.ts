@@ -126,6 +126,11 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   }
 
   const unanswered = (): Exchange[] => exchanges.filter(({ isOver }) => !isOver)
+  /** A plain answer is the answer; to a GET it only says that nothing can be resumed this way. */
+  const answered = (): void => {
+    if (kind === 'get') return
+    for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+  }
 
   const leave = (): void => {
     if (state === 'done') return
@@ -193,15 +198,16 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     end() {
       if (state === 'plain') {
         sendPlain()
-        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+        answered()
       } else if (state === 'passing') {
-        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+        answered()
         if (!isClientGone) response.end()
       } else if (state === 'streaming') {
         flush()
         const left = unanswered()
         // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
-        if (left.length > 0 && lastEventId === undefined) {
+        // One that was resumed can be resumed again.
+        if (left.length > 0 && lastEventId === undefined && kind === 'post') {
           downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
           return
         }

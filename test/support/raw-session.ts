@@ -1,4 +1,3 @@
-import type { RpcMessage } from '../../src/jsonrpc.ts'
 import { handleOf } from '../../src/sessions/record.ts'
 import type { RawResponse, RpcRequest } from './raw-http.ts'
 import { getStream, postRpc, rawRequest } from './raw-http.ts'
@@ -45,7 +44,7 @@ export async function openRaw(url: string, protocolVersion?: string): Promise<Ra
       return session.post({ jsonrpc: '2.0', id: calls, method: 'tools/call', params }, options)
     },
     async ask<T>(tool: string, args?: object) {
-      const { result } = await (await session.call(tool, args)).json<RpcMessage>()
+      const { result } = await (await session.call(tool, args)).json()
       return result as T
     },
     stream: (options) => getStream(url, { sessionId: id, ...options }),

@@ -173,6 +173,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       state = 'streaming'
       reader = createSseReader(({ data, id, isCut }) => onEvent(data, id, isCut))
       if (isClientGone) return
+      // What the worker meant to write is not all that may be written.
+      delete out['content-length']
       out['cache-control'] ??= 'no-cache, no-transform'
       out['x-accel-buffering'] ??= 'no'
       lastWriteMs = clock.now()

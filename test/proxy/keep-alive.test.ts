@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -16,7 +16,7 @@ import type { RawResponse } from '../support/raw-http.ts'
 import { rawRequest } from '../support/raw-http.ts'
 
 /** A stream to a real client, and a clock that can be moved; it is looked after each second. */
-async function openStream(t: TestContext) {
+async function openStream(t: TestContext, headers: IncomingHttpHeaders = {}) {
   const clock: FakeClock = fakeClock()
   const server = createServer()
   server.listen(0, '127.0.0.1')
@@ -42,7 +42,7 @@ async function openStream(t: TestContext) {
     publicId: 'public',
   })
   clock.every(1000, () => downstream.keepAlive(clock.now()))
-  downstream.head(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+  downstream.head(200, { 'content-type': 'text/event-stream; charset=utf-8', ...headers })
   const answer = await answering
   return { clock, downstream, answer }
 }
@@ -107,4 +107,14 @@ test('a stream that has ended gets nothing more', async (t) => {
   assert.equal((await answer.rest()).length, 1)
   assert.deepEqual(answer.comments, [])
   assert.equal(downstream.isDone, true)
+})
+
+test('a stream whose length was announced may get comments nevertheless', async (t) => {
+  const { clock, downstream, answer } = await openStream(t, { 'content-length': '9' })
+  assert.equal(answer.headers['content-length'], undefined)
+  await clock.advanceSettling(16_000)
+  downstream.write(event('1'))
+  downstream.end()
+  assert.equal((await answer.rest())[0]?.data, '1')
+  assert.deepEqual(answer.comments, ['keepalive'])
 })

@@ -36,7 +36,7 @@ export const mcp: Protocol = {
   readMessage(text, isCut) {
     // Most of what a worker sends are notifications that need no more than their name.
     const name = /^\{(?:"jsonrpc":"2\.0",)?"method":"(notifications\/[a-z_/]+)"/.exec(text)?.[1]
-    if (name !== undefined && name !== 'notifications/progress') {
+    if (name !== undefined && !tellingMore.has(name)) {
       return { ...nothing, kind: 'notification', method: name }
     }
     if (isCut) return skim(text, text)
@@ -91,6 +91,9 @@ export const mcp: Protocol = {
 }
 
 const sessionHeader = 'mcp-session-id'
+
+/** Notifications whose parameters are looked at. */
+const tellingMore = new Set(['notifications/progress', 'notifications/cancelled'])
 
 const hopByHop = [
   'connection',

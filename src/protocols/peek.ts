@@ -46,18 +46,25 @@ export function summarize(message: unknown): Peek {
   return peek
 }
 
+const idPattern = String.raw`"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*`
+const versionPattern = String.raw`(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?`
+/** Version and id in either order, or none of them; then the rest. */
+const beginning = new RegExp(
+  String.raw`^\s*\{\s*${versionPattern}(?:${idPattern},\s*)?${versionPattern}(.*)$`,
+  's',
+)
+const ending = new RegExp(String.raw`${idPattern}(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`)
+
 /**
  * What a long message is, from its ends: objects are written with `method` first, or with `result`
  * first and `id` behind it. What cannot be told is left undefined.
  */
 export function skim(head: string, tail: string): Peek {
-  const start = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(.*)$/s.exec(head)?.[1]
-  if (start === undefined) return nothing
-  const idFirst = /^"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*,\s*/.exec(start)
-  const rest = idFirst === null ? start : start.slice(idFirst[0].length)
-  const idLast =
-    /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(tail)
-  const id = rpcId(parsed(idFirst?.[1] ?? idLast?.[1]))
+  const [, idFirst, rest] = beginning.exec(head) ?? []
+  if (rest === undefined) return nothing
+  const json = idFirst ?? ending.exec(tail)?.[1]
+  const id = rpcId(parsed(json))
+  if (json !== undefined && id === undefined) return nothing
   const method = text(parsed(/^"method"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(rest)?.[1]))
   if (method !== undefined) {
     // Behind the method an `id` may stand before long params as well.
@@ -90,8 +97,13 @@ function clientOf(info: unknown): string | undefined {
   return words.join(' ').slice(0, 100)
 }
 
+/** Undefined for what only looks like JSON: `007`, a text with a wrong escape. */
 function parsed(json: string | undefined): unknown {
-  return json === undefined ? undefined : JSON.parse(json)
+  try {
+    return json === undefined ? undefined : JSON.parse(json)
+  } catch {
+    return undefined
+  }
 }
 
 function text(value: unknown): string | undefined {

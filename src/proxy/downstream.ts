@@ -128,8 +128,13 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   }
 
   const unanswered = (): Exchange[] => exchanges.filter(({ isOver }) => !isOver)
+  /** A plain answer is the answer; to a GET it only says that nothing can be resumed this way. */
+  const answered = (): void => {
+    if (kind === 'get') return
+    for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+  }
 
-  response.once('close', () => {
+  const leave = (): void => {
     if (state === 'done') return
     isClientGone = true
     for (const exchange of unanswered()) traffic?.drop(exchange)
@@ -141,7 +146,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       isPaused = false
       downstream.upstream?.resume()
     }
-  })
+  }
+  response.once('close', leave)
 
   const downstream: Downstream = {
     kind,
@@ -167,6 +173,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       state = 'streaming'
       reader = createSseReader(({ data, id, isCut }) => onEvent(data, id, isCut))
       if (isClientGone) return
+      // What the worker meant to write is not all that may be written.
+      delete out['content-length']
       out['cache-control'] ??= 'no-cache, no-transform'
       out['x-accel-buffering'] ??= 'no'
       lastWriteMs = clock.now()
@@ -192,15 +200,16 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     end() {
       if (state === 'plain') {
         sendPlain()
-        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+        answered()
       } else if (state === 'passing') {
-        for (const exchange of unanswered()) traffic?.end(exchange, 'answered')
+        answered()
         if (!isClientGone) response.end()
       } else if (state === 'streaming') {
         flush()
         const left = unanswered()
         // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
-        if (left.length > 0 && eventIds.length === 0) {
+        // One that was resumed can be resumed again.
+        if (left.length > 0 && eventIds.length === 0 && kind === 'post') {
           downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
           return
         }
@@ -246,6 +255,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
   }
   traffic?.streams.add(downstream)
+  // It may have gone while its request was held.
+  if (response.destroyed) leave()
   return downstream
 
   function sendPlain(): void {

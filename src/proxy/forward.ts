@@ -24,10 +24,21 @@ export interface ForwardOptions {
   explainRefusal(): Promise<GatewayError>
 }
 
-/** A worker that has not yet noticed the end of the stream before answers 409 to the next GET. */
-const conflictPauseMs = 50
-const conflictTries = 5
+/**
+ * A worker that has not yet noticed the end of the stream before answers 409 to the next GET. It
+ * mostly does within a few milliseconds, and requests are held until then; each pause is twice as
+ * long as the one before.
+ */
+const conflictPauseMs = 5
+const conflictTries = 7
 const verdictBytes = 64 * 1024
+
+interface Verdict {
+  statusCode: number
+  headers: IncomingHttpHeaders
+  chunks: Buffer[]
+  bytes: number
+}
 
 /** Sends one request to the worker and its answer to the client, as it comes. */
 export function forward(options: ForwardOptions): void {
@@ -38,9 +49,12 @@ export function forward(options: ForwardOptions): void {
     tries += 1
     let isConflict = false
     /** The body of an answer that may mean that the session is forgotten. */
-    let verdict:
-      | { statusCode: number; headers: IncomingHttpHeaders; chunks: Buffer[]; bytes: number }
-      | undefined
+    let verdict: Verdict | undefined
+    const passOn = ({ statusCode, headers: answered, chunks }: Verdict): void => {
+      verdict = undefined
+      downstream.head(statusCode, answered)
+      for (const chunk of chunks) downstream.write(chunk)
+    }
 
     dispatcher.dispatch(
       { method, path, headers, body },
@@ -63,25 +77,27 @@ export function forward(options: ForwardOptions): void {
           if (isConflict) return
           if (verdict === undefined) {
             downstream.write(chunk)
-          } else if (verdict.bytes <= verdictBytes) {
+          } else {
             verdict.chunks.push(chunk)
             verdict.bytes += chunk.length
+            // So much is not said of a session that is gone.
+            if (verdict.bytes > verdictBytes) passOn(verdict)
           }
         },
         onResponseEnd() {
           if (isConflict) {
-            clock.after(conflictPauseMs, attempt)
+            clock.after(conflictPauseMs * 2 ** (tries - 1), attempt)
             return
           }
           if (verdict !== undefined) {
-            const answer = Buffer.concat(verdict.chunks)
-            if (protocol.isForgotten(verdict.statusCode, answer.toString('utf8'))) {
-              options.onForgotten()
+            const answer = Buffer.concat(verdict.chunks).toString('utf8')
+            if (protocol.isForgotten(verdict.statusCode, answer)) {
+              // In this order: the end of its session would be answered with another error.
               downstream.fail(new GatewayError('ERR_SESSIONS_NOT_FOUND'))
+              options.onForgotten()
               return
             }
-            downstream.head(verdict.statusCode, verdict.headers)
-            downstream.write(answer)
+            passOn(verdict)
           }
           downstream.end()
         },

@@ -121,10 +121,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       throw new GatewayError('ERR_PROXY_METHOD')
     }
     const session = id === undefined ? undefined : sessions.find(id, server.name, principal)
+    // For a keeper that keeps the order itself as well: on the way there a request may overtake a
+    // stream, because it finds a connection open.
     const release =
-      session !== undefined && method === 'GET' && !session.endpoint.ordersStreams
-        ? traffics.of(session).hold.raise()
-        : undefined
+      session !== undefined && method === 'GET' ? traffics.of(session).hold.raise() : undefined
     request.asked = { server, principal, publicId: id, session, release }
   }
 

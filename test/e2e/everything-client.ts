@@ -110,7 +110,7 @@ export async function connectEverything(t: Owner, transport: Transport): Promise
     async call(name, args = {}) {
       try {
         const params = { name, arguments: args, _meta: { progressToken: name } }
-        return (await client.callTool(params, undefined, { timeout: 30_000 }))
+        return await client.callTool(params, undefined, { timeout: 30_000 })
       } catch (error) {
         return String(error)
       }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../clock.ts'
@@ -46,6 +46,12 @@ export interface KeeperHostOptions {
 }
 
 const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
+
+const keeperVariable = 'BERTH_KEEPER'
+
+/** The keeper of this socket has it in its environment, and so have the processes around it. */
+export const keeperMark = (socketPath: string): string =>
+  `${keeperVariable}=${basename(socketPath)}`
 
 /** Small heaps and one thread fewer: there is a keeper for every session. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
@@ -99,7 +105,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const child = spawn(command, args, {
     cwd: '/',
     // Nothing of the gateway's: what the server gets stands in its specification.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', [keeperVariable]: basename(socketPath) },
     // A session of its own, so that Ctrl-C at the terminal reaches the gateway alone.
     detached: true,
     stdio: ['pipe', 'pipe', log],

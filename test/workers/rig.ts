@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { systemClock } from '../../src/clock.ts'
-import type { RpcMessage } from '../../src/jsonrpc.ts'
 import type { LocalSpec, Worker, WorkerDriver } from '../../src/workers/driver.ts'
 import { createProcessDriver } from '../../src/workers/drivers/process.ts'
 import { ownIdentity } from '../../src/workers/identity.ts'
@@ -20,7 +19,7 @@ import { eventually } from '../support/eventually.ts'
 import type { ProcessEntry } from '../support/processes.ts'
 import { processesWith } from '../support/processes.ts'
 import type { RawResponse } from '../support/raw-http.ts'
-import { postRpc } from '../support/raw-http.ts'
+import * as raw from '../support/raw-mcp.ts'
 import type { Owner } from '../support/temp.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -65,6 +64,9 @@ export interface Rig {
 
 export interface RigOptions {
   namespace?: PidNamespace
+  /** Default true; false for workers that outlive their gateway. */
+  endsWithGateway?: boolean
+  installation?: string
   spares?: number
   ports?: Ports
   stateDir?: string
@@ -83,7 +85,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     runtimeDir,
     logFile: join(stateDir, 'keepers.log'),
     namespace,
-    endsWithGateway: true,
+    endsWithGateway: options.endsWithGateway ?? true,
     spares: options.spares ?? 0,
   })
   const driver = createProcessDriver({
@@ -93,7 +95,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     ports: options.ports ?? createPorts(systemClock, 10_000),
     markerDir,
     owner: ownIdentity(),
-    installation: 'test',
+    installation: options.installation ?? 'test',
     store: 'memory',
     warn: (server, message) => warnings.push(`${server}: ${message}`),
   })
@@ -164,50 +166,31 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
 
 /** POSTs one message straight to a worker, as the data path does. */
 export function post(worker: Worker, message: object, sessionId?: string): Promise<RawResponse> {
-  const { origin, path, host, headers, socketPath } = worker.endpoint
-  return postRpc(new URL(path, origin), message, {
-    sessionId,
-    headers: { ...headers, host },
-    ...(socketPath === undefined ? {} : { socketPath }),
-  })
+  return raw.post(targetOf(worker), message, sessionId)
 }
 
 /** Opens the MCP session of a worker; its id goes with every further call. */
-export async function open(worker: Worker): Promise<string> {
-  const answer = await post(worker, {
-    jsonrpc: '2.0',
-    id: 'open',
-    method: 'initialize',
-    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't' } },
-  })
-  const message = await messageOf(answer)
-  if (message.result === undefined) throw new Error(`refused: ${JSON.stringify(message)}`)
-  return String(answer.headers['mcp-session-id'])
-}
+export const open = (worker: Worker): Promise<string> => raw.openSession(targetOf(worker))
 
 /** Calls a tool of a worker and gives its value. */
-export async function call<T = unknown>(
+export function call<T = unknown>(
   worker: Worker,
   sessionId: string,
   name: string,
   args: Record<string, unknown> = {},
 ): Promise<T> {
-  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }
-  const { result, error } = await messageOf(await post(worker, message, sessionId))
-  if (result === undefined) throw new Error(`no result: ${JSON.stringify(error)}`)
-  return JSON.parse((result as { content: [{ text: string }] }).content[0].text) as T
+  return raw.callTool<T>(targetOf(worker), sessionId, name, args)
 }
 
-/** The response in an answer, whether it came as JSON or as the last event of a stream. */
-export async function messageOf(answer: RawResponse): Promise<RpcMessage> {
-  if (answer.headers['content-type'] === 'application/json') return answer.json()
-  const events = await answer.rest()
-  const last = events.findLast(({ data }) => data !== '')
-  if (last === undefined) throw new Error('the stream ended without a message')
-  return JSON.parse(last.data) as RpcMessage
+function targetOf({ endpoint }: Worker): raw.Target {
+  const { origin, path, host, headers, socketPath } = endpoint
+  const at = socketPath === undefined ? {} : { socketPath }
+  return { url: new URL(path, origin), headers: { ...headers, host }, ...at }
 }
 
 /** What a worker has written so far. */
 export function outputOf({ directory }: LocalSpec): string {
   return readFileSync(join(directory, 'output.log'), 'utf8')
 }
+
+export { messageOf } from '../support/raw-mcp.ts'

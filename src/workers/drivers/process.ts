@@ -17,10 +17,11 @@ import type {
 import { hasEnded, isAlive, startTimeOf } from '../identity.ts'
 import { createKeeperClient } from '../keeper-client.ts'
 import type { KeeperEnd, KeeperHost, StartedKeeper } from '../keeper-host.ts'
+import { keeperMark } from '../keeper-host.ts'
 import { exitFileOf, keeperFailed, startServer } from '../keeper-start.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
-import { markedTree } from '../keeper/tree.ts'
+import { markedTree, workerMark } from '../keeper/tree.ts'
 import type { Marker } from '../markers.ts'
 import { createMarkers, readJson } from '../markers.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
@@ -154,11 +155,13 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
     },
   }
 
-  /** Of a worker whose keeper is gone: unless it has seen to that itself, processes may be left. */
+  /** Of a worker whose keeper is gone: unless that saw to it itself, processes may be left. */
   async function clearRemains(handle: WorkerHandle, { code }: KeeperEnd): Promise<void> {
-    if (code !== 0) await markedTree(handle.workerId).kill()
-    markers.remove(handle.workerId)
-    rmSync(String(handle.socketPath), { force: true })
+    const { workerId } = handle
+    const socketPath = String(handle.socketPath)
+    if (code !== 0) await markedTree(workerMark(workerId), keeperMark(socketPath)).kill()
+    markers.remove(workerId)
+    rmSync(socketPath, { force: true })
   }
 
   async function takeKeeper(): Promise<StartedKeeper> {

@@ -7,7 +7,7 @@ import { findListening } from './listening.ts'
 import { openOutputFile } from './output-file.ts'
 import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from './protocol.ts'
 import { whySpawnFailed } from './spawn-problem.ts'
-import { markedTree, namespaceTree, workerIdVariable } from './tree.ts'
+import { markedTree, namespaceTree, workerIdVariable, workerMark } from './tree.ts'
 
 /** A message on stdout may be this long; more is not a message but a mistake. */
 const messageMaxBytes = 256 * 1024 * 1024
@@ -51,7 +51,7 @@ export interface ServerProcessOptions {
 export function startServerProcess(options: ServerProcessOptions): ServerProcess {
   const { spec, ownPidNamespace } = options
   const output = openOutputFile(spec.outputFile, spec.outputMaxBytes)
-  const tree = ownPidNamespace ? namespaceTree : markedTree(spec.workerId)
+  const tree = ownPidNamespace ? namespaceTree : markedTree(workerMark(spec.workerId))
   const startedAtMs = Date.now()
 
   let child: ChildProcess | undefined

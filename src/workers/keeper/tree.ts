@@ -18,16 +18,18 @@ export const namespaceTree: Tree = treeOf(() =>
     .filter((pid) => pid !== 1 && pid !== process.pid),
 )
 
+/** A worker's server and all that it starts have it in their environment. */
+export const workerMark = (workerId: string): string => `${workerIdVariable}=${workerId}`
+
 /**
- * What carries the worker's id in its environment, and what descends from that.
+ * What carries one of these marks in its environment, and what descends from that.
  *
- * @param workerId as in `BERTH_WORKER_ID`; a daemon that got away from its parents still has it
+ * @param marks as `NAME=value`; a daemon that got away from its parents still has it
  */
-export function markedTree(workerId: string): Tree {
-  const mark = `${workerIdVariable}=${workerId}`
+export function markedTree(...marks: string[]): Tree {
   return treeOf(() => {
     const all = processes()
-    const found = new Set(all.filter(({ carries }) => carries(mark)).map(({ pid }) => pid))
+    const found = new Set(all.filter(({ carries }) => carries(marks)).map(({ pid }) => pid))
     for (let grew = true; grew;) {
       grew = false
       for (const { pid, parent } of all) {
@@ -63,8 +65,8 @@ function treeOf(pids: () => number[]): Tree {
 interface ProcessEntry {
   pid: number
   parent: number
-  /** Whether the environment that it was started with has this `NAME=value`. */
-  carries(mark: string): boolean
+  /** Whether the environment that it was started with has one of these `NAME=value`. */
+  carries(marks: string[]): boolean
 }
 
 /** Every living process that can be seen from here, zombies left out. */
@@ -88,7 +90,11 @@ function fromProc(): ProcessEntry[] {
       // The command stands in parentheses and may hold any character; state and parent follow it.
       const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       if (state === 'Z' || state === 'X') continue
-      found.push({ pid, parent: Number(parent), carries: (mark) => environOf(pid).includes(mark) })
+      const carries = (marks: string[]): boolean => {
+        const environ = environOf(pid)
+        return marks.some((mark) => environ.includes(mark))
+      }
+      found.push({ pid, parent: Number(parent), carries })
     } catch {
       // It ended while we looked.
     }
@@ -116,8 +122,7 @@ function fromPs(): ProcessEntry[] {
   return table.split('\n').flatMap((line) => {
     const [, pid, parent, state, words] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
     if (words === undefined || state?.startsWith('Z') === true) return []
-    return [
-      { pid: Number(pid), parent: Number(parent), carries: (mark) => words.includes(` ${mark}`) },
-    ]
+    const carries = (marks: string[]): boolean => marks.some((mark) => words.includes(` ${mark}`))
+    return [{ pid: Number(pid), parent: Number(parent), carries }]
   })
 }

@@ -49,14 +49,14 @@ export function testDriver(
     })
 
     check('starts a worker that answers initialize at its endpoint', async (t, subject) => {
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       const sessionId = await open(worker)
       const echoed = await call(worker, sessionId, 'echo', { text: 'hello' })
       assert.deepEqual(echoed, { text: 'hello' })
     })
 
     check('hands out a handle that is JSON without secrets', async (t, subject) => {
-      const { handle, endpoint } = await start(t, subject, 'echo.js')
+      const { handle, endpoint } = await start(t, subject, 'tells-who.js')
       const json = JSON.stringify(handle)
       assert.deepEqual(JSON.parse(json), handle)
       assert.equal(handle.driver, subject.driver.name)
@@ -64,7 +64,7 @@ export function testDriver(
     })
 
     check('stops a worker once, however often it is asked to', async (t, subject) => {
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       const [exit] = await Promise.all([
         worker.exited,
         worker.stop({ graceMs: 5000 }),
@@ -77,7 +77,7 @@ export function testDriver(
     })
 
     checkOwn('settles `exited` with how a worker ended by itself', async (t, subject) => {
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       const sessionId = await open(worker)
       await call(worker, sessionId, 'write', { stderr: 'the last words\n' })
       void call(worker, sessionId, 'exit', { code: 7 }).catch(() => undefined)
@@ -108,7 +108,7 @@ export function testDriver(
 
     check('starts nothing for a signal that was aborted before', async (_, subject) => {
       const reason = new Error('not wanted any more')
-      const start = async () => subject.driver.start(subject.spec('echo.js'), abortedFor(reason))
+      const start = async () => subject.driver.start(subject.spec('tells-who.js'), abortedFor(reason))
       await assert.rejects(start(), reason)
       assert.equal(subject.processes(), 0)
     })
@@ -121,7 +121,7 @@ export function testDriver(
         const callOff = async (afterMs: number): Promise<void> => {
           const calledOff = new AbortController()
           setTimeout(() => calledOff.abort(reason), afterMs)
-          const starting = driver.start(spec('slow-start.js', '200'), calledOff.signal)
+          const starting = driver.start(spec('serves-late.js', '200'), calledOff.signal)
           // A start that was over before (over stdio it is as soon as there is a process) is stopped.
           await starting.then(
             (worker) => worker.stop({ graceMs: 0 }),
@@ -135,7 +135,7 @@ export function testDriver(
     )
 
     check('finds a worker again by its handle', async (t, subject) => {
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       const sessionId = await open(worker)
       const handle = JSON.parse(JSON.stringify(worker.handle)) as WorkerHandle
       const again = await subject.driver.attach(handle)
@@ -151,7 +151,7 @@ export function testDriver(
     })
 
     check('does not take what is there for what a handle means', async (t, subject) => {
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       for (const [what, handle] of Object.entries(subject.strangers(worker.handle))) {
         assert.equal(await subject.driver.attach(handle), undefined, what)
       }
@@ -160,7 +160,7 @@ export function testDriver(
 
     check('lists what runs, and whose it is', async (t, subject) => {
       const { driver } = subject
-      const worker = await start(t, subject, 'echo.js')
+      const worker = await start(t, subject, 'tells-who.js')
       const expected = capabilities.perSession ? [worker.handle] : []
       const listed = await driver.list()
       assert.deepEqual(
@@ -179,8 +179,8 @@ export function testDriver(
     })
 
     checkOwn('closes nothing but its own worker', async (t, subject) => {
-      const one = await start(t, subject, 'echo.js')
-      const other = await start(t, subject, 'echo.js')
+      const one = await start(t, subject, 'tells-who.js')
+      const other = await start(t, subject, 'tells-who.js')
       const sessionId = await open(other)
       await one.stop({ graceMs: 1000 })
       assert.deepEqual(await call(other, sessionId, 'echo', { b: 2 }), { b: 2 })

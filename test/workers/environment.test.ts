@@ -19,7 +19,7 @@ const noProc = process.platform === 'linux' ? false : 'no /proc here'
 suite('the environment of a worker', { concurrency: 4 }, () => {
   test('is what its spec says and the id of the worker, over stdio', async (t) => {
     const rig = startRig(t)
-    const spec = rig.spec(['echo.js'], { env: { ONLY: 'this', EMPTY: '', ODD: 'a=b "c"\n$d' } })
+    const spec = rig.spec(['tells-who.js'], { env: { ONLY: 'this', EMPTY: '', ODD: 'a=b "c"\n$d' } })
     const worker = await rig.startSpec(spec)
     const { env, cwd } = await call<About>(worker, await open(worker), 'about')
     assert.deepEqual(env, { ...spec.env, BERTH_WORKER_ID: spec.workerId })
@@ -28,7 +28,7 @@ suite('the environment of a worker', { concurrency: 4 }, () => {
 
   test('has PORT beside that, over HTTP', async (t) => {
     const rig = startRig(t)
-    const spec = rig.spec(['echo.js'], { http: true, env: { ONLY: 'this' } })
+    const spec = rig.spec(['tells-who.js'], { http: true, env: { ONLY: 'this' } })
     const worker = await rig.startSpec(spec)
     const { env } = await call<About>(worker, await open(worker), 'about')
     const PORT = new URL(worker.endpoint.origin).port
@@ -38,7 +38,7 @@ suite('the environment of a worker', { concurrency: 4 }, () => {
   test('has the permissions for new files that the gateway was started with', async (t) => {
     const umask = process.umask(0o027)
     t.after(() => void process.umask(umask))
-    const worker = await startRig(t).start(['echo.js'])
+    const worker = await startRig(t).start(['tells-who.js'])
     const about = await call<About>(worker, await open(worker), 'about')
     assert.equal(about.umask, 0o027)
   })
@@ -60,7 +60,7 @@ suite('the environment of a worker', { concurrency: 4 }, () => {
     process.env['BERTH_TEST_SECRET'] = 'a secret of the gateway'
     t.after(() => delete process.env['BERTH_TEST_SECRET'])
     const rig = startRig(t)
-    const { handle, endpoint } = await rig.start(['echo.js'])
+    const { handle, endpoint } = await rig.start(['tells-who.js'])
     const file = join(rig.markerDir, `${handle.workerId}.json`)
     const { nonce } = JSON.parse(readFileSync(file, 'utf8')) as { nonce: string }
     assert.deepEqual(Object.values(endpoint.headers), [nonce])

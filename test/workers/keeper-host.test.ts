@@ -46,7 +46,7 @@ suite('a spare keeper', { concurrency: 4 }, () => {
     const spare = await keepers.take()
     spare.kill()
     await spare.ended
-    await open(await start(['echo.js']))
+    await open(await start(['tells-who.js']))
   })
 })
 
@@ -59,17 +59,17 @@ test('a keeper that dies before it was told what to keep fails that start alone'
     await keeper.ended
     return keeper
   }
-  await assert.rejects(rig.start(['echo.js']), hasCode('ERR_WORKERS_KEEPER'))
+  await assert.rejects(rig.start(['tells-who.js']), hasCode('ERR_WORKERS_KEEPER'))
   await rig.nothingLeft()
   assert.deepEqual(sockets(rig.runtimeDir), [])
   rig.keepers.take = take
-  await open(await rig.start(['echo.js']))
+  await open(await rig.start(['tells-who.js']))
 })
 
 test('a namespace that stopped working is told as the failure of the keeper', async (t) => {
   const prefix = ['sh', '-c', 'echo no such luck >&2; exit 7']
   const rig = startRig(t, { namespace: { prefix, own: true, why: '' } })
-  await assert.rejects(rig.start(['echo.js']), (thrown: Error) => {
+  await assert.rejects(rig.start(['tells-who.js']), (thrown: Error) => {
     hasCode('ERR_WORKERS_KEEPER')(thrown)
     assert.match(thrown.message, /it ended \(exit code 7\)/)
     return true

@@ -34,7 +34,7 @@ suite('an HTTP server', { concurrency: 4 }, () => {
       http: true,
       env: { URL: 'http://localhost:${PORT}/', PORTS: '${PORT}${PORT}' },
     }
-    const worker = await rig.start(['echo.js', '--port=${PORT}', '${PORT}'], options)
+    const worker = await rig.start(['tells-who.js', '--port=${PORT}', '${PORT}'], options)
     const { port } = new URL(worker.endpoint.origin)
     const about = await call<{ args: string[]; env: Record<string, string> }>(
       worker,
@@ -48,7 +48,7 @@ suite('an HTTP server', { concurrency: 4 }, () => {
   })
 
   test('is reached as localhost, which its rebinding guard lets in', async (t) => {
-    const { endpoint } = await startRig(t).start(['echo.js'], { http: true, path: '/some/path' })
+    const { endpoint } = await startRig(t).start(['tells-who.js'], { http: true, path: '/some/path' })
     const { port } = new URL(endpoint.origin)
     assert.equal(endpoint.host, `localhost:${port}`)
     assert.equal(endpoint.path, '/some/path')
@@ -100,7 +100,7 @@ suite('an HTTP server', { concurrency: 4 }, () => {
       return true
     })
     await assert.rejects(
-      rig.start(['echo.js'], { http: true }),
+      rig.start(['tells-who.js'], { http: true }),
       hasCode('ERR_WORKERS_EXITED_EARLY'),
     )
     // Where the addresses differ, both can listen, and the worker is found.
@@ -113,7 +113,7 @@ suite('an HTTP server', { concurrency: 4 }, () => {
 suite('a fixed port', { concurrency: 4 }, () => {
   test('is refused when a stranger has it', async (t) => {
     const port = await stranger(t)
-    const start = startRig(t).start(['echo.js'], { http: true, port })
+    const start = startRig(t).start(['tells-who.js'], { http: true, port })
     await assert.rejects(start, (thrown: Error & { retryAfterSeconds?: number }) => {
       hasCode('ERR_WORKERS_PORT_TAKEN')(thrown)
       assert.match(thrown.message, new RegExp(`^Port ${port} of server fixture is in use, .*PORT`))
@@ -127,8 +127,8 @@ suite('a fixed port', { concurrency: 4 }, () => {
     const rig = startRig(t)
     const options = { http: true, port, env: {} }
     const both = await Promise.allSettled([
-      rig.start(['echo.js'], options),
-      rig.start(['echo.js'], options),
+      rig.start(['tells-who.js'], options),
+      rig.start(['tells-who.js'], options),
     ])
     const [one, ...more] = both.flatMap((outcome) =>
       outcome.status === 'fulfilled' ? [outcome.value] : [],
@@ -139,17 +139,17 @@ suite('a fixed port', { concurrency: 4 }, () => {
     assert.ok(one !== undefined && more.length === 0)
     hasCode('ERR_WORKERS_PORT_TAKEN')(refusal)
     assert.equal(new URL(one.endpoint.origin).port, String(port))
-    await assert.rejects(rig.start(['echo.js'], options), hasCode('ERR_WORKERS_PORT_TAKEN'))
+    await assert.rejects(rig.start(['tells-who.js'], options), hasCode('ERR_WORKERS_PORT_TAKEN'))
 
     await one.stop({ graceMs: 1000 })
-    await open(await rig.start(['echo.js'], options))
+    await open(await rig.start(['tells-who.js'], options))
   })
 
   test('is free again after a start that failed', async (t) => {
     const port = await createPorts(systemClock, 10_000).take()
     const rig = startRig(t)
-    const failed = rig.start(['exits-at-once.js', '1'], { http: true, port })
+    const failed = rig.start(['exits-with.js', '1'], { http: true, port })
     await assert.rejects(failed, hasCode('ERR_WORKERS_EXITED_EARLY'))
-    await open(await rig.start(['echo.js'], { http: true, port }))
+    await open(await rig.start(['tells-who.js'], { http: true, port }))
   })
 })

@@ -12,7 +12,7 @@ import { call, open, outputOf, startRig } from './rig.ts'
 /** A worker that writes what it is asked to. */
 async function startWriter(t: Owner, options: SpecOptions = {}) {
   const rig = startRig(t)
-  const spec = rig.spec(['echo.js'], options)
+  const spec = rig.spec(['tells-who.js'], options)
   const worker = await rig.startSpec(spec)
   const sessionId = await open(worker)
   const write = (args: { stdout?: string; stderr?: string }) =>

@@ -10,7 +10,7 @@ import { startRig } from './rig.ts'
 
 async function subject(t: TestContext): Promise<Subject> {
   const rig = startRig(t)
-  const elsewhere = await rig.start(['echo.js'], { http: true })
+  const elsewhere = await rig.start(['tells-who.js'], { http: true })
   const url = `${elsewhere.endpoint.origin}/mcp?tenant=a`
   const launch: RemoteLaunch = {
     kind: 'remote',
@@ -22,7 +22,7 @@ async function subject(t: TestContext): Promise<Subject> {
   return {
     driver: createRemoteDriver({ launchOf: (name) => (name === 'shared' ? launch : undefined) }),
     spec: () => ({ ...base, kind: 'remote', launch }),
-    wrongSpec: { ...rig.spec(['echo.js']) },
+    wrongSpec: { ...rig.spec(['tells-who.js']) },
     strangers: (handle) => ({
       'a server that is not configured any more': { ...handle, server: 'gone' },
       'no server at all': { driver: 'remote', workerId: handle.workerId },

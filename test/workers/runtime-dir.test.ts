@@ -27,7 +27,7 @@ test('a long state directory gets a short folder, and a worker is reached there'
   atEnd(t, () => rmSync(prepareRuntimeDir(`${stateDir}2`), { recursive: true }))
   assert.equal(statSync(folder).mode & 0o777, 0o700)
 
-  const worker = await startRig(t, { stateDir }).start(['echo.js'])
+  const worker = await startRig(t, { stateDir }).start(['tells-who.js'])
   const { socketPath = '' } = worker.endpoint
   assert.ok(Buffer.byteLength(socketPath) < 104, socketPath)
   await open(worker)

@@ -84,7 +84,7 @@ suite('a command that cannot be started', { concurrency: 4 }, () => {
   })
 
   test('has a working directory that is missing', async (t) => {
-    const error = await failure(startRig(t), ['echo.js'], { cwd: '/nowhere/at/all' })
+    const error = await failure(startRig(t), ['tells-who.js'], { cwd: '/nowhere/at/all' })
     assertFailure(error, {
       code: 'ERR_WORKERS_SPAWN',
       message: /the working directory \/nowhere\/at\/all is missing/,
@@ -93,31 +93,31 @@ suite('a command that cannot be started', { concurrency: 4 }, () => {
 
   test('has a file for a working directory', async (t) => {
     const cwd = program(t, '')
-    const error = await failure(startRig(t), ['echo.js'], { cwd })
+    const error = await failure(startRig(t), ['tells-who.js'], { cwd })
     assertFailure(error, { code: 'ERR_WORKERS_SPAWN', message: /the working directory .* missing/ })
   })
 
   test('has more arguments than the system takes', async (t) => {
-    const error = await failure(startRig(t), ['echo.js', 'x'.repeat(3_000_000)])
+    const error = await failure(startRig(t), ['tells-who.js', 'x'.repeat(3_000_000)])
     assert.equal(error.code, 'ERR_WORKERS_SPAWN')
     assert.match(error.message, /arguments and environment are too long/)
   })
 
   test('has a folder that is gone, which is the fault of the keeper', async (t) => {
     const rig = startRig(t)
-    const error = await failure(rig, ['echo.js'], { directory: '/nowhere/at/all' })
+    const error = await failure(rig, ['tells-who.js'], { directory: '/nowhere/at/all' })
     assertFailure(error, { code: 'ERR_WORKERS_KEEPER', message: /ENOENT.*output\.log/ })
   })
 })
 
 suite('a server that does not become ready', { concurrency: 4 }, () => {
   test('exits at once: the last 20 lines tell why', async (t) => {
-    const words = ['exits-at-once.js', '3', '25']
+    const words = ['exits-with.js', '3', '25']
     const error = await failure(startRig(t), words, { http: true })
     const lastLines = Array.from({ length: 20 }, (_, at) => `cannot start: reason ${at + 6}`)
     assertFailure(error, {
       code: 'ERR_WORKERS_EXITED_EARLY',
-      message: /^The command exits-at-once\.js 3 25 exited \(exit code 3\) before it served/,
+      message: /^The command exits-with\.js 3 25 exited \(exit code 3\) before it served/,
       details: { command: words.join(' '), exitCode: 3, signal: null, lastLines },
     })
   })

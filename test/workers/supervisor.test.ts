@@ -92,7 +92,7 @@ suite('the sweep', { concurrency: 4 }, () => {
   test('leaves alone what is its own', async (t) => {
     const rig = startRig(t, { installation: 'installation-1' })
     const { supervisor } = supervise(rig.driver)
-    const worker = await rig.start(['echo.js'])
+    const worker = await rig.start(['tells-who.js'])
     assert.equal(await supervisor.sweep(memory), 0)
     await open(worker)
   })
@@ -112,7 +112,7 @@ suite('the sweep', { concurrency: 4 }, () => {
 test('starts and ends of workers are told, and nothing secret with them', async (t) => {
   const rig = startRig(t)
   const { supervisor, news } = supervise(rig.driver)
-  const spec = rig.spec(['echo.js'])
+  const spec = rig.spec(['tells-who.js'])
   const worker = await supervisor.start('process', spec, never)
   await worker.stop({ graceMs: 5000 })
   await worker.exited
@@ -144,7 +144,7 @@ test('a driver that is unknown or cannot run here is refused with the reason', a
     probe: () => Promise.resolve({ available: false, why: 'it has no legs.' }),
   }
   const { supervisor } = supervise(rig.driver, lame)
-  const start = async (name: string) => supervisor.start(name, rig.spec(['echo.js']), never)
+  const start = async (name: string) => supervisor.start(name, rig.spec(['tells-who.js']), never)
   await assert.rejects(start('container'), (thrown: Error) => {
     hasCode('ERR_WORKERS_DRIVER_UNAVAILABLE')(thrown)
     assert.match(thrown.message, /container cannot run here: there are process, lame\./)

@@ -87,14 +87,14 @@ suite('a keeper', { concurrency: 4 }, () => {
 
   test('keeps one server in its life', async (t) => {
     const { client, spec, processes } = await startKeeper(t)
-    assert.equal((await client.call('POST', '/keeper/start', spec('echo.js'))).statusCode, 200)
-    assert.equal((await client.call('POST', '/keeper/start', spec('echo.js'))).statusCode, 409)
+    assert.equal((await client.call('POST', '/keeper/start', spec('tells-who.js'))).statusCode, 200)
+    assert.equal((await client.call('POST', '/keeper/start', spec('tells-who.js'))).statusCode, 409)
     assert.equal(processes(), 1)
   })
 
   test('tells whoever watches how its server ended, and ends', async (t) => {
     const { client, spec, ended } = await startKeeper(t)
-    await client.call('POST', '/keeper/start', spec('echo.js'))
+    await client.call('POST', '/keeper/start', spec('tells-who.js'))
     const watching = client.call('GET', '/keeper/watch')
     const stopping = client.call('POST', '/keeper/stop?graceMs=5000')
     const exit = (await watching).body as KeeperExit
@@ -111,7 +111,7 @@ suite('a keeper', { concurrency: 4 }, () => {
 
   test('starts nothing once it was told to stop, though that overtook the start', async (t) => {
     const { socketPath, nonce, client, spec, ended, processes } = await startKeeper(t)
-    const body = JSON.stringify(spec('echo.js'))
+    const body = JSON.stringify(spec('tells-who.js'))
     const headers = { [nonceHeader]: nonce, 'content-length': Buffer.byteLength(body) }
     const start = request({ socketPath, method: 'POST', path: '/keeper/start', headers })
     const answered = once(start, 'response')
@@ -126,7 +126,7 @@ suite('a keeper', { concurrency: 4 }, () => {
 
   test('is ended by the signals that end a process', async (t) => {
     const { client, spec, ended, pid, processes } = await startKeeper(t)
-    await client.call('POST', '/keeper/start', spec('echo.js'))
+    await client.call('POST', '/keeper/start', spec('tells-who.js'))
     process.kill(keeperProcess(pid), 'SIGTERM')
     await ended
     assert.equal(processes(), 0)

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
-import type { Clock } from '../clock.ts'
 import type { ProcessIdentity } from './driver.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
@@ -16,14 +15,9 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /** Settles when a process that is not our child has ended; found out by looking. */
-export function hasEnded(clock: Clock, identity: ProcessIdentity): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (isAlive(identity)) clock.after(50, look)
-      else resolve()
-    }
-    look()
-  })
+export async function hasEnded(identity: ProcessIdentity): Promise<void> {
+  // Not the clock's timers: those let this process end while it waits.
+  while (isAlive(identity)) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 /** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { openSync, closeSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../clock.ts'
@@ -22,9 +23,15 @@ export interface StartedKeeper {
   pid: number
   socketPath: string
   nonce: string
-  /** Settles when the process has ended; where it has a PID namespace, with its whole tree. */
-  ended: Promise<void>
+  /** Settles when the process has ended. */
+  ended: Promise<KeeperEnd>
   kill(): void
+}
+
+/** How a keeper ended. With code 0 it has left nothing of its tree behind. */
+export interface KeeperEnd {
+  code: number | null
+  signal: string | null
 }
 
 export interface KeeperHostOptions {
@@ -40,10 +47,17 @@ export interface KeeperHostOptions {
 
 const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
 
+const keeperVariable = 'BERTH_KEEPER'
+
+/** The keeper of this socket has it in its environment, and so have the processes around it. */
+export const keeperMark = (socketPath: string): string =>
+  `${keeperVariable}=${basename(socketPath)}`
+
 /** Small heaps and one thread fewer: there is a keeper for every session. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
 
 const refillDelayMs = 100
+const startTimeoutMs = 30_000
 
 export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
   const spares: Promise<StartedKeeper>[] = []
@@ -52,19 +66,15 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
   const refill = (): void => {
     if (closed || spares.length >= options.spares) return
     const spare = startKeeper(options)
+    const forget = (): void => {
+      const at = spares.indexOf(spare)
+      if (at !== -1) void spares.splice(at, 1)
+    }
     spares.push(spare)
-    spare.then(
-      (keeper) =>
-        void keeper.ended.then(() => {
-          const at = spares.indexOf(spare)
-          if (at !== -1) void spares.splice(at, 1)
-        }),
-      () => {
-        // Whoever takes one next starts it anew, and hears why that fails.
-        void spares.splice(spares.indexOf(spare), 1)
-      },
-    )
+    // Whoever takes one when there is none starts it anew, and hears why that fails.
+    spare.then(({ ended }) => void ended.then(forget), forget)
   }
+  void removeDeadSockets(options.runtimeDir)
   refill()
 
   return {
@@ -80,7 +90,6 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
         const keeper = await spare.catch(() => undefined)
         keeper?.kill()
         await keeper?.ended
-        if (keeper !== undefined) rmSync(keeper.socketPath, { force: true })
       }
     },
   }
@@ -96,15 +105,19 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const child = spawn(command, args, {
     cwd: '/',
     // Nothing of the gateway's: what the server gets stands in its specification.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', [keeperVariable]: basename(socketPath) },
     // A session of its own, so that Ctrl-C at the terminal reaches the gateway alone.
     detached: true,
     stdio: ['pipe', 'pipe', log],
   })
   closeSync(log)
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
+  const ended = new Promise<KeeperEnd>((resolve) => {
+    const settle = (code: number | null, signal: string | null): void => {
+      rmSync(socketPath, { force: true })
+      resolve({ code, signal })
+    }
+    child.once('exit', settle)
+    child.once('error', () => settle(null, null))
   })
   const boot: KeeperBoot = { socketPath, nonce, endsWithGateway, ownPidNamespace: namespace.own }
   try {
@@ -118,7 +131,12 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
 
 function listening(child: ChildProcess, boot: string, holdStdin: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
+    const limit = setTimeout(
+      () => fail(`it did not listen within ${startTimeoutMs} ms`),
+      startTimeoutMs,
+    )
     const fail = (why: string): void => {
+      clearTimeout(limit)
       reject(new GatewayError('ERR_WORKERS_KEEPER', { params: { why } }))
     }
     child.once('error', (error) => fail(error.message))
@@ -127,8 +145,36 @@ function listening(child: ChildProcess, boot: string, holdStdin: boolean): Promi
     if (holdStdin) child.stdin?.write(boot)
     else child.stdin?.end(boot)
     child.stdout?.once('data', () => {
+      clearTimeout(limit)
       child.stdout?.destroy()
       resolve()
     })
+  })
+}
+
+/** A socket is made before it is listened on: another gateway's keeper may be about to. */
+const startingMs = 10_000
+
+/** Spare keepers of a gateway that was killed have left theirs: no marker names them. */
+async function removeDeadSockets(folder: string): Promise<void> {
+  const sockets = readdirSync(folder).filter((name) => name.endsWith('.sock'))
+  await Promise.all(
+    sockets.map(async (name) => {
+      const path = join(folder, name)
+      const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
+      if (Date.now() - mtimeMs < startingMs || (await isListenedOn(path))) return
+      rmSync(path, { force: true })
+    }),
+  )
+}
+
+function isListenedOn(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
   })
 }

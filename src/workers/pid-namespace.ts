@@ -16,9 +16,11 @@ export interface PidNamespace {
 /**
  * The first process of the namespace is a shell that only waits: it reaps what is orphaned inside
  * (Node does not), and its end is the end of all. Background jobs get /dev/null for stdin unless
- * it is handed on by another number.
+ * it is handed on by another number. The kernel keeps signals from it that it has no handler for,
+ * and some shells have one for INT.
  */
-const init = ['sh', '-c', 'exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!', 'berth-keeper']
+const script = 'trap "" INT; exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!'
+const init = ['sh', '-c', script, 'berth-keeper']
 
 const unshare = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--mount-proc']
 

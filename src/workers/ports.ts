@@ -2,9 +2,11 @@ import { createServer } from 'node:net'
 
 import type { Clock } from '../clock.ts'
 
-/** Hands out free loopback ports, none of them twice within `quietMs`. */
+/** Hands out free loopback ports, none of them twice until `quietMs` after it was given back. */
 export interface Ports {
   take(): Promise<number>
+  /** To be called when the worker that it was taken for has ended. */
+  release(port: number): void
 }
 
 /**
@@ -12,17 +14,19 @@ export interface Ports {
  * forgotten, another session's worker must not be found behind it.
  */
 export function createPorts(clock: Clock, quietMs: number): Ports {
-  const takenAtMs = new Map<number, number>()
+  // A worker may take minutes to listen: until then the system believes that the port is free.
+  const held = new Set<number>()
   return {
     async take() {
-      const nowMs = clock.now()
-      for (const [port, atMs] of takenAtMs) if (nowMs - atMs > quietMs) takenAtMs.delete(port)
       for (;;) {
         const port = await freePort()
-        if (takenAtMs.has(port)) continue
-        takenAtMs.set(port, clock.now())
+        if (held.has(port)) continue
+        held.add(port)
         return port
       }
+    },
+    release(port) {
+      clock.after(quietMs, () => held.delete(port))
     },
   }
 }

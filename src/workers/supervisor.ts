@@ -7,6 +7,7 @@ import type {
   Worker,
   WorkerDriver,
   WorkerHandle,
+  WorkerMarker,
   WorkerSpec,
 } from './driver.ts'
 import { isAlive } from './identity.ts'
@@ -67,19 +68,20 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     probe: (name) => driverNamed(name).probe(),
 
     async sweep({ installation, store, graceMs }) {
-      let ended = 0
-      for (const driver of drivers.values()) {
-        for (const marker of await driver.list()) {
-          const ours = marker.installation === installation && marker.store === store
-          const isOwn = marker.owner.pid === owner.pid && marker.owner.startTime === owner.startTime
-          if (!ours || isOwn || isAlive(marker.owner)) continue
-          const worker = await driver.attach(marker.handle)
-          if (worker === undefined) continue
-          await worker.stop({ graceMs })
-          ended += 1
-        }
+      const end = async (driver: WorkerDriver, marker: WorkerMarker): Promise<number> => {
+        const ours = marker.installation === installation && marker.store === store
+        const isOwn = marker.owner.pid === owner.pid && marker.owner.startTime === owner.startTime
+        if (!ours || isOwn || isAlive(marker.owner)) return 0
+        const worker = await driver.attach(marker.handle)
+        if (worker === undefined) return 0
+        await worker.stop({ graceMs })
+        return 1
       }
-      return ended
+      const ended = [...drivers.values()].map(async (driver) => {
+        const markers = await driver.list()
+        return Promise.all(markers.map((marker) => end(driver, marker)))
+      })
+      return (await Promise.all(ended)).flat().reduce((sum, count) => sum + count, 0)
     },
   }
 }

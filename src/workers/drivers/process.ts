@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { Clock } from '../../clock.ts'
-import { GatewayError, messageOf } from '../../errors.ts'
+import { GatewayError } from '../../errors.ts'
 import type {
   Endpoint,
   LocalSpec,
@@ -16,10 +16,14 @@ import type {
 } from '../driver.ts'
 import { hasEnded, isAlive, startTimeOf } from '../identity.ts'
 import { createKeeperClient } from '../keeper-client.ts'
-import type { KeeperHost } from '../keeper-host.ts'
-import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from '../keeper/protocol.ts'
+import type { KeeperEnd, KeeperHost, StartedKeeper } from '../keeper-host.ts'
+import { keeperMark } from '../keeper-host.ts'
+import { exitFileOf, keeperFailed, startServer } from '../keeper-start.ts'
+import type { KeeperExit } from '../keeper/protocol.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
-import { markedTree } from '../keeper/tree.ts'
+import { markedTree, workerMark } from '../keeper/tree.ts'
+import type { Marker } from '../markers.ts'
+import { createMarkers, readJson } from '../markers.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import type { Ports } from '../ports.ts'
 import { isPortFree } from '../ports.ts'
@@ -42,16 +46,16 @@ export interface ProcessDriverOptions {
   warn(server: string, message: string): void
 }
 
-interface Marker extends WorkerMarker {
-  nonce: string
-  directory: string
-}
+/** A worker of which it is not known how its keeper ended: somebody else was its parent. */
+const unseen: KeeperEnd = { code: null, signal: null }
+
+/** Turns of the event loop in which everything that is in our sockets has been read. */
+const readingTurns = 8
 
 export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver {
-  const { clock, keepers, namespace, ports, markerDir } = options
-  const busyPorts = new Set<number>()
-  mkdirSync(markerDir, { recursive: true, mode: 0o700 })
-  const markerFile = (workerId: string): string => join(markerDir, `${workerId}.json`)
+  const { clock, keepers, namespace, ports, owner } = options
+  const fixedPorts = new Set<number>()
+  const markers = createMarkers(options.markerDir)
 
   return {
     name: 'process',
@@ -72,122 +76,135 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
 
     async start(spec, signal) {
       const local = asLocal(spec)
-      const { launch } = local
       signal.throwIfAborted()
-      const port = launch.transport === 'http' ? await claimPort(local) : null
+      const port = local.launch.transport === 'http' ? await claimPort(local) : null
+      let keeper: StartedKeeper
       try {
-        const keeper = await keepers.take()
-        const handle: WorkerHandle = {
-          driver: 'process',
-          workerId: local.workerId,
-          pid: keeper.pid,
-          startTime: startTimeOf(keeper.pid) ?? '',
-          bootId: options.owner.bootId,
-          socketPath: keeper.socketPath,
-          directory: local.directory,
-          transport: launch.transport,
-          path: launch.path,
-          relay: launch.relay,
-          port,
-          address: null,
-        }
-        const marker: Marker = {
-          handle,
-          server: local.server,
-          session: local.session,
-          installation: options.installation,
-          store: options.store,
-          owner: options.owner,
-          nonce: keeper.nonce,
-          directory: local.directory,
-        }
-        const write = (): void =>
-          writeFileSync(markerFile(local.workerId), JSON.stringify(marker), { mode: 0o600 })
-        write()
-        const started = await startServer({ local, port, keeper, signal })
-        if (started.ok) {
-          handle.address = started.address
-          if (started.warning !== null) options.warn(local.server, started.warning)
-          write()
-        }
-        const worker = workerOf(marker, keeper.ended, keeper.kill)
-        void worker.exited.then(() => release(port))
-        if (started.ok) return worker
-        await worker.stop({ graceMs: 0 })
-        throw started.error
+        keeper = await takeKeeper()
       } catch (thrown) {
-        release(port)
+        releasePort(local, port)
+        throw thrown
+      }
+      const handle: WorkerHandle = {
+        driver: 'process',
+        workerId: local.workerId,
+        pid: keeper.pid,
+        startTime: startTimeOf(keeper.pid) ?? '',
+        bootId: owner.bootId,
+        socketPath: keeper.socketPath,
+        directory: local.directory,
+        transport: local.launch.transport,
+        path: local.launch.path,
+        relay: local.launch.relay,
+        port,
+        address: null,
+      }
+      const marker: Marker = {
+        handle,
+        server: local.server,
+        session: local.session,
+        installation: options.installation,
+        store: options.store,
+        owner,
+        nonce: keeper.nonce,
+        directory: local.directory,
+      }
+      void keeper.ended.then(() => releasePort(local, port))
+      try {
+        markers.write(marker)
+        const { address, warning } = await startServer({ local, port, keeper, signal })
+        signal.throwIfAborted()
+        handle.address = address
+        markers.write(marker)
+        if (warning !== null) options.warn(local.server, warning)
+        return workerOf(marker, keeper.ended, keeper.kill)
+      } catch (thrown) {
+        await workerOf(marker, keeper.ended, keeper.kill).stop({ graceMs: 0 })
         throw thrown
       }
     },
 
     async attach(handle) {
-      const marker = readMarker(markerFile(handle.workerId))
+      const marker = markers.read(handle.workerId)
       if (marker === undefined) return undefined
       const { pid, startTime, bootId } = marker.handle
       if (pid !== handle.pid || startTime !== handle.startTime || bootId !== handle.bootId) {
         return undefined
       }
-      const identity = identityOf(marker.handle)
-      if (!isAlive(identity)) return undefined
+      const keeper = identityOf(marker.handle)
+      if (!isAlive(keeper)) return undefined
       const client = createKeeperClient(String(marker.handle.socketPath), marker.nonce)
       const there = await client.call('GET', '/keeper/lines').catch(() => undefined)
       if (there?.statusCode !== 200) return undefined
-      return workerOf(marker, hasEnded(clock, identity), () =>
-        process.kill(identity.pid, 'SIGKILL'),
-      )
+      const ended = hasEnded(keeper).then(() => unseen)
+      return workerOf(marker, ended, () => killIfAlive(keeper))
     },
 
     async list() {
       const running: WorkerMarker[] = []
-      for (const name of readdirSync(markerDir)) {
-        const marker = readMarker(join(markerDir, name))
-        if (marker === undefined) continue
-        const { handle, server, session, installation, store, owner } = marker
+      for (const marker of markers.all()) {
+        const { handle, server, session, installation, store } = marker
+        const isOwn = marker.owner.pid === owner.pid && isAlive(marker.owner)
         if (isAlive(identityOf(handle))) {
-          running.push({ handle, server, session, installation, store, owner })
-        } else if (owner.pid !== options.owner.pid || !isAlive(owner)) {
-          await clearRemains(handle)
+          running.push({ handle, server, session, installation, store, owner: marker.owner })
+        } else if (!isOwn) {
+          await clearRemains(handle, unseen)
         }
       }
       return running
     },
   }
 
-  /** Of a worker whose keeper is gone: where there was no namespace, processes may be left. */
-  async function clearRemains(handle: WorkerHandle): Promise<void> {
-    if (!namespace.own) await markedTree(handle.workerId).kill()
-    rmSync(markerFile(handle.workerId), { force: true })
-    rmSync(String(handle.socketPath), { force: true })
+  /** Of a worker whose keeper is gone: unless that saw to it itself, processes may be left. */
+  async function clearRemains(handle: WorkerHandle, { code }: KeeperEnd): Promise<void> {
+    const { workerId } = handle
+    const socketPath = String(handle.socketPath)
+    if (code !== 0) await markedTree(workerMark(workerId), keeperMark(socketPath)).kill()
+    markers.remove(workerId)
+    rmSync(socketPath, { force: true })
+  }
+
+  async function takeKeeper(): Promise<StartedKeeper> {
+    try {
+      return await keepers.take()
+    } catch (thrown) {
+      // No file descriptor or no memory is left, for one.
+      throw thrown instanceof GatewayError ? thrown : keeperFailed(thrown)
+    }
   }
 
   async function claimPort(spec: LocalSpec): Promise<number> {
     const { port } = spec.launch
     if (port === undefined) return ports.take()
-    if (busyPorts.has(port) || !(await isPortFree(port))) {
-      throw new GatewayError('ERR_WORKERS_PORT_TAKEN', {
-        params: { port, server: spec.server },
-        retryAfterSeconds: 10,
-      })
+    if (!fixedPorts.has(port)) {
+      // Before the first await: two sessions may start at the same time.
+      fixedPorts.add(port)
+      if (await isPortFree(port)) return port
+      fixedPorts.delete(port)
     }
-    busyPorts.add(port)
-    return port
+    throw new GatewayError('ERR_WORKERS_PORT_TAKEN', {
+      params: { port, server: spec.server },
+      retryAfterSeconds: 10,
+    })
   }
 
-  function release(port: number | null): void {
-    if (port !== null) busyPorts.delete(port)
+  function releasePort({ launch }: LocalSpec, port: number | null): void {
+    if (port === null) return
+    if (launch.port === undefined) ports.release(port)
+    else fixedPorts.delete(port)
   }
 
-  function workerOf(marker: Marker, keeperEnded: Promise<void>, kill: () => void): Worker {
+  function workerOf(marker: Marker, keeperEnded: Promise<KeeperEnd>, kill: () => void): Worker {
     const { handle, directory, nonce } = marker
-    const socketPath = String(handle.socketPath)
-    const client = createKeeperClient(socketPath, nonce)
+    const client = createKeeperClient(String(handle.socketPath), nonce)
     let exit: KeeperExit | undefined
-    const exited = keeperEnded.then(async (): Promise<WorkerExit> => {
-      await clearRemains(handle)
-      exit = readExit(exitFile(directory))
+    const exited = keeperEnded.then(async (end): Promise<WorkerExit> => {
+      await clearRemains(handle, end)
+      exit = readExit(directory)
+      // What it wrote last is in our sockets, and whoever hears of its end stops reading.
+      for (let turn = 0; turn < readingTurns; turn += 1) await nextTurn()
       return exit === undefined
-        ? { code: null, signal: 'SIGKILL', how: 'its keeper was killed' }
+        ? { code: null, signal: 'SIGKILL', how: howWithoutKeeper(end) }
         : { code: exit.code, signal: exit.signal, how: exit.how }
     })
     let stopping: Promise<void> | undefined
@@ -210,67 +227,19 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
       async lastLines() {
         if (exit !== undefined) return exit.lastLines
         const answer = await client.call('GET', '/keeper/lines').catch(() => undefined)
-        return (
-          (answer?.body as string[] | undefined) ?? readExit(exitFile(directory))?.lastLines ?? []
-        )
+        return (answer?.body as string[] | undefined) ?? readExit(directory)?.lastLines ?? []
       },
     }
   }
 }
 
-type Started =
-  { ok: true; address: string | null; warning: string | null } | { ok: false; error: Error }
-
-async function startServer(options: {
-  local: LocalSpec
-  port: number | null
-  keeper: { socketPath: string; nonce: string }
-  signal: AbortSignal
-}): Promise<Started> {
-  const { local, port, keeper, signal } = options
-  const { launch } = local
-  const fill = (text: string): string =>
-    port === null ? text : text.replaceAll('${PORT}', String(port))
-  const env = Object.fromEntries(
-    Object.entries(local.env).map(([key, value]) => [key, fill(value)]),
-  )
-  const spec: KeeperSpec = {
-    workerId: local.workerId,
-    command: fill(launch.command),
-    args: launch.args.map(fill),
-    cwd: local.cwd,
-    env: port === null ? env : { ...env, PORT: String(port) },
-    transport: launch.transport,
-    port,
-    relay: launch.relay,
-    outputFile: join(local.directory, 'output.log'),
-    outputMaxBytes: local.outputMaxBytes,
-    exitFile: exitFile(local.directory),
-    startTimeoutMs: local.startTimeoutMs,
-  }
-  const client = createKeeperClient(keeper.socketPath, keeper.nonce)
-  try {
-    const { statusCode, body } = await client.call('POST', '/keeper/start', spec, signal)
-    if (statusCode === 200) {
-      const { address, warning } = body as KeeperStarted
-      return { ok: true, address, warning }
-    }
-    const { code, params, exitCode, signal: killedBy, lastLines } = body as KeeperFailure
-    const details = {
-      command: launch.shown,
-      exitCode,
-      signal: killedBy,
-      lastLines,
-    }
-    return {
-      ok: false,
-      error: new GatewayError(code, { params: { ...params, command: launch.shown }, details }),
-    }
-  } catch (cause) {
-    if (signal.aborted) return { ok: false, error: signal.reason as Error }
-    const params = { why: messageOf(cause) }
-    return { ok: false, error: new GatewayError('ERR_WORKERS_KEEPER', { params, cause }) }
-  }
+/** The keeper itself was ended by force, and whatever it kept went with it. */
+function howWithoutKeeper({ code, signal }: KeeperEnd): string {
+  if (code === null && signal === null) return 'its keeper vanished'
+  // 128 + 9, as a shell has it that waited for a keeper which was killed.
+  return code === null || code > 128
+    ? 'its keeper was killed'
+    : `its keeper failed (exit code ${code})`
 }
 
 function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {
@@ -296,23 +265,16 @@ function identityOf({ pid, startTime, bootId }: WorkerHandle): ProcessIdentity {
   return { pid: Number(pid), startTime: String(startTime), bootId: String(bootId) }
 }
 
-const exitFile = (directory: string): string => join(directory, 'exit.json')
-
-function readExit(file: string): KeeperExit | undefined {
-  return readJson(file) as KeeperExit | undefined
-}
-
-function readMarker(file: string): Marker | undefined {
-  return readJson(file) as Marker | undefined
-}
-
-/** Undefined for a file that is missing or half written: both mean that there is nothing to know. */
-function readJson(file: string): unknown {
+function killIfAlive(identity: ProcessIdentity): void {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
   } catch {
-    return undefined
+    // It ended in this moment.
   }
+}
+
+function readExit(directory: string): KeeperExit | undefined {
+  return readJson(exitFileOf(directory)) as KeeperExit | undefined
 }
 
 function asLocal(spec: WorkerSpec): LocalSpec {

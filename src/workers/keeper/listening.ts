@@ -28,10 +28,12 @@ export async function findListening(port: number, pids: () => number[]): Promise
   const own = sockets.filter(({ inode }) => inodes.has(inode))
   if (own.length === 0) return { state: 'foreign' }
   const exposed = own.some(({ address }) => address === '0.0.0.0' || address === '::')
-  for (const { address } of own) {
-    if (address === '0.0.0.0' || address === '::' || address === '127.0.0.1') {
-      return { state: 'ready', address: '127.0.0.1', exposed }
-    }
+  const isAt = (wanted: string): boolean => own.some(({ address }) => address === wanted)
+  if (isAt('127.0.0.1') || isAt('0.0.0.0')) return { state: 'ready', address: '127.0.0.1', exposed }
+  if (isAt('::')) {
+    // It usually takes IPv4 as well, but does not have to.
+    const address = (await accepts('127.0.0.1', port)) ? '127.0.0.1' : '::1'
+    return { state: 'ready', address, exposed }
   }
   const loopback = own.find(({ address }) => address === '::1' || address.startsWith('127.'))
   if (loopback !== undefined) return { state: 'ready', address: loopback.address, exposed }

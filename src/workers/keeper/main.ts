@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 
 import { systemClock } from '../../clock.ts'
-import type { KeeperBoot, KeeperSpec } from './protocol.ts'
+import { messageOf } from '../../errors.ts'
+import { createOutbox } from './outbox.ts'
+import type { KeeperBoot, KeeperFailure, KeeperSpec } from './protocol.ts'
 import { nonceHeader } from './protocol.ts'
 import { createRelay } from './relay.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -16,6 +18,12 @@ import { createStdioFace } from './stdio-face.ts'
  */
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
+/** How long the reader of a server's last answers may take … */
+const readingMs = 5000
+/** … and how long after a stop, when hardly anybody reads them any more. */
+const leavingMs = 1000
+const outbox = createOutbox()
+
 let boot: KeeperBoot | undefined
 let server: ServerProcess | undefined
 let toServer: Handler = (_request, response) => answer(response, 503)
@@ -27,13 +35,18 @@ readBoot((line) => {
   const nonce = Buffer.from(booted.nonce)
   const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
   http.on('request', (request, response) => {
+    outbox.add(response)
+    // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
+    response.on('error', () => undefined)
     const given = Buffer.from(String(request.headers[nonceHeader] ?? ''))
     if (given.length !== nonce.length || !timingSafeEqual(given, nonce)) answer(response, 403)
     else if (request.url?.startsWith('/keeper/') === true) control(request, response)
     else toServer(request, response)
   })
-  process.umask(0o077)
+  const umask = process.umask(0o077)
   http.listen(booted.socketPath, () => process.stdout.write('listening\n'))
+  // The socket is there by now, and the server has to find what the gateway was started with.
+  process.umask(umask)
 })
 
 // Whoever asks the keeper to end means the worker: it may be found in a process list and killed.
@@ -50,12 +63,10 @@ function control(request: IncomingMessage, response: ServerResponse): void {
       readBody(request, (body) => void start(JSON.parse(body) as KeeperSpec, response))
       return
     case 'GET /keeper/watch':
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.flushHeaders()
-      void server?.exited.then((exit) => response.end(JSON.stringify(exit)))
+      watch(response)
       return
     case 'POST /keeper/stop':
-      void end(Number(url.searchParams.get('graceMs') ?? 0), () => answer(response, 204))
+      void end(Number(url.searchParams.get('graceMs') ?? 0)).then(() => answer(response, 204))
       return
     case 'GET /keeper/lines':
       answer(response, 200, server?.lastLines() ?? [])
@@ -65,8 +76,19 @@ function control(request: IncomingMessage, response: ServerResponse): void {
   }
 }
 
+function watch(response: ServerResponse): void {
+  if (server === undefined) {
+    answer(response, 409)
+    return
+  }
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.flushHeaders()
+  void server.exited.then((exit) => response.end(JSON.stringify(exit)))
+}
+
 async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> {
-  if (server !== undefined || boot === undefined) {
+  // A start that was called off may come after the order to stop.
+  if (server !== undefined || boot === undefined || ending !== undefined) {
     answer(response, 409)
     return
   }
@@ -75,23 +97,28 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
       ? createStdioFace({
           sessionId: spec.workerId,
           clock: systemClock,
-          toServer: (line) => started.send(line),
-          onGarbage: (line) => started.note(line),
+          toServer: (line) => server?.send(line) === true,
+          onGarbage: (line) => server?.note(line),
         })
       : undefined
-  const started = startServerProcess({
-    spec,
-    ownPidNamespace: boot.ownPidNamespace,
-    onLine: (line) => face?.fromServer(line),
-  })
-  server = started
-  void started.exited.then((exit) => {
+  try {
+    server = startServerProcess({
+      spec,
+      ownPidNamespace: boot.ownPidNamespace,
+      onLine: (line) => face?.fromServer(line),
+    })
+  } catch (thrown) {
+    // Its folder is gone, or the disk is full.
+    answer(response, 502, keeperFailure(messageOf(thrown)))
+    void end(0)
+    return
+  }
+  void server.exited.then((exit) => {
     face?.serverEnded(exit.how)
-    // A moment for the last answers to leave; then nothing of the tree may stay.
-    setTimeout(() => void end(0), 20)
+    void end(0, readingMs)
   })
 
-  const outcome = await started.ready
+  const outcome = await server.ready
   if (!outcome.ok) {
     answer(response, 502, outcome.failure)
     return
@@ -102,18 +129,30 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
   answer(response, 200, outcome.started)
 }
 
+function keeperFailure(why: string): KeeperFailure {
+  const code = 'ERR_WORKERS_KEEPER'
+  return { code, params: { why }, exitCode: null, signal: null, lastLines: [] }
+}
+
 /** Ends the tree, and then the keeper: asked first, killed after `graceMs`. The first call wins. */
-function end(graceMs: number, onGone: () => void = () => undefined): Promise<void> {
-  ending ??= (async () => {
-    if (server !== undefined) {
-      server.ask()
-      await server.gone(graceMs)
-      await server.kill()
-      await server.gone(1000)
-    }
-    setTimeout(() => process.exit(0), 20)
-  })()
-  return ending.then(onGone)
+function end(graceMs: number, lastMs = leavingMs): Promise<void> {
+  ending ??= endTree(graceMs).then((isGone) => void leave(isGone, lastMs))
+  return ending
+}
+
+/** @returns whether nothing of it is left */
+async function endTree(graceMs: number): Promise<boolean> {
+  if (server === undefined) return true
+  server.ask()
+  if (await server.gone(graceMs)) return true
+  await server.kill()
+  return server.gone(1000)
+}
+
+/** The exit code tells the gateway whether it has to look for what is left. */
+async function leave(isGone: boolean, lastMs: number): Promise<void> {
+  await outbox.emptied(lastMs)
+  process.exit(isGone ? 0 : 1)
 }
 
 function answer(response: ServerResponse, statusCode: number, body?: unknown): void {

@@ -13,27 +13,36 @@ export interface OutputFile {
   note(line: string): void
   /** At most 20, oldest first. */
   lastLines(): string[]
+  /** Adds the lines that have no end yet. What comes afterwards is dropped. */
   close(): void
 }
 
 /** @param maxBytes at this size FILE becomes FILE.1 (the old FILE.1 goes) and FILE begins anew. */
 export function openOutputFile(file: string, maxBytes: number): OutputFile {
-  let fd = openSync(file, 'a', 0o600)
+  let fd: number | undefined = openSync(file, 'a', 0o600)
   let size = fstatSync(fd).size
   const last: string[] = []
   const streams: (() => void)[] = []
+  let isClosed = false
 
+  const rotate = (): void => {
+    if (fd !== undefined) closeSync(fd)
+    fd = undefined
+    renameSync(file, `${file}.1`)
+    fd = openSync(file, 'a', 0o600)
+    size = 0
+  }
   const write = (bytes: Buffer): void => {
-    if (size > 0 && size + bytes.length > maxBytes) {
-      closeSync(fd)
-      renameSync(file, `${file}.1`)
-      fd = openSync(file, 'a', 0o600)
-      size = 0
+    if (isClosed) return
+    try {
+      if (size > 0 && size + bytes.length > maxBytes) rotate()
+      // Synchronous on purpose: output is small, comes in order, and must be in the file before
+      // the keeper exits or is killed.
+      if (fd !== undefined) writeSync(fd, bytes)
+      size += bytes.length
+    } catch {
+      // A full disk costs output, not the session.
     }
-    // Synchronous on purpose: output is small, comes in order, and must be in the file before the
-    // keeper exits or is killed.
-    writeSync(fd, bytes)
-    size += bytes.length
   }
   const keep = (line: string): void => {
     last.push(line.length > keptLineChars ? `${line.slice(0, keptLineChars)}…` : line)
@@ -56,7 +65,8 @@ export function openOutputFile(file: string, maxBytes: number): OutputFile {
     lastLines: () => [...last],
     close() {
       for (const end of streams) end()
-      closeSync(fd)
+      isClosed = true
+      if (fd !== undefined) closeSync(fd)
     },
   }
 }

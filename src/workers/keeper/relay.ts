@@ -5,6 +5,9 @@ import { systemClock } from '../../clock.ts'
 import { createHold } from '../../hold.ts'
 import { nonceHeader } from './protocol.ts'
 
+/** Servers keep an idle connection for five seconds, as a rule; a POST must not meet its end. */
+const idleMs = 4000
+
 /**
  * Puts the keeper in front of an HTTP server: bytes both ways, nothing read. What it adds is the
  * order of the session's streams, in the one place where all replicas' streams meet.
@@ -13,12 +16,14 @@ export function createRelay(
   address: string,
   port: number,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const agent = new Agent({ keepAlive: true })
+  const agent = new Agent({ keepAlive: true, timeout: idleMs })
   const hold = createHold(systemClock)
 
   return (request, response) => {
     const release = request.method === 'GET' ? hold.raise() : undefined
     const pass = (): void => {
+      // It was cut while it was held.
+      if (response.destroyed) return
       const { [nonceHeader]: nonce, ...headers } = request.headers
       const upstream = httpRequest(
         { host: address, port, agent, method: request.method, path: request.url, headers },

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+
+import { GatewayError, messageOf } from '../errors.ts'
+import type { LocalSpec } from './driver.ts'
+import { createKeeperClient } from './keeper-client.ts'
+import type { KeeperFailure, KeeperSpec, KeeperStarted } from './keeper/protocol.ts'
+
+export const exitFileOf = (directory: string): string => join(directory, 'exit.json')
+
+/**
+ * Has a keeper start its server; resolves when the server can be reached. Whatever it throws, the
+ * keeper is still there.
+ *
+ * @throws ERR_WORKERS_KEEPER, the reason of `signal`, and what the keeper says
+ */
+export async function startServer(options: {
+  local: LocalSpec
+  port: number | null
+  keeper: { socketPath: string; nonce: string }
+  signal: AbortSignal
+}): Promise<KeeperStarted> {
+  const { local, port, keeper, signal } = options
+  const client = createKeeperClient(keeper.socketPath, keeper.nonce)
+  const answer = await client
+    .call('POST', '/keeper/start', keeperSpec(local, port), signal)
+    .catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw keeperFailed(cause)
+    })
+  if (answer.statusCode === 200) return answer.body as KeeperStarted
+  if (answer.statusCode !== 502) throw keeperFailed(`it answered ${answer.statusCode}`)
+  const { code, params, exitCode, signal: killedBy, lastLines } = answer.body as KeeperFailure
+  const command = local.launch.shown
+  throw new GatewayError(code, {
+    params: { ...params, command, server: local.server },
+    details: { command, exitCode, signal: killedBy, lastLines },
+  })
+}
+
+export function keeperFailed(cause: unknown): GatewayError {
+  return new GatewayError('ERR_WORKERS_KEEPER', { params: { why: messageOf(cause) }, cause })
+}
+
+function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
+  const { launch, directory, cwd, workerId } = local
+  const fill = (text: string): string =>
+    port === null ? text : text.replaceAll('${PORT}', String(port))
+  const env = Object.fromEntries(
+    Object.entries(local.env).map(([key, value]) => [key, fill(value)]),
+  )
+  return {
+    workerId,
+    command: fill(launch.command),
+    args: launch.args.map(fill),
+    cwd,
+    env: port === null ? env : { ...env, PORT: String(port) },
+    transport: launch.transport,
+    port,
+    relay: launch.relay,
+    outputFile: join(directory, 'output.log'),
+    outputMaxBytes: local.outputMaxBytes,
+    exitFile: exitFileOf(directory),
+    startTimeoutMs: local.startTimeoutMs,
+  }
+}

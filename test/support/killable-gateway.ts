@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+import type { BerthEvents, EventName } from '../../src/events.ts'
+import { atEnd } from './at-end.ts'
+import type { TestConfig, TestServer } from './config.ts'
+import { compiled, testConfig, testServer } from './config.ts'
+import type { Owner } from './temp.ts'
+
+/** A gateway in a process of its own (`test/fixtures/gateway-program.ts`), to be killed. */
+export interface GatewayProcess {
+  pid: number
+  mcp(server: string): string
+  /** The next event of this name that fits; it may have come already. */
+  saw<N extends EventName>(
+    name: N,
+    fits?: (news: BerthEvents[N]) => boolean,
+  ): Promise<BerthEvents[N]>
+  /** What happened so far. */
+  seen<N extends EventName>(name: N): BerthEvents[N][]
+  /** The next signal that it was sent and survived. */
+  signalled(): Promise<void>
+  /** Kills it as nothing can be caught, and settles when it is gone. */
+  kill(): Promise<void>
+}
+
+export interface GatewayProcessOptions {
+  stateDir: string
+  /** Environment of the gateway itself. */
+  env?: NodeJS.ProcessEnv
+  overrides?: TestConfig
+}
+
+export async function startGatewayProcess(
+  t: Owner,
+  servers: Record<string, TestServer>,
+  { stateDir, env = process.env, overrides }: GatewayProcessOptions,
+): Promise<GatewayProcess> {
+  const configured = Object.entries(servers).map(([name, server]) => testServer(name, server))
+  const config = JSON.stringify(testConfig(stateDir, configured, overrides))
+  const child = spawn(process.execPath, [compiled('test/fixtures/gateway-program.js'), config], {
+    env,
+    // A process group of its own, as a shell gives it to what is started at a terminal.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal)
+    await exited
+  }
+  atEnd(t, () => end('SIGTERM'))
+
+  const log: { name: string; news: unknown }[] = []
+  const listeners = new Set<() => void>()
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    log.push(JSON.parse(line) as { name: string; news: unknown })
+    for (const listener of listeners) listener()
+  })
+  const seen = (name: string): unknown[] =>
+    log.filter((entry) => entry.name === name).map(({ news }) => news)
+  const saw = (name: string, fits: (news: never) => boolean = () => true): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = seen(name).find((news) => fits(news as never))
+        if (found === undefined) return
+        clearTimeout(limit)
+        listeners.delete(look)
+        resolve(found)
+      }
+      const limit = setTimeout(() => {
+        reject(new Error(`no ${name} came; what came:\n${JSON.stringify(log, null, 1)}`))
+      }, 20_000)
+      listeners.add(look)
+      look()
+    })
+
+  const { url } = (await saw('ready')) as { url: string }
+  return {
+    pid: child.pid ?? 0,
+    mcp: (server) => `${url}/servers/${server}/mcp`,
+    seen: seen as GatewayProcess['seen'],
+    saw: saw as GatewayProcess['saw'],
+    signalled: () => saw('signal').then(() => undefined),
+    kill: () => end('SIGKILL'),
+  }
+}

@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { systemClock } from '../../src/clock.ts'
+import type { LocalSpec, Worker, WorkerDriver } from '../../src/workers/driver.ts'
+import { createProcessDriver } from '../../src/workers/drivers/process.ts'
+import { ownIdentity } from '../../src/workers/identity.ts'
+import type { KeeperHost } from '../../src/workers/keeper-host.ts'
+import { createKeeperHost } from '../../src/workers/keeper-host.ts'
+import type { PidNamespace } from '../../src/workers/pid-namespace.ts'
+import { findPidNamespace } from '../../src/workers/pid-namespace.ts'
+import type { Ports } from '../../src/workers/ports.ts'
+import { createPorts } from '../../src/workers/ports.ts'
+import { prepareRuntimeDir } from '../../src/workers/runtime-dir.ts'
+import { atEnd } from '../support/at-end.ts'
+import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
+import type { ProcessEntry } from '../support/processes.ts'
+import { processesWith } from '../support/processes.ts'
+import type { RawResponse } from '../support/raw-http.ts'
+import * as raw from '../support/raw-mcp.ts'
+import type { Owner } from '../support/temp.ts'
+import { tempDir } from '../support/temp.ts'
+
+/** What a machine without PID namespaces has. */
+export const noNamespace: PidNamespace = { prefix: [], own: false, why: 'the test wants none' }
+
+/** As `probe()` finds it here. */
+export const foundNamespace = await findPidNamespace(true)
+
+/** To be given to `skip`: false, or why there is nothing to be tested here. */
+export const skipWithoutNamespace = foundNamespace.own
+  ? false
+  : `no PID namespaces here: ${foundNamespace.why}`
+
+export interface SpecOptions extends Partial<Omit<LocalSpec, 'kind' | 'launch'>> {
+  http?: boolean
+  relay?: boolean
+  port?: number
+  path?: string
+}
+
+/** The driver `process` with real keepers, in folders of the test's own. */
+export interface Rig {
+  driver: WorkerDriver
+  keepers: KeeperHost
+  stateDir: string
+  markerDir: string
+  runtimeDir: string
+  warnings: string[]
+  /** Stands in the environment of every process of every worker of this rig. */
+  mark: string
+  /** A worker of this command; `echo.js` is a fixture, run by this Node. */
+  spec(words: string[], options?: SpecOptions): LocalSpec
+  /** Starts a worker that is stopped after the test. */
+  start(words: string[], options?: SpecOptions): Promise<Worker>
+  startSpec(spec: LocalSpec): Promise<Worker>
+  /** Processes of workers that run now. */
+  running(): ProcessEntry[]
+  /** Settles when no process of a worker is left, and no marker. */
+  nothingLeft(): Promise<void>
+}
+
+export interface RigOptions {
+  namespace?: PidNamespace
+  /** Default true; false for workers that outlive their gateway. */
+  endsWithGateway?: boolean
+  installation?: string
+  spares?: number
+  ports?: Ports
+  stateDir?: string
+}
+
+export function startRig(t: Owner, options: RigOptions = {}): Rig {
+  const { namespace = foundNamespace, stateDir = tempDir(t) } = options
+  const markerDir = join(stateDir, 'workers')
+  const runtimeDir = prepareRuntimeDir(stateDir)
+  const mark = `BERTH_TEST_MARK=${randomBytes(8).toString('hex')}`
+  const [name = '', value = ''] = mark.split('=')
+  const warnings: string[] = []
+  const started: Worker[] = []
+  const keepers = createKeeperHost({
+    clock: systemClock,
+    runtimeDir,
+    logFile: join(stateDir, 'keepers.log'),
+    namespace,
+    endsWithGateway: options.endsWithGateway ?? true,
+    spares: options.spares ?? 0,
+  })
+  const driver = createProcessDriver({
+    clock: systemClock,
+    keepers,
+    namespace,
+    ports: options.ports ?? createPorts(systemClock, 10_000),
+    markerDir,
+    owner: ownIdentity(),
+    installation: options.installation ?? 'test',
+    store: 'memory',
+    warn: (server, message) => warnings.push(`${server}: ${message}`),
+  })
+
+  const spec: Rig['spec'] = (words, specOptions = {}) => {
+    const { http = false, relay = false, port, path = '/mcp', env, ...rest } = specOptions
+    const [first = '', ...args] = words
+    const isFixture = /^[\w-]+\.js$/.test(first)
+    const workerId = randomBytes(8).toString('hex')
+    const directory = join(stateDir, workerId)
+    mkdirSync(directory, { mode: 0o700 })
+    return {
+      kind: 'local',
+      workerId,
+      session: workerId.slice(0, 8),
+      server: 'fixture',
+      launch: {
+        kind: 'local',
+        shown: words.join(' '),
+        command: isFixture ? process.execPath : first,
+        args: isFixture ? [compiled(`test/fixtures/workers/${first}`), ...args] : args,
+        transport: http || relay ? 'http' : 'stdio',
+        ...(port === undefined ? {} : { port }),
+        path,
+        relay,
+      },
+      directory,
+      cwd: directory,
+      env: { PATH: process.env['PATH'] ?? '', [name]: value, ...env },
+      outputMaxBytes: 1024 * 1024,
+      startTimeoutMs: 20_000,
+      ...rest,
+    }
+  }
+  const running = (): ProcessEntry[] => processesWith(mark)
+  const nothingLeft = (): Promise<void> =>
+    eventually(() => {
+      const left = [...running().map(({ pid }) => `process ${pid}`), ...readdirSync(markerDir)]
+      if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`)
+    })
+
+  const startSpec = async (local: LocalSpec): Promise<Worker> => {
+    const worker = await driver.start(local, new AbortController().signal)
+    started.push(worker)
+    return worker
+  }
+
+  atEnd(t, async () => {
+    await Promise.all(started.map((worker) => worker.stop({ graceMs: 0 })))
+    await keepers.close()
+    await nothingLeft()
+  })
+  return {
+    driver,
+    keepers,
+    stateDir,
+    markerDir,
+    runtimeDir,
+    warnings,
+    mark,
+    spec,
+    running,
+    nothingLeft,
+    startSpec,
+    start: (words, specOptions) => startSpec(spec(words, specOptions)),
+  }
+}
+
+/** POSTs one message straight to a worker, as the data path does. */
+export function post(worker: Worker, message: object, sessionId?: string): Promise<RawResponse> {
+  return raw.post(targetOf(worker), message, sessionId)
+}
+
+/** Opens the MCP session of a worker; its id goes with every further call. */
+export const open = (worker: Worker): Promise<string> => raw.openSession(targetOf(worker))
+
+/** Calls a tool of a worker and gives its value. */
+export function call<T = unknown>(
+  worker: Worker,
+  sessionId: string,
+  name: string,
+  args: Record<string, unknown> = {},
+): Promise<T> {
+  return raw.callTool<T>(targetOf(worker), sessionId, name, args)
+}
+
+function targetOf({ endpoint }: Worker): raw.Target {
+  const { origin, path, host, headers, socketPath } = endpoint
+  const at = socketPath === undefined ? {} : { socketPath }
+  return { url: new URL(path, origin), headers: { ...headers, host }, ...at }
+}
+
+/** What a worker has written so far. */
+export function outputOf({ directory }: LocalSpec): string {
+  return readFileSync(join(directory, 'output.log'), 'utf8')
+}
+
+export { messageOf } from '../support/raw-mcp.ts'

@@ -7,7 +7,7 @@ import {
   ListRootsRequestSchema,
   ProgressNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import type { CallToolResult, ElicitResult, Result } from '@modelcontextprotocol/sdk/types.js'
+import type { ElicitResult, Result } from '@modelcontextprotocol/sdk/types.js'
 import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Owner } from '../support/temp.ts'

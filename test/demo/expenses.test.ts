@@ -119,13 +119,16 @@ for (const way of ways) {
       { amountEur: 50, category: 'home', date: '2026-10-01' },
     ]
     await writeFile(join(folder, 'expenses.json'), JSON.stringify(ledger))
-    const { client } = await open(t, 'expenses', way, { env: { BERTH_WORKSPACE: folder } })
-    const steps: number[] = []
+    const env = { BERTH_WORKSPACE: folder }
+    const { client, progress } = await open(t, 'expenses', way, { env })
     const params = { name: 'monthly_report', arguments: { month: '2026-11' } }
     const result = await client.callTool(params, undefined, {
-      onprogress: ({ progress }) => steps.push(progress),
+      onprogress: () => undefined,
     })
-    assert.deepEqual(steps, [1, 2, 3, 4, 5])
+    assert.deepEqual(
+      progress.map((step) => step.progress),
+      [1, 2, 3, 4, 5],
+    )
     assert.deepEqual(result.structuredContent, {
       month: '2026-11',
       totalEur: 40.3,

@@ -41,7 +41,7 @@ export function standIn(
       if (worker && !shared) void worker.kill()
     }
     const server = createServer((request, response) => {
-      void (async () => {
+      const serve = async (): Promise<void> => {
         const known = request.headers['mcp-session-id'] as string | undefined
         const worker = known === undefined ? (shared ?? (await newWorker())) : sessions.get(known)
         if (request.url !== '/servers/trip-planner/mcp' || !worker) {
@@ -67,7 +67,9 @@ export function standIn(
           if (isActivity && worker.open === 0)
             worker.idle = setTimeout(() => end(id), idleMs).unref()
         })
-      })()
+      }
+      // A worker that was ended while it answered.
+      serve().catch(() => response.destroy())
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const close = (): Promise<void> => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,13 +12,18 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ProgressNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js'
 import type {
   CallToolResult,
   ClientCapabilities,
   CreateMessageRequest,
   CreateMessageResult,
   ElicitResult,
+  Progress,
 } from '@modelcontextprotocol/sdk/types.js'
 
 export type ServerName = 'trip-planner' | 'expenses'
@@ -63,6 +69,11 @@ export interface Opened {
   client: Client
   /** The first field of each question that was asked. */
   asked: string[]
+  /**
+   * The progress of all calls, as it arrived: the SDK's own `onprogress` misses what comes in one
+   * piece with the result.
+   */
+  progress: Progress[]
   call: (tool: string, args?: Record<string, unknown>) => Promise<CallToolResult>
 }
 
@@ -95,10 +106,20 @@ export async function open(
     })
   }
   t.after(() => client.close())
-  await client.connect(await transportTo(t, name, way, env))
+  const progress: Progress[] = []
+  const transport = await transportTo(t, name, way, env)
+  transport.onmessage = (message) => {
+    const read = ProgressNotificationSchema.safeParse(message)
+    if (!read.success) return
+    const { progressToken, ...reported } = read.data.params
+    assert.notEqual(progressToken, undefined)
+    progress.push(reported)
+  }
+  await client.connect(transport)
   return {
     client,
     asked,
+    progress,
     call: async (tool, args = {}) =>
       (await client.callTool({ name: tool, arguments: args })) as CallToolResult,
   }

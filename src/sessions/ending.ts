@@ -41,11 +41,13 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function end(session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> {
     const wasLive = session.record.state === 'live'
-    const { worker } = session
     const ending: SessionEnd = { reason, atMs: clock.now(), ...describe(error) }
     // Before the first await: from here on nobody finds it, and its open streams are told.
     session.begin(ending)
     await move(session, { state: 'closing', end: ending })
+    // A start that is called off leaves nothing; one that was quicker has a worker to be ended.
+    await session.starting?.catch(() => undefined)
+    const { worker } = session
     if (worker !== undefined) {
       if (wasLive && !workerIsGone(reason)) await goodbye(session)
       await worker.stop({ graceMs: session.server.graceMs })

@@ -144,7 +144,8 @@ export function createSessions(options: SessionsOptions): Sessions {
         const until = AbortSignal.any([signal, stopWaiting.signal])
         turns.set(session, await starts.turn(server.name, until))
         await move(session, { state: 'starting' })
-        session.worker = await supervisor.start(server.driver, specFor(session), until)
+        session.starting = supervisor.start(server.driver, specFor(session), until)
+        session.worker = await session.starting
         void session.worker.exited.then((exit) => ending.workerExited(session, exit))
         await move(session, { handle: session.worker.handle })
         until.throwIfAborted()

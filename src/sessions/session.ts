@@ -38,6 +38,8 @@ export interface Session {
 export interface OwnSession extends Session {
   record: SessionRecord
   worker: Worker | undefined
+  /** Settles when its worker has started or could not, and is gone. */
+  starting: Promise<Worker> | undefined
   /** Settles when it is closed. */
   closed: Promise<void> | undefined
   lastActiveAtMs: number
@@ -64,6 +66,7 @@ export function createSession(options: {
     principal: options.record.principal,
     record: options.record,
     worker: undefined,
+    starting: undefined,
     closed: undefined,
     lastActiveAtMs: clock.now(),
     counts: { calls: 0, elicitations: 0, samplings: 0, progress: 0 },

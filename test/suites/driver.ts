@@ -108,7 +108,8 @@ export function testDriver(
 
     check('starts nothing for a signal that was aborted before', async (_, subject) => {
       const reason = new Error('not wanted any more')
-      const start = async () => subject.driver.start(subject.spec('tells-who.js'), abortedFor(reason))
+      const start = async () =>
+        subject.driver.start(subject.spec('tells-who.js'), abortedFor(reason))
       await assert.rejects(start(), reason)
       assert.equal(subject.processes(), 0)
     })

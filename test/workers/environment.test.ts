@@ -19,7 +19,9 @@ const noProc = process.platform === 'linux' ? false : 'no /proc here'
 suite('the environment of a worker', { concurrency: 4 }, () => {
   test('is what its spec says and the id of the worker, over stdio', async (t) => {
     const rig = startRig(t)
-    const spec = rig.spec(['tells-who.js'], { env: { ONLY: 'this', EMPTY: '', ODD: 'a=b "c"\n$d' } })
+    const spec = rig.spec(['tells-who.js'], {
+      env: { ONLY: 'this', EMPTY: '', ODD: 'a=b "c"\n$d' },
+    })
     const worker = await rig.startSpec(spec)
     const { env, cwd } = await call<About>(worker, await open(worker), 'about')
     assert.deepEqual(env, { ...spec.env, BERTH_WORKER_ID: spec.workerId })

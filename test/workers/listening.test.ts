@@ -48,7 +48,10 @@ suite('an HTTP server', { concurrency: 4 }, () => {
   })
 
   test('is reached as localhost, which its rebinding guard lets in', async (t) => {
-    const { endpoint } = await startRig(t).start(['tells-who.js'], { http: true, path: '/some/path' })
+    const { endpoint } = await startRig(t).start(['tells-who.js'], {
+      http: true,
+      path: '/some/path',
+    })
     const { port } = new URL(endpoint.origin)
     assert.equal(endpoint.host, `localhost:${port}`)
     assert.equal(endpoint.path, '/some/path')

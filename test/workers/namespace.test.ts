@@ -21,7 +21,10 @@ suite('a worker in a PID namespace of its own', { concurrency: 4, skip }, () => 
 
   test('ends its own session alone when it kills all that it can', async (t) => {
     const rig = startRig(t)
-    const [other, worker] = [await rig.start(['tells-who.js']), await rig.start(['kills-around.js'])]
+    const [other, worker] = [
+      await rig.start(['tells-who.js']),
+      await rig.start(['kills-around.js']),
+    ]
     const otherId = await open(other)
     const args = { pid: -1, signal: 'SIGKILL' }
     await call(worker, await open(worker), 'kill', args).catch(() => undefined)

@@ -9,6 +9,9 @@ export interface Target {
   socketPath?: string
 }
 
+/** Ids of calls: several may be open in one session. */
+let calls = 0
+
 /** POSTs one message. */
 export function post(
   { url, headers = {}, socketPath }: Target,
@@ -39,9 +42,11 @@ export async function callTool<T = unknown>(
   name: string,
   args: Record<string, unknown> = {},
 ): Promise<T> {
-  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }
-  const { result, error } = await messageOf(await post(target, message, sessionId))
+  const id = (calls += 1)
+  const message = { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } }
+  const { id: answered, result, error } = await messageOf(await post(target, message, sessionId))
   if (result === undefined) throw new Error(`no result: ${JSON.stringify(error)}`)
+  if (answered !== id) throw new Error(`an answer to ${String(answered)} instead of ${id}`)
   return JSON.parse((result as { content: [{ text: string }] }).content[0].text) as T
 }
 

@@ -83,7 +83,11 @@ async function startPipe(bench: Bench): Promise<Started> {
         `${JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })}\n`,
       )
     })
-  return { name: 'the server itself', pid: server.pid ?? 0, lanes: Array(lanes).fill(call) }
+  return {
+    name: 'the server itself',
+    pid: server.pid ?? 0,
+    lanes: Array.from({ length: lanes }, () => call),
+  }
 }
 
 async function startSupergateway(bench: Bench): Promise<Started> {

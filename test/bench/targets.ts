@@ -53,8 +53,8 @@ export function startTarget(owner: Owner, { command, env = process.env }: Target
     process: child,
     pid: child.pid ?? 0,
     async line() {
-      const { value, done } = await lines.next()
-      if (done !== true) return value
+      const next = (await lines.next()) as IteratorResult<string, undefined>
+      if (next.done !== true) return next.value
       throw new Error(`${command.join(' ')} ended, or closed its stdout`)
     },
   }

@@ -53,8 +53,8 @@ export function startTarget(owner: Owner, { command, env = process.env }: Target
     process: child,
     pid: child.pid ?? 0,
     async line() {
-      const line = await lines.next()
-      if (line.done !== true) return line.value
+      const next = (await lines.next()) as IteratorResult<string, undefined>
+      if (next.done !== true) return next.value
       throw new Error(`${command.join(' ')} ended, or closed its stdout`)
     },
   }

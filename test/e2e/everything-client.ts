@@ -7,7 +7,7 @@ import {
   ListRootsRequestSchema,
   ProgressNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import type { CallToolResult, ElicitResult, Result } from '@modelcontextprotocol/sdk/types.js'
+import type { ElicitResult, Result } from '@modelcontextprotocol/sdk/types.js'
 import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Owner } from '../support/temp.ts'
@@ -110,7 +110,7 @@ export async function connectEverything(t: Owner, transport: Transport): Promise
     async call(name, args = {}) {
       try {
         const params = { name, arguments: args, _meta: { progressToken: name } }
-        return (await client.callTool(params, undefined, { timeout: 30_000 }))
+        return await client.callTool(params, undefined, { timeout: 30_000 })
       } catch (error) {
         return String(error)
       }

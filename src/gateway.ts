@@ -242,7 +242,7 @@ async function listenOn(
   } catch (cause) {
     const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
     const why = isTaken
-      ? `port ${port} is in use already. Stop what uses it, or choose another (0 takes a free one)`
+      ? `port ${port} is in use already. Stop what uses it, or choose another with --${key.replace('.', '-')} (0 takes a free one)`
       : messageOf(cause)
     throw new GatewayError('ERR_CONFIG_INVALID', {
       params: { problems: `${key}: cannot listen on ${host}:${port}: ${why}.` },

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import pretty from 'pino-pretty'
 
 import type { BerthEvents, EventName, Events } from './events.ts'
+import { hasColors } from './terminal.ts'
 
 /**
  * What is never written, wherever it stands in a line. Rooms do not log secrets in the first
@@ -42,7 +43,7 @@ export function createLogger({ level, isPretty, stream }: LogOptions): Logger {
   }
   if (!isPretty) return pino(options, stream)
   const prettyStream = pretty({
-    colorize: 'isTTY' in stream && stream.isTTY === true,
+    colorize: hasColors(stream),
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname',
     singleLine: true,

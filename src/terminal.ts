@@ -33,6 +33,12 @@ export function isTerminal<S extends Readable | Writable>(
   return 'isTTY' in stream && stream.isTTY === true
 }
 
+/** Whether it is a terminal that shows colours, and NO_COLOR does not forbid them. */
+export function hasColors(stream: object): boolean {
+  if (!('isTTY' in stream && stream.isTTY === true)) return false
+  return 'hasColors' in stream && (stream as { hasColors(): boolean }).hasColors()
+}
+
 export function writeJson(out: Writable, value: unknown): void {
   out.write(`${JSON.stringify(value, undefined, 2)}\n`)
 }

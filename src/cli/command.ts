@@ -43,6 +43,8 @@ export interface Command<O extends CommandOptions = CommandOptions> {
   /** What stands after the name, for instance `URL TOOL [options]`. */
   readonly usage: string
   readonly options: O
+  /** Whether it knows what to do with what stands after `--`. Default: it does not. */
+  readonly takesRest?: boolean
   /** Lines for `help COMMAND` after the options: examples, exit codes. */
   readonly details: readonly string[]
   /**

@@ -1,8 +1,11 @@
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CommandOptions, Context, Values } from './command.ts'
+import { UsageError } from './command.ts'
+import { portValue } from './values.ts'
 
 /** The options of every command that reads a configuration. */
 export const configOptions = {
@@ -11,6 +14,19 @@ export const configOptions = {
     type: 'string',
     value: 'DIR',
     description: 'where sessions, logs and the admin token are kept',
+  },
+} as const satisfies CommandOptions
+
+/** The options of every command that takes a server's command instead of a file. */
+export const serverOptions = {
+  http: {
+    type: 'boolean',
+    description: 'COMMAND is an HTTP server that listens on $PORT (else it speaks stdio)',
+  },
+  port: {
+    type: 'string',
+    value: 'PORT',
+    description: 'COMMAND is an HTTP server that insists on this port',
   },
 } as const satisfies CommandOptions
 
@@ -30,4 +46,45 @@ export function configOf(
     cwd: process.cwd(),
     homeDir: homedir(),
   })
+}
+
+/** The same where a file or a command may be given: `serve FILE`, `serve -- COMMAND`. */
+export function configOfServers(
+  name: string,
+  { positionals, rest, env }: Pick<Context, 'positionals' | 'rest' | 'env'>,
+  values: Values<typeof configOptions & typeof serverOptions>,
+  flags: LoadOptions['flags'] = {},
+): Config {
+  const config = fileOf(name, positionals, values.config)
+  if (rest === undefined && (values.http || values.port !== undefined)) {
+    throw new UsageError('--http and --port say how COMMAND speaks: write it after --.')
+  }
+  if (rest?.length === 0) throw new UsageError('There is no command after --.')
+  if (rest !== undefined && config !== undefined) {
+    throw new UsageError(`Give either a file (${config}) or a command after --, not both.`)
+  }
+  const port = portValue('port', values.port, 1)
+  return configOf({ env }, { ...values, config }, { command: rest, http: values.http, port, flags })
+}
+
+/** `serve FILE` is as good as `--config FILE`; whatever else stands there is most likely a command. */
+function fileOf(
+  name: string,
+  positionals: string[],
+  config: string | undefined,
+): string | undefined {
+  const [file] = positionals
+  if (file === undefined) return config
+  const isOne = positionals.length === 1 && config === undefined
+  if (isOne && (/\.(ya?ml|jsonc?)$/i.test(file) || isFolder(file))) return file
+  const words = `mcp-berth ${name} -- ${positionals.join(' ')}`
+  throw new UsageError(
+    isOne
+      ? `Write -- before a command (${words}); a file that does not end in .yaml, .yml or .json is given with --config.`
+      : `Write -- before a command: ${words}`,
+  )
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }

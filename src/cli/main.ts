@@ -28,6 +28,9 @@ async function run(command: Command, words: string[]): Promise<number> {
   try {
     const { wantsHelp, ...parsed } = parseCommandLine(command, words)
     if (wantsHelp) return say(helpOf(command))
+    if (parsed.rest !== undefined && command.takesRest !== true) {
+      throw new UsageError(`${command.name} takes nothing after --.`)
+    }
     return await command.run({ ...parsed, stdin, stdout, stderr, env, signal: untilStopped() })
   } catch (error) {
     const code = complain(error)
@@ -81,10 +84,12 @@ function flush(out: Writable): Promise<void> {
 }
 
 // Whoever reads the output may stop reading (`| head`); that is no failure.
-stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.fine)
-  throw error
-})
+for (const out of [stdout, stderr]) {
+  out.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.fine)
+    throw error
+  })
+}
 
 const code = await main(process.argv.slice(2))
 await Promise.all([flush(stdout), flush(stderr)])

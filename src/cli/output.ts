@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 
-import { isTerminal } from '../terminal.ts'
+import { hasColors } from '../terminal.ts'
 
 type Paint = (text: string) => string
 
@@ -16,11 +16,11 @@ export interface Style {
 
 /** Colours where `out` is a terminal that has them (and NO_COLOR is not set), else plain text. */
 export function styleFor(out: Writable): Style {
-  const hasColors = isTerminal(out) && 'hasColors' in out && (out as ColorStream).hasColors()
+  const isColored = hasColors(out)
   const paint =
     (format: keyof Style): Paint =>
     (text) =>
-      hasColors ? styleText(format, text) : text
+      isColored ? styleText(format, text) : text
   return {
     bold: paint('bold'),
     dim: paint('dim'),
@@ -29,10 +29,6 @@ export function styleFor(out: Writable): Style {
     yellow: paint('yellow'),
     cyan: paint('cyan'),
   }
-}
-
-interface ColorStream {
-  hasColors(): boolean
 }
 
 /** Lines with the columns below each other, two spaces apart. */

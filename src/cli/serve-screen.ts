@@ -1,38 +1,52 @@
+import { homedir } from 'node:os'
 import type { Writable } from 'node:stream'
 
 import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
+import { defaultStateDir } from '../config/folders.ts'
 import type { Events } from '../events.ts'
 import type { Gateway } from '../gateway.ts'
 import { plainLine } from '../terminal.ts'
+import type { Context } from './command.ts'
 import { styleFor } from './output.ts'
 
 /** What `serve` says at its start: where it listens, and how each server is started and isolated. */
-export function banner(config: Config, gateway: Gateway, out: Writable): string[] {
-  const { bold, dim, yellow } = styleFor(out)
-  const { servers } = config
-  const base = config.listen.publicUrl ?? gateway.url
-  const lines = [
-    `${bold('Berth')} listens on ${bold(base)}${config.file === undefined ? '' : ` with ${config.file}`}`,
-  ]
+export function banner(
+  config: Config,
+  gateway: Gateway,
+  { stderr, env }: Pick<Context, 'stderr' | 'env'>,
+): string[] {
+  const { bold, yellow } = styleFor(stderr)
+  const { servers, listen } = config
+  const base = listen.publicUrl ?? gateway.url
+  const known = listen.publicUrl === undefined ? '' : `, known as ${bold(base)}`
+  const source = config.file === undefined ? '' : `, with ${config.file}`
+  const lines = [`${bold('Berth')} listens on ${bold(gateway.url)}${known}${source}`, '']
   for (const server of servers) {
     const isOnly = server.isDefault ? ` and ${base}/mcp` : ''
-    lines.push('', `${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
+    lines.push(`${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
     lines.push(`  ${describeServer(server)}`)
-    const probe = gateway.probes.get(server.name)
-    if (probe?.available === true) {
-      lines.push(dim(`  isolation: ${probe.how}`))
-      for (const missing of probe.missing) lines.push(yellow(`  ${missing}`))
-    } else if (probe !== undefined) {
-      lines.push(yellow(`  cannot run here: ${probe.why}`))
-    }
   }
-  if (config.warnings.length > 0) lines.push('')
-  for (const warning of config.warnings) lines.push(yellow(`note: ${warning}`))
+  lines.push('', ...isolationLines(config, gateway, stderr))
+  lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
+
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
-  lines.push('', `Try it:  npx mcp-berth tools ${base}/servers/${first?.name ?? 'NAME'}/mcp`)
-  lines.push(`Watch:   npx mcp-berth sessions  (admin API on ${gateway.adminUrl})`, '')
+  const usual = defaultStateDir(env.XDG_STATE_HOME, homedir())
+  const where = config.stateDir === usual ? '' : ` --state-dir ${quoted(config.stateDir)}`
+  lines.push('', `Try it:  npx mcp-berth tools ${gateway.url}/servers/${first?.name ?? 'NAME'}/mcp`)
+  lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
   return lines
+}
+
+/** A line for each driver, because servers of one driver are isolated alike. */
+function isolationLines({ servers }: Config, { probes }: Gateway, out: Writable): string[] {
+  const { dim, yellow } = styleFor(out)
+  const drivers = new Map(servers.map(({ name, driver }) => [driver, probes.get(name)]))
+  return [...drivers].flatMap(([driver, probe]) => {
+    if (probe === undefined) return []
+    if (!probe.available) return [yellow(`isolation ${driver}: cannot be had here: ${probe.why}`)]
+    return [dim(`isolation ${driver}: ${probe.how}`), ...probe.missing.map(yellow)]
+  })
 }
 
 /** What workers write, as `name/1a2b │ line`. */
@@ -41,4 +55,9 @@ export function showOutput(events: Events, out: Writable): void {
   events.on('worker.output', ({ server, session, line }) => {
     out.write(`${cyan(`${server}/${session.slice(0, 4)}`)} ${dim('│')} ${plainLine(line)}\n`)
   })
+}
+
+/** As a shell wants it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

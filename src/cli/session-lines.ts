@@ -1,3 +1,4 @@
+import { plainLine } from '../terminal.ts'
 import { tableLines } from './output.ts'
 
 /** A session as the admin API gives it. */
@@ -26,7 +27,7 @@ export function sessionTable(sessions: SessionView[]): string[] {
     session.server,
     session.end === undefined ? session.state : `${session.state} (${session.end.reason})`,
     session.principal,
-    session.client ?? '',
+    plainLine(session.client ?? ''),
     session.pid === undefined ? '' : String(session.pid),
     ago(session.openedAt),
     String(session.openExchanges),
@@ -38,7 +39,8 @@ export function sessionTable(sessions: SessionView[]): string[] {
 
 export function sessionLines(session: SessionView): string[] {
   const { end, counts } = session
-  const rows: [string, string | undefined][] = [
+  const { lastLines, ...details } = end?.details ?? {}
+  const rows: [string, unknown][] = [
     ['session', session.handle],
     ['server', session.server],
     ['state', session.state],
@@ -47,27 +49,35 @@ export function sessionLines(session: SessionView): string[] {
     ['protocol', session.protocolVersion],
     ['driver', session.driver],
     ['worker', session.workerId],
-    ['pid', session.pid === undefined ? undefined : String(session.pid)],
+    ['pid', session.pid],
     ['opened', session.openedAt],
     ['live', session.liveAt],
     ['ends idle', session.idleEndsAt],
-    ['ends at most', session.maxEndsAt],
-    ['open exchanges', String(session.openExchanges)],
+    ['ends at most', end === undefined ? session.maxEndsAt : undefined],
+    ['open exchanges', end === undefined ? session.openExchanges : undefined],
     ['so far', counts === undefined ? undefined : countsText(counts)],
     ['ended', end === undefined ? undefined : `${end.reason}, ${end.at}`],
     ['because', end?.message],
+    ...Object.entries(details).map(([name, value]): [string, unknown] => [inWords(name), value]),
   ]
-  const shown = rows.filter((row): row is [string, string] => row[1] !== undefined)
-  return [...tableLines(shown), ...detailLines(end?.details ?? {})]
+  const shown = rows.flatMap(([name, value]) =>
+    value === undefined || value === null ? [] : [[name, plainLine(textOf(value))]],
+  )
+  return [...tableLines(shown), ...outputLines(lastLines)]
 }
 
-function detailLines({ lastLines, ...details }: Record<string, unknown>): string[] {
-  const facts = Object.entries(details).filter(([, value]) => value !== null)
-  const lines = tableLines(
-    facts.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  )
-  if (!Array.isArray(lastLines) || lastLines.length === 0) return lines
-  return [...lines, 'last lines of its output:', ...lastLines.map((line) => `  ${String(line)}`)]
+function outputLines(lines: unknown): string[] {
+  if (!Array.isArray(lines) || lines.length === 0) return []
+  return ['last lines of its output:', ...lines.map((line) => `  ${plainLine(String(line))}`)]
+}
+
+/** `exitCode` → `exit code` */
+function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function countsText(counts: Record<string, number>): string {

@@ -5,14 +5,16 @@ import { describeServer } from '../config/describe.ts'
 import { toolsOf } from '../demo/client/call.ts'
 import type { Handlers } from '../demo/client/connect.ts'
 import { connect } from '../demo/client/connect.ts'
-import { messageOf } from '../errors.ts'
+import { toFailure } from '../demo/client/failures.ts'
 import type { BerthEvents } from '../events.ts'
-import type { Gateway } from '../gateway.ts'
 import { plainLine } from '../terminal.ts'
 import { styleFor, writeLines } from './output.ts'
 import { startTrialGateway } from './private-gateway.ts'
 
 type Closed = BerthEvents['session.closed']
+
+// The gateway gives up first, because it knows what it waited for.
+const gatewayFirstMs = 5000
 
 /**
  * Starts each server once, one after the other, and asks it for its tools.
@@ -24,29 +26,37 @@ export async function tryServers(
   { stdout, signal }: { stdout: Writable; signal: AbortSignal },
 ): Promise<boolean> {
   const { green, red, dim } = styleFor(stdout)
-  const closed: Closed[] = []
+  const closed = new Map<string, Closed>()
+  const failures: string[] = []
   const gateway = await startTrialGateway(config, {
-    onEvents: (events) => void events.on('session.closed', (news) => closed.push(news)),
+    onEvents(events) {
+      events.on('request.failed', ({ cause }) => failures.push(cause))
+      events.on('session.closed', (news) => closed.set(news.server, news))
+    },
   })
   let allWell = true
   try {
     for (const server of config.servers) {
-      if (signal.aborted) return false
+      failures.length = 0
       const startedAtMs = Date.now()
+      const url = new URL(`/servers/${server.name}/mcp`, gateway.url)
+      const silenceMs = server.startTimeoutMs + gatewayFirstMs
       try {
-        const tools = await toolNamesOf(
-          `${gateway.url}/servers/${server.name}/mcp`,
-          server.startTimeoutMs,
-        )
-        const ms = Date.now() - startedAtMs
+        const names = await toolNamesOf(url, { silenceMs, signal })
+        const count = `${names.length} ${names.length === 1 ? 'tool' : 'tools'}`
+        const time = `${Date.now() - startedAtMs} ms`
+        const probe = gateway.probes.get(server.name)
         writeLines(stdout, [
-          `${green('✓')} ${server.name}: ${ms} ms, ${tools.length} tools${tools.length > 0 ? `: ${tools.join(', ')}` : ''}`,
-          dim(`  ${isolationOf(gateway, server.name)}`),
+          `${green('✓')} ${server.name}: ${time}, ${[count, names.join(', ')].filter(Boolean).join(': ')}`,
+          ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
         ])
       } catch (thrown) {
+        if (signal.aborted) return false
         allWell = false
         writeLines(stdout, [`${red('✗')} ${describeServer(server)}`])
-        writeLines(stdout, await whyItFailed(closed, server.name, thrown))
+        const end = await eventually(() => closed.get(server.name), server.graceMs + 5000)
+        const reason = plainLine(failures.at(-1) ?? toFailure(thrown, url).message)
+        writeLines(stdout, [`  ${reason}`, ...outputLines(end)])
       }
     }
   } finally {
@@ -62,13 +72,11 @@ const silent: Handlers = {
   notified: () => undefined,
 }
 
-function isolationOf(gateway: Gateway, name: string): string {
-  const probe = gateway.probes.get(name)
-  return probe?.available === true ? `isolation: ${probe.how}` : ''
-}
-
-async function toolNamesOf(url: string, timeoutMs: number): Promise<string[]> {
-  const connection = await connect(new URL(url), silent, { silenceMs: timeoutMs })
+async function toolNamesOf(
+  url: URL,
+  options: { silenceMs: number; signal: AbortSignal },
+): Promise<string[]> {
+  const connection = await connect(url, silent, options)
   try {
     return (await toolsOf(connection)).map(({ name }) => name)
   } finally {
@@ -76,19 +84,17 @@ async function toolNamesOf(url: string, timeoutMs: number): Promise<string[]> {
   }
 }
 
-/** What the gateway knows of it comes a moment after the answer. */
-async function whyItFailed(closed: Closed[], name: string, thrown: unknown): Promise<string[]> {
-  for (let tries = 0; tries < 100 && !closed.some(({ server }) => server === name); tries += 1) {
+/** What the gateway knows of it comes when its worker is gone, a while after the answer. */
+async function eventually<T>(news: () => T | undefined, limitMs: number): Promise<T | undefined> {
+  const untilMs = Date.now() + limitMs
+  while (news() === undefined && Date.now() < untilMs) {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  const details = closed.findLast(({ server }) => server === name)?.details ?? {}
-  const { lastLines, ...facts } = details
-  const shown = Object.entries(facts)
-    .filter(([key, value]) => key !== 'command' && value !== null && value !== undefined)
-    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-  const lines = Array.isArray(lastLines) ? lastLines.map((line) => plainLine(String(line))) : []
-  return [
-    `  ${shown.length > 0 ? shown.join(', ') : messageOf(thrown)}`,
-    ...(lines.length > 0 ? ['  it wrote:', ...lines.map((line) => `    ${line}`)] : []),
-  ]
+  return news()
+}
+
+function outputLines(closed: Closed | undefined): string[] {
+  const { lastLines } = closed?.details ?? {}
+  if (!Array.isArray(lastLines) || lastLines.length === 0) return []
+  return ['  It wrote:', ...lastLines.map((line) => `    ${plainLine(String(line))}`)]
 }

@@ -33,6 +33,18 @@ export function secondsValue(option: string, text: string | undefined, normal: n
   return Math.round(seconds * 1000)
 }
 
+/** @param least 0 where that means a free port, else 1. */
+export function portValue(
+  option: string,
+  text: string | undefined,
+  least: 0 | 1,
+): number | undefined {
+  if (text === undefined) return undefined
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= least && port <= 65_535) return port
+  throw new UsageError(`--${option} takes a port from ${least} to 65535, not ${text}.`)
+}
+
 export function jsonObjectValue(option: string, text: string | undefined): Record<string, unknown> {
   if (text === undefined) return {}
   const at = jsonErrorAt(text)

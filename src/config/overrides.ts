@@ -29,8 +29,8 @@ const flagPaths: Readonly<Record<keyof Flags, Path>> = {
   logPretty: ['log', 'pretty'],
 }
 
-/** Variables of that prefix that are no settings: what every worker is given. */
-const otherVariables = ['BERTH_SESSION_ID', 'BERTH_WORKSPACE']
+/** Variables of that prefix that are no settings: what every worker is given, and of the CLI. */
+const otherVariables = ['BERTH_SESSION_ID', 'BERTH_WORKSPACE', 'BERTH_DEBUG']
 
 export interface OverrideInput {
   env: Environment

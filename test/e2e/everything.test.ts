@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { after, describe, it } from 'node:test'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { atEnd } from '../support/at-end.ts'
+import { freePort } from '../support/free-port.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import type { Owner } from '../support/temp.ts'
 import { connectEverything } from './everything-client.ts'
@@ -91,13 +90,4 @@ async function startServer(t: Owner): Promise<URL> {
   const [said] = (await once(child.stderr, 'data')) as [Buffer]
   if (/already in use/.test(said.toString())) return startServer(t)
   return new URL(`http://127.0.0.1:${port}/mcp`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,27 +1,36 @@
 import { describeServer } from '../../config/describe.ts'
 import { defineCommand } from '../command.ts'
-import { configOf, configOptions } from '../config-options.ts'
+import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'
-import { noMore } from '../values.ts'
 
 export const check = defineCommand({
   name: 'check',
   summary: 'Say what is wrong with a configuration, or start each of its servers once',
-  usage: '[FILE] [--start]',
+  usage: '[FILE] [options]  or  check [options] -- COMMAND [ARG ...]',
+  takesRest: true,
   options: {
-    ...configOptions,
     start: {
       type: 'boolean',
       description: 'start each server in turn, and list its tools (fills the npx and uvx caches)',
     },
+    ...configOptions,
+    ...serverOptions,
   },
-  details: ['exit codes: 0 all is well, 1 something is wrong'],
-  async run({ positionals, values, stdout, stderr, env, signal }) {
-    noMore(positionals, 1)
-    const config = configOf({ env }, { ...values, config: positionals[0] ?? values.config })
+  details: [
+    'FILE and COMMAND are those of mcp-berth serve.',
+    '',
+    'examples:',
+    '  mcp-berth check .vscode/mcp.json',
+    '  mcp-berth check --start -- python3 server.py',
+    '',
+    'exit codes: 0 all is well, 1 something is wrong, 2 wrong usage',
+  ],
+  async run({ positionals, rest, values, stdout, stderr, env, signal }) {
+    const config = configOfServers('check', { positionals, rest, env }, values)
     const { bold, yellow } = styleFor(stdout)
-    const name = config.file ?? 'The configuration'
-    writeLines(stdout, [`${bold(name)} is right: ${config.servers.length} server(s).`])
+    const name = config.file ?? 'The command line'
+    const { length: count } = config.servers
+    writeLines(stdout, [`${bold(name)} is right: ${count} ${count === 1 ? 'server' : 'servers'}.`])
     for (const warning of config.warnings) writeLines(stderr, [yellow(`note: ${warning}`)])
     if (!values.start) {
       writeLines(stdout, config.servers.map(describeServer))

@@ -1,9 +1,10 @@
 import { clientConfig as entriesFor, clientKinds } from '../../config/client-config.ts'
+import type { ListenConfig } from '../../config/config.ts'
 import { writeJson } from '../../terminal.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import { configOf, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
-import { noMore } from '../values.ts'
+import { noMore, urlValue } from '../values.ts'
 
 export const clientConfig = defineCommand({
   name: 'client-config',
@@ -15,7 +16,7 @@ export const clientConfig = defineCommand({
     json: { type: 'boolean', description: 'print only the content of the file' },
   },
   details: [
-    'example: mcp-berth client-config cursor --config config/berth.yaml > .cursor/mcp.json',
+    'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',
   ],
   run({ positionals, values, stdout, stderr, env }) {
     const [client] = positionals
@@ -25,12 +26,10 @@ export const clientConfig = defineCommand({
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
     const { listen, servers } = configOf({ env }, values)
-    const own = `http://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${listen.port}`
-    const { commands, file } = entriesFor(kind, {
-      baseUrl: values.url ?? listen.publicUrl ?? own,
-      servers,
-    })
-    if (values.json && file !== undefined) {
+    const baseUrl = values.url === undefined ? ownUrl(listen) : urlValue(values.url).href
+    const { commands, file } = entriesFor(kind, { baseUrl, servers })
+    if (values.json) {
+      if (file === undefined) throw new UsageError(`There is no such file for ${kind}.`)
       writeJson(stdout, file.content)
       return Promise.resolve(0)
     }
@@ -43,3 +42,12 @@ export const clientConfig = defineCommand({
     return Promise.resolve(0)
   },
 })
+
+function ownUrl({ publicUrl, host, port }: ListenConfig): string {
+  if (publicUrl !== undefined) return publicUrl
+  if (port === 0) {
+    throw new UsageError('Berth takes a free port (listen.port: 0); say with --url which it took.')
+  }
+  const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}

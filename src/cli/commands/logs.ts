@@ -1,3 +1,6 @@
+import type { Readable } from 'node:stream'
+
+import { isTerminal, plain } from '../../terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import type { SessionView } from '../session-lines.ts'
@@ -36,11 +39,26 @@ export const logs = defineCommand({
     }
     const path = `/api/sessions/${encodeURIComponent(id)}/logs?lines=${lines}&follow=${values.follow}`
     const response = await gateway.stream(path, signal)
+    // Whoever pipes it wants what was written, and nobody what it could do to their terminal.
+    const shown = isTerminal(stdout) ? plain : (text: string) => text
     try {
-      for await (const chunk of response) stdout.write(chunk as Buffer)
+      for await (const line of linesOf(response)) {
+        stdout.write(`${values.json ? JSON.stringify({ line }) : shown(line)}\n`)
+      }
     } catch (cause) {
       if (!signal.aborted) throw cause
     }
     return 0
   },
 })
+
+/** Not `node:readline`, whose lines simply end where the stream fails. */
+async function* linesOf(stream: Readable): AsyncGenerator<string> {
+  let rest = ''
+  stream.setEncoding('utf8')
+  for await (const chunk of stream) {
+    const lines = (rest + String(chunk)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}

@@ -1,25 +1,19 @@
 import { createLogger, logEvents } from '../../log.ts'
-import { defineCommand, UsageError } from '../command.ts'
-import { configOf, configOptions } from '../config-options.ts'
+import { defineCommand } from '../command.ts'
+import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { banner, showOutput } from '../serve-screen.ts'
 import { isTerminal } from '../../terminal.ts'
+import { portValue } from '../values.ts'
 
 export const serve = defineCommand({
   name: 'serve',
   summary: 'Run the gateway',
   usage: '[FILE] [options]  or  serve [options] -- COMMAND [ARG ...]',
+  takesRest: true,
   options: {
     ...configOptions,
-    http: {
-      type: 'boolean',
-      description: 'COMMAND is an HTTP server that listens on $PORT (else it speaks stdio)',
-    },
-    port: {
-      type: 'string',
-      value: 'PORT',
-      description: 'COMMAND is an HTTP server that insists on this port',
-    },
+    ...serverOptions,
     'listen-port': {
       type: 'string',
       value: 'PORT',
@@ -30,7 +24,11 @@ export const serve = defineCommand({
       value: 'PORT',
       description: 'where its admin API listens (default 8081; 0: a free port)',
     },
-    host: { type: 'string', value: 'ADDRESS', description: 'default 127.0.0.1' },
+    host: {
+      type: 'string',
+      value: 'ADDRESS',
+      description: 'address that Berth listens on (default 127.0.0.1)',
+    },
     'allow-anonymous': {
       type: 'string',
       value: 'WHERE',
@@ -50,27 +48,14 @@ export const serve = defineCommand({
     '  mcp-berth serve --http -- node server.js',
   ],
   async run({ positionals, values, rest, stdout, stderr, env, signal }) {
-    const file = fileOf(positionals, values.config)
-    if (rest === undefined && (values.http || values.port !== undefined)) {
-      throw new UsageError('--http and --port say how COMMAND speaks: write it after --.')
-    }
-    const config = configOf(
-      { env },
-      { ...values, config: file },
-      {
-        command: rest,
-        http: values.http,
-        port: values.port === undefined ? undefined : Number(values.port),
-        flags: {
-          host: values.host,
-          listenPort: values['listen-port'],
-          adminPort: values['admin-port'],
-          allowAnonymous: values['allow-anonymous'],
-          logLevel: values['log-level'],
-          logPretty: values['log-json'] ? false : undefined,
-        },
-      },
-    )
+    const config = configOfServers('serve', { positionals, rest, env }, values, {
+      host: values.host,
+      listenPort: portValue('listen-port', values['listen-port'], 0),
+      adminPort: portValue('admin-port', values['admin-port'], 0),
+      allowAnonymous: values['allow-anonymous'],
+      logLevel: values['log-level'],
+      logPretty: values['log-json'] ? false : undefined,
+    })
     const { startGateway } = await import('../../gateway.ts')
     const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
     const gateway = await startGateway(config, {
@@ -80,7 +65,7 @@ export const serve = defineCommand({
         if (isPretty) showOutput(events, stdout)
       },
     })
-    writeLines(stderr, banner(config, gateway, stderr))
+    writeLines(stderr, banner(config, gateway, { stderr, env }))
     if (!signal.aborted) {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     }
@@ -89,11 +74,3 @@ export const serve = defineCommand({
     return 0
   },
 })
-
-/** `serve FILE` is as good as `--config FILE`; two words are most likely a command. */
-function fileOf(positionals: string[], config: string | undefined): string | undefined {
-  const [file] = positionals
-  if (file === undefined) return config
-  if (positionals.length === 1 && config === undefined) return file
-  throw new UsageError(`Write -- before a command: mcp-berth serve -- ${positionals.join(' ')}`)
-}

@@ -36,7 +36,10 @@ export const sessions = defineCommand({
       const answer = (await gateway.fetch('GET', path)) as { sessions: SessionView[] }
       if (values.json) writeJson(stdout, answer.sessions)
       else if (answer.sessions.length > 0) writeLines(stdout, sessionTable(answer.sessions))
-      else writeLines(stderr, [`No session is open at ${gateway.url}.`])
+      else {
+        const hint = values.all ? '' : ' With --all those of the last hour are listed too.'
+        writeLines(stderr, [`No session is open at ${gateway.url}.${hint}`])
+      }
       return 0
     }
     const path = `/api/sessions/${encodeURIComponent(id ?? '')}`

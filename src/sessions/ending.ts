@@ -35,7 +35,8 @@ export function createEnding(options: EndingOptions): Ending {
   const { clock, events, directories, goodbye, move, endTurn, forget } = options
 
   const close = (session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> => {
-    session.closed ??= end(session, reason, error)
+    // Not at once: who is told that the end begins may ask for it as well, and has to find it.
+    session.closed ??= Promise.resolve().then(() => end(session, reason, error))
     return session.closed
   }
 

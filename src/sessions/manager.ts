@@ -135,7 +135,6 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     async open(server, principal, signal) {
-      if (draining) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
       const session = createSession({ record: newRecord(server, principal), server, clock })
       await makeRoom(session)
       sessions.set(session.id, session)
@@ -260,6 +259,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       maxSessionsPerPrincipal: isAnonymous ? caps.maxSessions : caps.maxSessionsPerPrincipal,
     }
     for (;;) {
+      // Looked at each time: to make room may take as long as a worker takes to stop.
+      if (draining) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
       const outcome = await store.create(session.record, storeCaps)
       if (outcome === 'created') return
       if (outcome === 'gateway-full') {

@@ -21,6 +21,8 @@ export interface Session {
   readonly counts: TrafficCounts
   /** Set as soon as the end has begun. */
   readonly end: SessionEnd | undefined
+  /** Settles when it is closed; undefined until its end was asked for. */
+  readonly closed: Promise<void> | undefined
   /** How many exchanges are carried by a client connection now. */
   readonly carried: number
   /**
@@ -40,7 +42,6 @@ export interface OwnSession extends Session {
   worker: Worker | undefined
   /** Settles when the worker runs, or when nothing is left of it. */
   starting: Promise<Worker> | undefined
-  /** Settles when it is closed. */
   closed: Promise<void> | undefined
   lastActiveAtMs: number
   begin(end: SessionEnd): void

@@ -133,3 +133,12 @@ describe('a client that opens a session is told', { concurrency: 4 }, () => {
     assert.equal(closed.details?.['command'], '/no/such/program --token 5')
   })
 })
+
+test('each of these sessions ended once', () => {
+  const handles = (name: 'session.opened' | 'session.closed'): string[] =>
+    gateway
+      .seen(name)
+      .map(({ session }) => session)
+      .sort()
+  assert.deepEqual(handles('session.closed'), handles('session.opened'))
+})

@@ -95,9 +95,10 @@ export function sessionRoutes(
       const handle = handleOf(record.id)
       const session = sessions.list().find(({ id }) => id === record.id)
       const until = new AbortController()
-      // A session that has ended writes no more; one more look, and that is all.
-      session?.onEnding(() => until.abort())
-      reply.raw.once('close', () => until.abort())
+      // A worker may write until it is gone; then one more look, and that is all.
+      const stop = (): void => until.abort()
+      session?.onEnding(() => void session.closed?.then(stop, stop))
+      reply.raw.once('close', stop)
       reply.hijack()
       reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })
       reply.raw.flushHeaders()

@@ -72,9 +72,9 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
         leases.delete(id)
       }
       if (before.end === undefined && record.end !== undefined) {
-        for (const listener of listeners) listener(record)
+        for (const listener of listeners) listener({ ...record })
       }
-      return Promise.resolve(record)
+      return Promise.resolve({ ...record })
     },
 
     remove(id) {

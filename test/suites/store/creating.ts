@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { CreateStore } from './rig.ts'
+import { endAt, recordAt, room } from './rig.ts'
+
+export function creating(create: CreateStore): void {
+  test('gives back what was put into it, and nothing else', async (t) => {
+    const { store, nowMs } = await create(t)
+    const record = recordAt(nowMs(), {
+      principal: 'https://issuer|üser',
+      handle: { driver: 'process', pid: 5, own: true, none: null, text: '"' },
+    })
+    assert.equal(await store.create(record, room), 'created')
+    assert.deepEqual(await store.get(record.id), record)
+    assert.equal(await store.get('other'), undefined)
+  })
+
+  test('does not put a second record under an id', async (t) => {
+    const { store, nowMs } = await create(t)
+    const record = recordAt(nowMs())
+    await store.create(record, room)
+    const other = { ...record, principal: 'eve' }
+    assert.equal(await store.create(other, room), 'exists')
+    assert.deepEqual(await store.get(record.id), record)
+  })
+
+  test('does not change when what it gave, or was given, is changed', async (t) => {
+    const { store, nowMs } = await create(t)
+    const record = recordAt(nowMs())
+    await store.create(record, room)
+    const { id } = record
+    record.state = 'closed'
+    const got = await store.get(id)
+    got!.state = 'closing'
+    assert.equal((await store.get(id))?.state, 'queued')
+    const updated = await store.update(id, 1, { state: 'starting' })
+    updated!.state = 'closed'
+    assert.equal((await store.get(id))?.state, 'starting')
+  })
+
+  test('keeps to the cap of a principal before that of the gateway', async (t) => {
+    const { store, nowMs } = await create(t)
+    const caps = { maxSessions: 2, maxSessionsPerPrincipal: 1 }
+    const one = recordAt(nowMs())
+    assert.equal(await store.create(one, caps), 'created')
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
+    assert.equal(await store.create(recordAt(nowMs(), { principal: 'eve' }), caps), 'created')
+    assert.equal(await store.create(recordAt(nowMs(), { principal: 'cain' }), caps), 'gateway-full')
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
+    // An ended session takes its place until its worker is gone.
+    await store.update(one.id, 1, { state: 'closing', end: endAt(nowMs()) })
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
+    await store.update(one.id, 2, { state: 'closed' })
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'created')
+  })
+
+  test('gives one place away once, however many ask at once', async (t) => {
+    const { store, nowMs } = await create(t)
+    const caps = { maxSessions: 3, maxSessionsPerPrincipal: 100 }
+    const outcomes = await Promise.all(
+      Array.from({ length: 10 }, () => store.create(recordAt(nowMs()), caps)),
+    )
+    assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 3)
+    assert.equal(outcomes.filter((outcome) => outcome === 'gateway-full').length, 7)
+  })
+
+  test('gives a place back once, whatever becomes of its record', async (t) => {
+    const { store, nowMs } = await create(t)
+    const caps = { maxSessions: 1, maxSessionsPerPrincipal: 1 }
+    const one = recordAt(nowMs())
+    await store.create(one, caps)
+    await store.update(one.id, 1, { state: 'closing', end: endAt(nowMs()) })
+    await store.update(one.id, 2, { state: 'closed' })
+    await store.remove(one.id)
+    await store.remove(one.id)
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'created')
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
+  })
+}

@@ -27,12 +27,11 @@ export interface EndingOptions {
   goodbye(session: Session): Promise<void>
   /** Compare-and-set of the record; false when the state does not allow it any more. */
   move(session: OwnSession, changes: RecordChanges): Promise<boolean>
-  endTurn(session: Session, served: boolean): void
   forget(id: string): void
 }
 
 export function createEnding(options: EndingOptions): Ending {
-  const { clock, events, directories, goodbye, move, endTurn, forget } = options
+  const { clock, events, directories, goodbye, move, forget } = options
 
   const close = (session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> => {
     // Not at once: who is told that the end begins may ask for it as well, and has to find it.
@@ -55,7 +54,7 @@ export function createEnding(options: EndingOptions): Ending {
     }
     await addOutput(session, ending)
     await move(session, { state: 'closed', end: ending })
-    endTurn(session, false)
+    session.endTurn(false)
     forget(session.id)
     await directories.finish(session.handle)
     events.emit('session.closed', {

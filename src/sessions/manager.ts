@@ -1,20 +1,15 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { EndReason, Events } from '../events.ts'
-import type { WorkerSpec } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
 import { mayMove } from './lifetime.ts'
+import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
-import { createSession } from './session.ts'
-import type { Starts } from './starts.ts'
-import { createStarts } from './starts.ts'
 import type { RecordChanges, SessionStore, Touch } from './store.ts'
 
 /** Opens, finds and ends sessions; the only one who moves a record from state to state. */
@@ -77,11 +72,9 @@ export interface SessionsOptions {
 const dueEveryMs = 250
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { clock, events, store, supervisor, directories, caps, host } = options
+  const { clock, events, store, host } = options
   const sessions = new Map<string, OwnSession>()
-  const starts: Starts = createStarts(caps)
-  const turns = new WeakMap<Session, (served: boolean) => void>()
-  let draining = false
+  let isDraining = false
 
   const move = async (session: OwnSession, changes: RecordChanges): Promise<boolean> => {
     for (;;) {
@@ -97,8 +90,14 @@ export function createSessions(options: SessionsOptions): Sessions {
       session.record = stored
     }
   }
-  const endTurn = (session: Session, served: boolean): void => turns.get(session)?.(served)
-  const ending = createEnding({ ...options, move, endTurn, forget: (id) => sessions.delete(id) })
+  const ending = createEnding({ ...options, move, forget: (id) => sessions.delete(id) })
+  const opening = createOpening({
+    ...options,
+    sessions,
+    move,
+    ending,
+    isDraining: () => isDraining,
+  })
 
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
   const close = async (
@@ -134,31 +133,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   return {
-    async open(server, principal, signal) {
-      const session = createSession({ record: newRecord(server, principal), server, clock })
-      await makeRoom(session)
-      sessions.set(session.id, session)
-      const { id, handle } = session
-      events.emit('session.opened', { session: handle, server: server.name, principal })
-      const stopWaiting = new AbortController()
-      session.onEnding(({ reason }) =>
-        stopWaiting.abort(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason } })),
-      )
-      try {
-        const until = AbortSignal.any([signal, stopWaiting.signal])
-        turns.set(session, await starts.turn(server.name, until))
-        await move(session, { state: 'starting' })
-        session.starting = supervisor.start(server.driver, specFor(session), until)
-        session.worker = await session.starting
-        void session.worker.exited.then((exit) => ending.workerExited(session, exit))
-        await move(session, { handle: session.worker.handle })
-        until.throwIfAborted()
-      } catch (thrown) {
-        void ending.close(session, ...ending.reasonOf(thrown))
-        throw thrown
-      }
-      return sessions.get(id) ?? session
-    },
+    open: opening.open,
 
     async bind(session, { workerSessionId, protocolVersion, client }) {
       const found = own(session)
@@ -172,7 +147,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         ...(protocolVersion === undefined ? {} : { protocolVersion }),
         ...(client === undefined ? {} : { client }),
       })
-      endTurn(session, true)
+      found.endTurn(true)
       if (!bound) return false
       found.touch()
       const startMs = nowMs - found.record.openedAtMs
@@ -220,7 +195,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
 
     async drain(drainMs) {
-      draining = true
+      isDraining = true
       const untilMs = Date.now() + drainMs
       const isBusy = ({ record, carried }: OwnSession): boolean =>
         carried > 0 || record.state === 'queued' || record.state === 'starting'
@@ -230,74 +205,5 @@ export function createSessions(options: SessionsOptions): Sessions {
       await Promise.all([...sessions.values()].map((session) => close(session, 'drained')))
       watching.cancel()
     },
-  }
-
-  function newRecord(server: Server, principal: string): SessionRecord {
-    const nowMs = clock.now()
-    const { idleMs, maxMs } = server.lifecycle
-    return {
-      v: 1,
-      id: randomUUID(),
-      version: 1,
-      state: 'queued',
-      server: server.name,
-      principal,
-      workerId: randomBytes(8).toString('hex'),
-      host,
-      openedAtMs: nowMs,
-      idleMs,
-      idleAtMs: nowMs + maxMs,
-      maxAtMs: nowMs + maxMs,
-    }
-  }
-
-  /** Adds the record; over its own cap, a principal's longest-idle session makes room first. */
-  async function makeRoom(session: OwnSession): Promise<void> {
-    const isAnonymous = session.principal === 'anonymous'
-    const storeCaps = {
-      maxSessions: caps.maxSessions,
-      maxSessionsPerPrincipal: isAnonymous ? caps.maxSessions : caps.maxSessionsPerPrincipal,
-    }
-    for (;;) {
-      // Looked at each time: to make room may take as long as a worker takes to stop.
-      if (draining) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
-      const outcome = await store.create(session.record, storeCaps)
-      if (outcome === 'created') return
-      if (outcome === 'gateway-full') {
-        throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
-      }
-      const idlest = [...sessions.values()]
-        .filter((other) => other.principal === session.principal)
-        .filter(({ record, carried, end }) => record.state === 'live' && carried === 0 && !end)
-        .sort((a, b) => a.lastActiveAtMs - b.lastActiveAtMs)[0]
-      if (idlest === undefined) {
-        throw new GatewayError('ERR_SESSIONS_PRINCIPAL_FULL', {
-          params: { limit: storeCaps.maxSessionsPerPrincipal },
-          retryAfterSeconds: 10,
-        })
-      }
-      await close(idlest, 'evicted')
-    }
-  }
-
-  function specFor({ id, handle, record, server }: OwnSession): WorkerSpec {
-    const base = { workerId: record.workerId, session: handle, server: server.name }
-    if (server.launch.kind === 'remote') return { ...base, kind: 'remote', launch: server.launch }
-    const { root, workspace, tmp } = directories.make(handle)
-    return {
-      ...base,
-      kind: 'local',
-      launch: server.launch,
-      directory: root,
-      cwd: server.cwd === 'session' ? workspace : server.cwd,
-      env: {
-        ...server.env,
-        TMPDIR: tmp,
-        BERTH_WORKSPACE: workspace,
-        BERTH_SESSION_ID: id,
-      },
-      outputMaxBytes: options.outputMaxBytes,
-      startTimeoutMs: server.startTimeoutMs,
-    }
   }
 }

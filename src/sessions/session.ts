@@ -44,6 +44,8 @@ export interface OwnSession extends Session {
   starting: Promise<Worker> | undefined
   closed: Promise<void> | undefined
   lastActiveAtMs: number
+  /** Gives its turn to start to the next one. Idempotent. */
+  endTurn: (served: boolean) => void
   begin(end: SessionEnd): void
   /** What the store has not been told yet of its activity; once told, not given again. */
   dueTouch(): Touch | undefined
@@ -70,6 +72,7 @@ export function createSession(options: {
     worker: undefined,
     starting: undefined,
     closed: undefined,
+    endTurn: () => undefined,
     lastActiveAtMs: clock.now(),
     counts: { calls: 0, elicitations: 0, samplings: 0, progress: 0 },
     get endpoint() {

@@ -1,0 +1,146 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Events } from '../events.ts'
+import type { WorkerSpec } from '../workers/driver.ts'
+import type { Supervisor } from '../workers/supervisor.ts'
+import type { SessionDirectories } from './directories.ts'
+import type { Ending } from './ending.ts'
+import type { SessionRecord } from './record.ts'
+import type { Caps, Server } from './server.ts'
+import type { OwnSession, Session } from './session.ts'
+import { createSession } from './session.ts'
+import { createStarts } from './starts.ts'
+import type { RecordChanges, SessionStore } from './store.ts'
+
+/** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
+export interface Opening {
+  open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+}
+
+export interface OpeningOptions {
+  clock: Clock
+  events: Events
+  store: SessionStore
+  supervisor: Supervisor
+  directories: SessionDirectories
+  caps: Caps
+  host: string
+  outputMaxBytes: number
+  /** The sessions that have not ended, by id. */
+  sessions: Map<string, OwnSession>
+  ending: Ending
+  isDraining(): boolean
+  /** Compare-and-set of the record; false when the state does not allow it any more. */
+  move(session: OwnSession, changes: RecordChanges): Promise<boolean>
+}
+
+export function createOpening(options: OpeningOptions): Opening {
+  const { clock, events, store, supervisor, directories, caps, host, sessions, ending } = options
+  const { move, isDraining } = options
+  const starts = createStarts(caps)
+
+  return {
+    async open(server, principal, signal) {
+      const session = createSession({ record: newRecord(server, principal), server, clock })
+      await makeRoom(session)
+      // From here on the drain knows of it; until here it did not.
+      sessions.set(session.id, session)
+      if (isDraining()) {
+        sessions.delete(session.id)
+        await store.remove(session.id)
+        throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
+      }
+      const { id, handle } = session
+      events.emit('session.opened', { session: handle, server: server.name, principal })
+      const stopWaiting = new AbortController()
+      session.onEnding(({ reason }) =>
+        stopWaiting.abort(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason } })),
+      )
+      try {
+        const until = AbortSignal.any([signal, stopWaiting.signal])
+        session.endTurn = await starts.turn(server.name, until)
+        await move(session, { state: 'starting' })
+        session.starting = supervisor.start(server.driver, specFor(session), until)
+        session.worker = await session.starting
+        void session.worker.exited.then((exit) => ending.workerExited(session, exit))
+        await move(session, { handle: session.worker.handle })
+        until.throwIfAborted()
+      } catch (thrown) {
+        void ending.close(session, ...ending.reasonOf(thrown))
+        throw thrown
+      }
+      return sessions.get(id) ?? session
+    },
+  }
+
+  function newRecord(server: Server, principal: string): SessionRecord {
+    const nowMs = clock.now()
+    const { idleMs, maxMs } = server.lifecycle
+    return {
+      v: 1,
+      id: randomUUID(),
+      version: 1,
+      state: 'queued',
+      server: server.name,
+      principal,
+      workerId: randomBytes(8).toString('hex'),
+      host,
+      openedAtMs: nowMs,
+      idleMs,
+      idleAtMs: nowMs + maxMs,
+      maxAtMs: nowMs + maxMs,
+    }
+  }
+
+  /** Adds the record; over its own cap, a principal's longest-idle session makes room first. */
+  async function makeRoom(session: OwnSession): Promise<void> {
+    const isAnonymous = session.principal === 'anonymous'
+    const storeCaps = {
+      maxSessions: caps.maxSessions,
+      maxSessionsPerPrincipal: isAnonymous ? caps.maxSessions : caps.maxSessionsPerPrincipal,
+    }
+    for (;;) {
+      // Looked at each time: to make room may take as long as a worker takes to stop.
+      if (isDraining()) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
+      const outcome = await store.create(session.record, storeCaps)
+      if (outcome === 'created') return
+      if (outcome === 'gateway-full') {
+        throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
+      }
+      const idlest = [...sessions.values()]
+        .filter((other) => other.principal === session.principal)
+        .filter(({ record, carried, end }) => record.state === 'live' && carried === 0 && !end)
+        .sort((a, b) => a.lastActiveAtMs - b.lastActiveAtMs)[0]
+      if (idlest === undefined) {
+        throw new GatewayError('ERR_SESSIONS_PRINCIPAL_FULL', {
+          params: { limit: storeCaps.maxSessionsPerPrincipal },
+          retryAfterSeconds: 10,
+        })
+      }
+      await ending.close(idlest, 'evicted')
+    }
+  }
+
+  function specFor({ id, handle, record, server }: OwnSession): WorkerSpec {
+    const base = { workerId: record.workerId, session: handle, server: server.name }
+    if (server.launch.kind === 'remote') return { ...base, kind: 'remote', launch: server.launch }
+    const { root, workspace, tmp } = directories.make(handle)
+    return {
+      ...base,
+      kind: 'local',
+      launch: server.launch,
+      directory: root,
+      cwd: server.cwd === 'session' ? workspace : server.cwd,
+      env: {
+        ...server.env,
+        TMPDIR: tmp,
+        BERTH_WORKSPACE: workspace,
+        BERTH_SESSION_ID: id,
+      },
+      outputMaxBytes: options.outputMaxBytes,
+      startTimeoutMs: server.startTimeoutMs,
+    }
+  }
+}

@@ -233,13 +233,12 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
   }
 }
 
-/** The keeper itself was ended by force, and whatever it kept went with it. */
+/** Nothing is known of the server itself: its keeper could not tell. */
 function howWithoutKeeper({ code, signal }: KeeperEnd): string {
   if (code === null && signal === null) return 'its keeper vanished'
   // 128 + 9, as a shell has it that waited for a keeper which was killed.
-  return code === null || code > 128
-    ? 'its keeper was killed'
-    : `its keeper failed (exit code ${code})`
+  if (code === null || code > 128) return 'its keeper was killed'
+  return `its keeper ended unexpectedly (exit code ${code})`
 }
 
 function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {

@@ -55,6 +55,7 @@ const readingTurns = 8
 export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver {
   const { clock, keepers, namespace, ports, owner } = options
   const fixedPorts = new Set<number>()
+  const warnedOf = new Set<string>()
   const markers = createMarkers(options.markerDir)
 
   return {
@@ -116,7 +117,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
         signal.throwIfAborted()
         handle.address = address
         markers.write(marker)
-        if (warning !== null) options.warn(local.server, warning)
+        if (warning !== null) warnOnce(local.server, warning)
         return workerOf(marker, keeper.ended, keeper.kill)
       } catch (thrown) {
         await workerOf(marker, keeper.ended, keeper.kill).stop({ graceMs: 0 })
@@ -162,6 +163,13 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
     if (code !== 0) await markedTree(workerMark(workerId), keeperMark(socketPath)).kill()
     markers.remove(workerId)
     rmSync(socketPath, { force: true })
+  }
+
+  /** Every session of a server would say the same. */
+  function warnOnce(server: string, warning: string): void {
+    if (warnedOf.has(server)) return
+    warnedOf.add(server)
+    options.warn(server, warning)
   }
 
   async function takeKeeper(): Promise<StartedKeeper> {

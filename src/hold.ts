@@ -17,27 +17,22 @@ export interface Hold {
 
 /** @param limitMs how long a POST waits at most; a worker may never answer a GET. */
 export function createHold(clock: Clock, limitMs = 1000): Hold {
-  let raised = 0
-  let lowered: Promise<void> | undefined
-  let lower = (): void => undefined
+  const held = new Set<Promise<void>>()
 
   return {
     raise() {
-      raised += 1
-      lowered ??= new Promise((resolve) => (lower = resolve))
-      let open = true
+      let settle: () => void
+      const answered = new Promise<void>((resolve) => (settle = resolve))
+      held.add(answered)
       const release = (): void => {
-        if (!open) return
-        open = false
         limit.cancel()
-        raised -= 1
-        if (raised > 0) return
-        lowered = undefined
-        lower()
+        held.delete(answered)
+        settle()
       }
       const limit = clock.after(limitMs, release)
       return release
     },
-    wait: () => lowered,
+    // Only for the GETs that came before: a client that opens one after another is not held long.
+    wait: () => (held.size === 0 ? undefined : Promise.all(held).then(() => undefined)),
   }
 }

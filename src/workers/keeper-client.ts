@@ -30,7 +30,7 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
             let text = ''
             response.setEncoding('utf8')
             response.on('data', (chunk: string) => (text += chunk))
-            response.once('error', reject)
+            response.on('error', reject)
             response.once('end', () =>
               resolve({
                 statusCode: response.statusCode ?? 0,
@@ -39,7 +39,7 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
             )
           },
         )
-        sent.once('error', reject)
+        sent.on('error', reject)
         sent.end(body === undefined ? undefined : JSON.stringify(body))
       }),
   }

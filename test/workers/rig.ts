@@ -51,7 +51,7 @@ export interface Rig {
   warnings: string[]
   /** Stands in the environment of every process of every worker of this rig. */
   mark: string
-  /** A worker of this command; `echo.js` is a fixture, run by this Node. */
+  /** A worker of this command; `tells-who.js` is a fixture, run by this Node. */
   spec(words: string[], options?: SpecOptions): LocalSpec
   /** Starts a worker that is stopped after the test. */
   start(words: string[], options?: SpecOptions): Promise<Worker>

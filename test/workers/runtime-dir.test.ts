@@ -57,9 +57,11 @@ test('a link to a folder is refused: anybody could have put it there', (t) => {
   assert.throws(() => prepareRuntimeDir(stateDir), hasCode('ERR_CONFIG_INVALID'))
 })
 
-const skip = process.getuid?.() === 0 ? false : 'only root can give a folder away'
-test("somebody else's folder is refused", { skip }, (t) => {
-  const stateDir = tempDir(t)
-  chownSync(prepareRuntimeDir(stateDir), 65_534, 65_534)
-  assert.throws(() => prepareRuntimeDir(stateDir), hasCode('ERR_CONFIG_INVALID'))
-})
+// Nobody else can give a folder away.
+if (process.getuid?.() === 0) {
+  test("somebody else's folder is refused", (t) => {
+    const stateDir = tempDir(t)
+    chownSync(prepareRuntimeDir(stateDir), 65_534, 65_534)
+    assert.throws(() => prepareRuntimeDir(stateDir), hasCode('ERR_CONFIG_INVALID'))
+  })
+}

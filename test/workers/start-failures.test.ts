@@ -78,6 +78,16 @@ suite('a command that cannot be started', { concurrency: 4 }, () => {
     })
   }
 
+  // For root there is no such folder.
+  if (process.getuid?.() !== 0) {
+    test('is not in PATH, some of which may not be entered', async (t) => {
+      const PATH = tempDir(t)
+      chmodSync(PATH, 0o000)
+      const error = await failure(startRig(t), ['no-such-command-of-berth'], { env: { PATH } })
+      assertFailure(error, { code: 'ERR_WORKERS_SPAWN', message: /it is not in PATH/ })
+    })
+  }
+
   test('names an interpreter that is missing', async (t) => {
     const error = await failure(startRig(t), [program(t, '#!/nowhere/python\n')])
     assertFailure(error, { code: 'ERR_WORKERS_SPAWN', message: /its #! line names/ })
@@ -120,6 +130,20 @@ suite('a server that does not become ready', { concurrency: 4 }, () => {
       message: /^The command exits-with\.js 3 25 exited \(exit code 3\) before it served/,
       details: { command: words.join(' '), exitCode: 3, signal: null, lastLines },
     })
+  })
+
+  test('exits at once: it is told each time, when many do', async (t) => {
+    const rig = startRig(t)
+    const starts = Array.from({ length: 8 }, () =>
+      rig.start(['exits-with.js', '9'], { http: true }),
+    )
+    for (const outcome of await Promise.allSettled(starts)) {
+      assert.ok(outcome.status === 'rejected')
+      const { code, details } = outcome.reason as GatewayError
+      assert.equal(code, 'ERR_WORKERS_EXITED_EARLY')
+      assert.equal(details?.['exitCode'], 9)
+      assert.deepEqual(details['lastLines'], ['cannot start: reason 1'])
+    }
   })
 
   test('is killed at once', async (t) => {

@@ -55,6 +55,7 @@ const readingTurns = 8
 export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver {
   const { clock, keepers, namespace, ports, owner } = options
   const fixedPorts = new Set<number>()
+  const warnedOf = new Set<string>()
   const markers = createMarkers(options.markerDir)
 
   return {
@@ -116,7 +117,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
         signal.throwIfAborted()
         handle.address = address
         markers.write(marker)
-        if (warning !== null) options.warn(local.server, warning)
+        if (warning !== null) warnOnce(local.server, warning)
         return workerOf(marker, keeper.ended, keeper.kill)
       } catch (thrown) {
         await workerOf(marker, keeper.ended, keeper.kill).stop({ graceMs: 0 })
@@ -162,6 +163,13 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
     if (code !== 0) await markedTree(workerMark(workerId), keeperMark(socketPath)).kill()
     markers.remove(workerId)
     rmSync(socketPath, { force: true })
+  }
+
+  /** Every session of a server would say the same. */
+  function warnOnce(server: string, warning: string): void {
+    if (warnedOf.has(server)) return
+    warnedOf.add(server)
+    options.warn(server, warning)
   }
 
   async function takeKeeper(): Promise<StartedKeeper> {
@@ -233,13 +241,12 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
   }
 }
 
-/** The keeper itself was ended by force, and whatever it kept went with it. */
+/** Nothing is known of the server itself: its keeper could not tell. */
 function howWithoutKeeper({ code, signal }: KeeperEnd): string {
   if (code === null && signal === null) return 'its keeper vanished'
   // 128 + 9, as a shell has it that waited for a keeper which was killed.
-  return code === null || code > 128
-    ? 'its keeper was killed'
-    : `its keeper failed (exit code ${code})`
+  if (code === null || code > 128) return 'its keeper was killed'
+  return `its keeper ended unexpectedly (exit code ${code})`
 }
 
 function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {

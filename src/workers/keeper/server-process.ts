@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 
 import { createLineSplitter } from './lines.ts'
-import { findListening } from './listening.ts'
 import { openOutputFile } from './output-file.ts'
 import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from './protocol.ts'
+import { longer, waitUntilListening } from './readiness.ts'
 import { whySpawnFailed } from './spawn-problem.ts'
 import { markedTree, namespaceTree, workerIdVariable, workerMark } from './tree.ts'
 
@@ -52,7 +52,6 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const { spec, ownPidNamespace } = options
   const output = openOutputFile(spec.outputFile, spec.outputMaxBytes)
   const tree = ownPidNamespace ? namespaceTree : markedTree(workerMark(spec.workerId))
-  const startedAtMs = Date.now()
 
   let child: ChildProcess | undefined
   let spawnProblem: NodeJS.ErrnoException | undefined
@@ -176,26 +175,15 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       await new Promise((resolve) => child?.once('spawn', resolve))
       return { ok: true, started: { pid, address: null, warning: null } }
     }
-    const port = spec.port ?? 0
-    for (let pauseMs = 5; !hasExited; pauseMs = Math.min(pauseMs * 1.3, 100)) {
-      const found = await findListening(port, tree.pids)
-      if (found.state === 'elsewhere') {
-        return failure('ERR_WORKERS_NOT_LOOPBACK', { address: found.address })
-      }
-      if (found.state === 'ready') {
-        const warning = found.exposed
-          ? `It listens on all addresses, so that others can reach port ${port} of this worker past the gateway; let it bind 127.0.0.1.`
-          : null
-        return { ok: true, started: { pid, address: found.address, warning } }
-      }
-      if (Date.now() - startedAtMs > spec.startTimeoutMs) {
-        const who = found.state === 'foreign' ? ' (another process does)' : ''
-        const what = `listen on port ${port}${who}`
-        return failure('ERR_WORKERS_START_TIMEOUT', { what, timeoutMs: spec.startTimeoutMs })
-      }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    }
-    return exitedEarly
+    const listened = await waitUntilListening({
+      port: spec.port ?? 0,
+      startTimeoutMs: spec.startTimeoutMs,
+      pids: tree.pids,
+      hasExited: () => hasExited,
+    })
+    if (listened === undefined) return exitedEarly
+    if ('code' in listened) return failure(listened.code, listened.params)
+    return { ok: true, started: { pid, ...listened } }
   }
 
   return {
@@ -211,7 +199,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     kill,
     async gone(ms) {
       const untilMs = Date.now() + ms
-      for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 1.3, 100)) {
+      for (let pauseMs = 5; ; pauseMs = longer(pauseMs)) {
         if (isOver && tree.pids().length === 0) return true
         const leftMs = untilMs - Date.now()
         if (leftMs <= 0) return false

@@ -7,7 +7,7 @@ import type { Handlers } from '../demo/client/connect.ts'
 import { connect } from '../demo/client/connect.ts'
 import { toFailure } from '../demo/client/failures.ts'
 import type { BerthEvents } from '../events.ts'
-import { plainLine } from '../terminal.ts'
+import { isTerminal, plainLine } from '../terminal.ts'
 import { styleFor, writeLines } from './output.ts'
 import { startTrialGateway } from './private-gateway.ts'
 
@@ -41,6 +41,8 @@ export async function tryServers(
       const startedAtMs = Date.now()
       const url = new URL(`/servers/${server.name}/mcp`, gateway.url)
       const silenceMs = server.startTimeoutMs + gatewayFirstMs
+      // The first start of a package may take a minute, and somebody may be looking on.
+      if (isTerminal(stdout)) stdout.write(`${dim(`… ${server.name}`)}\r`)
       try {
         const names = await toolNamesOf(url, { silenceMs, signal })
         const count = `${names.length} ${names.length === 1 ? 'tool' : 'tools'}`

@@ -3,6 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { need } from '../support/needs.ts'
@@ -25,7 +26,7 @@ export interface Running {
   child: ChildProcessWithoutNullStreams
   /** What it has said so far, stdout and stderr as they came. */
   said(): string
-  /** Waits until it has said something that fits; looks at all that it has said so far. */
+  /** Waits until all that it has said, without colours and the like, has something that fits. */
   says(fits: RegExp): Promise<RegExpExecArray>
   /** Settles when it has ended. */
   done: Promise<Outcome>
@@ -161,7 +162,7 @@ function follow(t: TestContext, child: ChildProcessWithoutNullStreams): Running 
           listeners.delete(look)
         }
         const look = (): void => {
-          const found = fits.exec(said)
+          const found = fits.exec(stripVTControlCharacters(said))
           if (found !== null) {
             settle()
             resolve(found)

@@ -89,7 +89,10 @@ describe('sessions', { concurrency: 3 }, () => {
     assert.match(crashed, /^exit code +7$/m)
     const lines = Array.from({ length: 20 }, (_, index) => `  line ${index + 10}\n`)
     assert.ok(crashed.endsWith(`last lines of its output:\n${lines.join('')}`), crashed)
-    assert.match(missing, /^because +The command no-such-command could not be started: it is not in/m)
+    assert.match(
+      missing,
+      /^because +The command no-such-command could not be started: it is not in/m,
+    )
   })
 
   it('shows no control codes of a client', async (t) => {
@@ -130,7 +133,10 @@ describe('sessions', { concurrency: 3 }, () => {
       berth(['sessions', '--gateway', 'http://127.0.0.1:1']),
     ])
     assert.equal(vague.code, 2)
-    assert.match(vague.stderr, /Several gateways run: http\S+, http\S+\. Say which with --gateway URL/)
+    assert.match(
+      vague.stderr,
+      /Several gateways run: http\S+, http\S+\. Say which with --gateway URL/,
+    )
     assert.equal(first.stdout, '[]\n')
     assert.equal((JSON.parse(second.stdout) as unknown[]).length, 1)
     assert.match(wrong.stderr, /No gateway http:\/\/127\.0\.0\.1:1 runs with the state directory/)

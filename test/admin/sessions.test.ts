@@ -20,14 +20,17 @@ const gateway = await startTestGateway(
 /** Everything that the admin listener said; nothing of it may be a secret. */
 const said: string[] = []
 
-async function ask<T>(path: string, method = 'GET'): Promise<{ status: number; body: T }> {
+async function ask(path: string, method = 'GET') {
   const answer = await askAdmin(gateway, path, { method })
   const text = await answer.text()
   said.push(text)
-  return { status: answer.status, body: JSON.parse(text) as T }
+  const body = JSON.parse(text) as SessionView & { error: { code: string; message: string } }
+  return { status: answer.status, body }
 }
-const list = async (query = ''): Promise<SessionView[]> =>
-  (await ask<{ sessions: SessionView[] }>(`/api/sessions${query}`)).body.sessions
+async function list(query = ''): Promise<SessionView[]> {
+  const { body } = await ask(`/api/sessions${query}`)
+  return (body as unknown as { sessions: SessionView[] }).sessions
+}
 const isRecent = (time: string | undefined): boolean =>
   Math.abs(Date.now() - Date.parse(time ?? '')) < 60_000
 
@@ -54,7 +57,7 @@ test('open sessions are listed, by their handles', async () => {
 
 test('a session is shown by its handle, the beginning of it, or its whole id', async () => {
   for (const name of [session.handle, session.handle.slice(0, 3), session.id]) {
-    const { status, body } = await ask<SessionView>(`/api/sessions/${name}`)
+    const { status, body } = await ask(`/api/sessions/${name}`)
     assert.deepEqual([status, body.handle], [200, session.handle])
   }
 })
@@ -75,10 +78,10 @@ test('a session that nobody has is not found', async () => {
     ['/api/sessions/zzzzzzzz', 'DELETE'],
     ['/api/sessions/zzzzzzzz/logs', 'GET'],
   ] as const) {
-    const { status, body } = await ask<{ error: { code: string } }>(path, method)
+    const { status, body } = await ask(path, method)
     assert.deepEqual([status, body.error.code], [404, 'ERR_ADMIN_UNKNOWN_SESSION'])
   }
-  const { body } = await ask<{ error: { message: string } }>('/api/sessions/0123456789abcdef')
+  const { body } = await ask('/api/sessions/0123456789abcdef')
   assert.doesNotMatch(body.error.message, /0123456789/)
 })
 
@@ -87,12 +90,12 @@ test('what cannot be understood is refused with the reason', async () => {
     '/api/sessions?all=perhaps',
     `/api/sessions/${session.handle}/logs?lines=-1`,
   ]) {
-    const { status, body } = await ask<{ error: { code: string; message: string } }>(path)
+    const { status, body } = await ask(path)
     assert.deepEqual([status, body.error.code], [400, 'ERR_ADMIN_BAD_REQUEST'])
     assert.match(body.error.message, /all|lines/)
   }
   for (const path of ['/', '/api', '/api/sessions/a/b', '/servers/half/mcp']) {
-    const { status, body } = await ask<{ error: { code: string } }>(path)
+    const { status, body } = await ask(path)
     assert.deepEqual([status, body.error.code], [404, 'ERR_ADMIN_NOT_FOUND'])
   }
 })
@@ -107,7 +110,7 @@ test('a failed start is remembered, with the command, exit code and last lines',
   )
   const failed = (await list('?all=true')).find(({ server }) => server === 'fails')
   assert.equal(failed?.state, 'closed')
-  const { body } = await ask<SessionView>(`/api/sessions/${failed.handle}`)
+  const { body } = await ask(`/api/sessions/${failed.handle}`)
   assert.deepEqual(body, failed)
   assert.equal(body.end?.reason, 'start-failed')
   assert.ok(isRecent(body.end.at))
@@ -119,11 +122,11 @@ test('a failed start is remembered, with the command, exit code and last lines',
 })
 
 test('a session is stopped, and stopping it again changes nothing', async () => {
-  const { status, body } = await ask<SessionView>(`/api/sessions/${session.handle}`, 'DELETE')
+  const { status, body } = await ask(`/api/sessions/${session.handle}`, 'DELETE')
   assert.equal(status, 200)
   assert.deepEqual([body.state, body.end?.reason], ['closed', 'stopped'])
   assert.equal((await session.call('any')).status, 404)
-  const again = await ask<SessionView>(`/api/sessions/${session.handle}`, 'DELETE')
+  const again = await ask(`/api/sessions/${session.handle}`, 'DELETE')
   assert.equal(again.status, 200)
   assert.deepEqual(again.body, body)
   assert.deepEqual(await list(), [])

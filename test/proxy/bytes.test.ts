@@ -28,8 +28,12 @@ const bodies = {
   'three megabytes and the id at the end': `{"method":"tools/call","params":{"name":"body","arguments":{"text":"${'z'.repeat(3_000_000)}","id":7}},"jsonrpc":"2.0","id":1}`,
 }
 
-for (const server of ['direct', 'relayed']) {
-  const session = await openRaw(gateway.mcp(server))
+const sessions = {
+  direct: await openRaw(gateway.mcp('direct')),
+  relayed: await openRaw(gateway.mcp('relayed')),
+}
+
+for (const [server, session] of Object.entries(sessions)) {
   for (const [name, body] of Object.entries(bodies)) {
     test(`a body reaches the worker to the byte (${server}): ${name}`, async () => {
       const answer = await session.post(body)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 
 import type { RpcMessage } from '../../src/jsonrpc.ts'
 import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
-import type { RawResponse } from '../support/raw-http.ts'
 import type { RawSession } from '../support/raw-session.ts'
 import { openRaw } from '../support/raw-session.ts'
 
@@ -22,90 +22,105 @@ interface Failure {
 
 const errorOf = ({ error }: RpcMessage): Failure => error as Failure
 
-/** The end of a session: asked for by the client, or because its worker died. */
-const endings: Record<string, (session: RawSession) => Promise<unknown>> = {
-  'its client deletes it': (session) => session.remove(),
-  'its worker dies': (session) => session.call('die'),
+/** Everything that can be open in a session at its end: what is read of it afterwards. */
+async function endWithAllOpen(session: RawSession, end: () => Promise<unknown>) {
+  const silent = session.call('silent')
+  await eventually(() =>
+    assert.equal(gateway.seen('exchange.started').at(-1)?.session, session.handle),
+  )
+  const stream = await session.stream()
+  const boundary = await session.call('boundary')
+  const midEvent = await session.call('mid-event')
+  const halfJson = await session.call('half-json')
+  for (const answer of [boundary, midEvent]) {
+    assert.match((await answer.next())?.data ?? '', /begun/)
+  }
+  const restOf = async (answer: typeof stream) =>
+    answer.rest().catch((error: unknown) => (error as NodeJS.ErrnoException).code)
+  const rests = {
+    boundary: restOf(boundary),
+    midEvent: restOf(midEvent),
+    halfJson: restOf(halfJson),
+    stream: restOf(stream),
+  }
+  void end()
+  const answer = await silent
+  return {
+    silent: { ...answer, message: await answer.json() },
+    halfJsonStatus: halfJson.status,
+    boundary: await rests.boundary,
+    midEvent: await rests.midEvent,
+    halfJson: await rests.halfJson,
+    stream: await rests.stream,
+  }
 }
 
 for (const server of ['direct', 'relayed']) {
-  for (const [name, end] of Object.entries(endings)) {
-    describe(`when a session ends because ${name} (${server})`, { concurrency: true }, () => {
-      const isDeleted = name.includes('client')
-      const fitting = ({ code, data }: Failure): void => {
-        assert.equal(code, isDeleted ? -32001 : -32603)
-        assert.equal(data.code, isDeleted ? 'ERR_SESSIONS_ENDED' : 'ERR_PROXY_WORKER_CUT')
-        if (isDeleted) assert.equal(data.reason, 'client-deleted')
-        assert.match(data.requestId, /./)
-      }
+  for (const reason of ['client-deleted', 'worker-exited']) {
+    const isDeleted = reason === 'client-deleted'
+    let session: RawSession
+    let open: Awaited<ReturnType<typeof endWithAllOpen>>
+    const fitting = ({ code, data }: Failure): void => {
+      assert.equal(code, isDeleted ? -32001 : -32603)
+      assert.equal(data.code, isDeleted ? 'ERR_SESSIONS_ENDED' : 'ERR_PROXY_WORKER_CUT')
+      if (isDeleted) assert.equal(data.reason, reason)
+      assert.match(data.requestId, /./)
+    }
 
-      test('a call that was not answered yet gets an error with its id', async () => {
-        const session = await openRaw(gateway.mcp(server))
-        const call = session.call('silent')
-        await gateway.saw('exchange.started', (news) => news.session === session.handle)
-        await end(session)
-        const answer = await call
-        assert.equal(answer.status, 502)
-        assert.equal(answer.headers['mcp-session-id'], session.id)
-        const message = await answer.json()
-        assert.equal(message.id, 1)
-        fitting(errorOf(message))
-        await isOver(session, isDeleted ? 'client-deleted' : 'worker-exited')
+    describe(`at the end of a session (${server}, ${reason})`, () => {
+      before(async () => {
+        session = await openRaw(gateway.mcp(server))
+        const end = () => (isDeleted ? session.remove() : session.call('die'))
+        open = await endWithAllOpen(session, end)
       })
 
-      test('a call on a stream between two events gets an event with its id', async () => {
-        const session = await openRaw(gateway.mcp(server))
-        const answer = await session.call('boundary')
-        assert.match((await answer.next())?.data ?? '', /begun/)
-        await end(session)
-        const [event, ...more] = await answer.rest()
-        const message = JSON.parse(event?.data ?? '') as RpcMessage
+      test('a call that was not answered yet gets an error with its id', () => {
+        const { status, headers, message } = open.silent
+        assert.equal(status, 502)
+        assert.equal(headers['mcp-session-id'], session.id)
         assert.equal(message.id, 1)
+        fitting(errorOf(message))
+      })
+
+      test('a call on a stream between two events gets an event with its id', () => {
+        assert.ok(Array.isArray(open.boundary))
+        const [event, ...more] = open.boundary
+        const message = JSON.parse(event?.data ?? '') as RpcMessage
+        assert.equal(message.id, 2)
         fitting(errorOf(message))
         assert.deepEqual(more, [])
       })
 
-      test('an event that was begun is never patched up', async () => {
-        const session = await openRaw(gateway.mcp(server))
-        const answer = await session.call('mid-event')
-        assert.match((await answer.next())?.data ?? '', /begun/)
-        await end(session)
-        await isCut(answer)
+      test('an event that was begun is cut, not patched up', () => {
+        assert.equal(open.midEvent, 'ECONNRESET')
       })
 
-      test('JSON that was begun is cut', async () => {
-        const session = await openRaw(gateway.mcp(server))
-        const answer = await session.call('half-json')
-        assert.equal(answer.status, 200)
-        await end(session)
-        await isCut(answer)
+      test('JSON that was begun is cut', () => {
+        assert.equal(open.halfJsonStatus, 200)
+        assert.equal(open.halfJson, 'ECONNRESET')
       })
 
-      test('a stream for messages of the server ends', async () => {
-        const session = await openRaw(gateway.mcp(server))
-        const stream = await session.stream()
-        await end(session)
-        assert.deepEqual(await stream.rest().catch(() => []), [])
+      test('a stream for messages of the server ends', () => {
+        assert.ok(open.stream === 'ECONNRESET' || open.stream?.length === 0)
+      })
+
+      test('every call has failed, and later ones get 404 with the reason', async () => {
+        const closed = await gateway.saw(
+          'session.closed',
+          (news) => news.session === session.handle,
+        )
+        assert.equal(closed.reason, reason)
+        const late = await session.call('silent')
+        assert.equal(late.status, 404)
+        assert.equal(errorOf(await late.json()).data.reason, reason)
+        const ended = gateway
+          .seen('exchange.ended')
+          .filter((news) => news.session === session.handle)
+        assert.deepEqual(
+          ended.map(({ outcome }) => outcome),
+          Array(isDeleted ? 4 : 5).fill('failed'),
+        )
       })
     })
   }
-}
-
-async function isCut(answer: RawResponse): Promise<void> {
-  await assert.rejects(answer.rest(), { code: 'ECONNRESET' })
-}
-
-async function isOver(session: RawSession, reason: string): Promise<void> {
-  const closed = await gateway.saw('session.closed', (news) => news.session === session.handle)
-  assert.equal(closed.reason, reason)
-  const late = await session.call('silent')
-  assert.equal(late.status, 404)
-  const { reason: told } = errorOf(await late.json()).data
-  assert.equal(told, reason)
-  const outcomes = gateway
-    .seen('exchange.ended')
-    .filter((news) => news.session === session.handle)
-    .map(({ outcome }) => outcome)
-  assert.ok(outcomes.length > 0)
-  for (const outcome of outcomes) assert.equal(outcome, 'failed')
 }

@@ -18,9 +18,9 @@ const gateway = await startTestGateway(
   { http: { command, http: true }, stdio: { command } },
 )
 
-for (const server of ['http', 'stdio']) {
+async function converse(server: string) {
   const asked: string[] = []
-  const { client, call, terminate } = await connectClient({ after }, gateway.mcp(server), {
+  const connected = await connectClient({ after }, gateway.mcp(server), {
     elicitation({ message, mode }) {
       asked.push(message)
       if (message === 'Why?') return { action: 'decline' }
@@ -31,8 +31,13 @@ for (const server of ['http', 'stdio']) {
     sampling: ({ messages }) => `you said ${JSON.stringify(messages[0]?.content)}`,
     roots: [{ uri: 'file:///home', name: 'home' }],
   })
-  const session = gateway.seen('session.live').at(-1)?.session
+  return { ...connected, server, asked, session: gateway.seen('session.live').at(-1)?.session }
+}
 
+// Before the first test: the gateway is closed when there seems to be none left.
+const conversations = [await converse('http'), await converse('stdio')]
+
+for (const { client, call, terminate, server, asked, session } of conversations) {
   describe(`the official client and an SDK server over ${server}`, () => {
     test('answer, decline and cancel what the server asks', async () => {
       const questions = ['Who?', 'Why?', 'Really?', 'Where?']

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -16,8 +16,7 @@ const slow = compiled('test/fixtures/workers/slow-start.js')
 function marksIn(file: string): string[] {
   return readFileSync(file, 'utf8')
     .split('\n')
-    .map((line) => line.split(' ')[0] ?? '')
-    .filter((word) => word !== '')
+    .filter((word) => word === 'started' || word === 'listening')
 }
 
 /** The most workers that were starting at the same time. */
@@ -25,7 +24,7 @@ function mostAtOnce(marks: string[]): number {
   let starting = 0
   let most = 0
   for (const mark of marks) {
-    starting += mark === 'started' ? 1 : mark === 'listening' ? -1 : 0
+    starting += mark === 'started' ? 1 : -1
     most = Math.max(most, starting)
   }
   return most
@@ -33,38 +32,45 @@ function mostAtOnce(marks: string[]): number {
 
 test("a server's first start runs alone, and later ones side by side", async (t) => {
   const file = join(tempDir(t), 'marks')
-  appendFileSync(file, '')
+  writeFileSync(file, '')
   const gateway = await startTestGateway(
     t,
-    { slow: { command: ['node', slow, file, '300'], http: true } },
+    { slow: { command: ['node', slow, file, 'go'], http: true } },
     { caps: { maxStarting: 3 } },
   )
   const open = () => postRpc(gateway.mcp('slow'), initializeMessage())
-  const answers = await Promise.all([open(), open(), open(), open()])
-  for (const { status } of answers) assert.equal(status, 200)
-  const marks = marksIn(file)
-  assert.deepEqual(marks.slice(0, 2), ['started', 'listening'])
-  assert.equal(mostAtOnce(marks), 3)
+  const opening = Promise.all([open(), open(), open(), open(), open()])
+  await eventually(() => assert.equal(gateway.seen('session.opened').length, 5))
+  await eventually(() => assert.deepEqual(marksIn(file), ['started']))
+  appendFileSync(file, 'go\n')
+  await eventually(() => assert.equal(mostAtOnce(marksIn(file)), 3))
+  assert.deepEqual(marksIn(file).slice(0, 3), ['started', 'listening', 'started'])
+  assert.equal(gateway.seen('session.live').length, 1)
+  appendFileSync(file, 'go\n'.repeat(4))
+  for (const { status } of await opening) assert.equal(status, 200)
+  assert.equal(mostAtOnce(marksIn(file)), 3)
   const [first] = gateway.seen('session.live')
   assert.equal(first?.session, gateway.seen('session.opened')[0]?.session)
 })
 
 test('first starts of different servers need not wait for each other', async (t) => {
   const file = join(tempDir(t), 'marks')
-  appendFileSync(file, '')
-  const command: [string, ...string[]] = ['node', slow, file, '400']
+  writeFileSync(file, '')
+  const command: [string, ...string[]] = ['node', slow, file, 'go']
   const gateway = await startTestGateway(
     t,
     { one: { command, http: true }, two: { command, http: true } },
     { caps: { maxStarting: 2 } },
   )
-  await Promise.all(['one', 'two'].map((name) => postRpc(gateway.mcp(name), initializeMessage())))
-  assert.equal(mostAtOnce(marksIn(file)), 2)
+  const opening = ['one', 'two'].map((name) => postRpc(gateway.mcp(name), initializeMessage()))
+  await eventually(() => assert.deepEqual(marksIn(file), ['started', 'started']))
+  appendFileSync(file, 'go\ngo\n')
+  for (const { status } of await Promise.all(opening)) assert.equal(status, 200)
 })
 
 test('no more start at once than may, more wait, and one too many is refused', async (t) => {
   const file = join(tempDir(t), 'marks')
-  appendFileSync(file, '')
+  writeFileSync(file, '')
   const gateway = await startTestGateway(
     t,
     { slow: { command: ['node', slow, file, '300'], http: true } },

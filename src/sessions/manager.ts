@@ -143,6 +143,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         const until = AbortSignal.any([signal, stopWaiting.signal])
         turns.set(session, await starts.turn(server.name, until))
         await move(session, { state: 'starting' })
+        session.startingAtMs = clock.now()
         session.starting = supervisor.start(server.driver, specFor(session), until)
         session.worker = await session.starting
         void session.worker.exited.then((exit) => ending.workerExited(session, exit))

@@ -73,7 +73,9 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
   'worker.started': 'info',
   'worker.exited': 'info',
   'operator.warned': 'warn',
-  'request.failed': ({ statusCode }) => (statusCode >= 500 ? 'error' : 'debug'),
+  // That a session ended under a request is no fault, and `session.closed` says why.
+  'request.failed': ({ statusCode, code }) =>
+    statusCode < 500 ? 'debug' : code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error',
 }
 
 /** Writes the news of the house down. */

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
-import { rpcErrorEvent, rpcReply } from '../replies.ts'
+import { asGatewayError, rpcErrorEvent, rpcReply } from '../replies.ts'
 import type { SseReader } from './sse.ts'
 import { createSseReader } from './sse.ts'
 import type { Exchange, Traffic } from './traffic.ts'
@@ -225,7 +225,11 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       if (state === 'done') return
       flush()
       const left = unanswered()
-      if (!isClientGone) sayError(error, left)
+      if (!isClientGone) {
+        if (kind === 'post' || left.length > 0)
+          traffic?.tellFailure(requestId, asGatewayError(error))
+        sayError(error, left)
+      }
       for (const exchange of left) traffic?.end(exchange, 'failed')
       done()
     },

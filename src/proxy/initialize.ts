@@ -90,7 +90,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
 
   let downstream: Downstream | undefined
 
-  const timeoutMs = session.record.openedAtMs + server.startTimeoutMs - clock.now()
+  const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
     const command = server.launch.shown
     const params = { command, what: 'answer initialize', timeoutMs: server.startTimeoutMs }

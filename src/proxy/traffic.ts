@@ -1,10 +1,12 @@
 import type { Clock } from '../clock.ts'
+import type { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Hold } from '../hold.ts'
 import { createHold } from '../hold.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import { idKey } from '../jsonrpc.ts'
 import type { Peek } from '../protocols/protocol.ts'
+import { explain } from '../replies.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Downstream } from './downstream.ts'
 import { createObserver } from './observe.ts'
@@ -47,6 +49,8 @@ export interface Traffic {
   fromWorker(message: Peek): void
   /** A message that a client POSTed, but for requests, which are opened. */
   fromClient(message: Peek): void
+  /** Tells of an error that a client was answered with in place of the worker's answer. */
+  tellFailure(requestId: string, error: GatewayError): void
 }
 
 /** Enough to find the stream of a client whose last events were lost on the way. */
@@ -58,7 +62,9 @@ export function rememberEvent(eventIds: string[], eventId: string): void {
 }
 
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
+  /** By request id: of several with one, which no client should send, the newest. */
   const exchanges = new Map<string, Exchange>()
+  const open = new Set<Exchange>()
   const observer = createObserver(session, clock, events)
   const handle = session.handle
   const server = session.server.name
@@ -67,7 +73,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     session,
     hold: createHold(clock),
     streams: new Set(),
-    size: () => exchanges.size,
+    size: () => open.size,
 
     open(request) {
       const id = request.id ?? ''
@@ -82,6 +88,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         isOver: false,
       }
       exchanges.set(idKey(id), exchange)
+      open.add(exchange)
       if (method === 'tools/call') session.counts.calls += 1
       traffic.carry(exchange)
       events.emit('exchange.started', { session: handle, server, method })
@@ -105,6 +112,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     end(exchange, outcome) {
       if (exchange.isOver) return
       exchange.isOver = true
+      open.delete(exchange)
       exchange.release?.()
       exchange.release = undefined
       const key = idKey(exchange.id)
@@ -121,8 +129,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
 
     find: (id) => exchanges.get(idKey(id)),
 
-    withEvent: (eventId) =>
-      [...exchanges.values()].filter(({ eventIds }) => eventIds.includes(eventId)),
+    withEvent: (eventId) => [...open].filter(({ eventIds }) => eventIds.includes(eventId)),
 
     fromWorker(message) {
       if (message.kind === 'response' && message.id !== undefined) {
@@ -141,11 +148,16 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       const wasPing = observer.fromClient(message) === 'ping'
       if (!wasPing) session.touch()
     },
+
+    tellFailure(requestId, error) {
+      const { code, statusCode } = error
+      events.emit('request.failed', { requestId, code, statusCode, cause: explain(error) })
+    },
   }
 
   session.onEnding(() => {
     for (const stream of [...traffic.streams]) stream.sessionEnded()
-    for (const exchange of [...exchanges.values()]) traffic.end(exchange, 'failed')
+    for (const exchange of [...open]) traffic.end(exchange, 'failed')
   })
   return traffic
 }

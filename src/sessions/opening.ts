@@ -62,6 +62,7 @@ export function createOpening(options: OpeningOptions): Opening {
         const until = AbortSignal.any([signal, stopWaiting.signal])
         session.endTurn = await starts.turn(server.name, until)
         await move(session, { state: 'starting' })
+        session.startingAtMs = clock.now()
         session.starting = supervisor.start(server.driver, specFor(session), until)
         session.worker = await session.starting
         void session.worker.exited.then((exit) => ending.workerExited(session, exit))

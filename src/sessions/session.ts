@@ -18,6 +18,8 @@ export interface Session {
   /** @throws when it is read before the worker was started */
   readonly endpoint: Endpoint
   readonly worker: Worker | undefined
+  /** When its turn to start came; its start allowance runs from then. */
+  readonly startingAtMs: number
   readonly counts: TrafficCounts
   /** Set as soon as the end has begun. */
   readonly end: SessionEnd | undefined
@@ -40,6 +42,7 @@ export interface Session {
 export interface OwnSession extends Session {
   record: SessionRecord
   worker: Worker | undefined
+  startingAtMs: number
   /** Settles when the worker runs, or when nothing is left of it. */
   starting: Promise<Worker> | undefined
   closed: Promise<void> | undefined
@@ -70,6 +73,7 @@ export function createSession(options: {
     principal: options.record.principal,
     record: options.record,
     worker: undefined,
+    startingAtMs: options.record.openedAtMs,
     starting: undefined,
     closed: undefined,
     endTurn: () => undefined,

@@ -73,6 +73,7 @@ test('what happens is written at the level of its weight', () => {
   const failed = { requestId: 'r', code: 'ERR_PROXY_NOT_JSON', cause: 'c' } as const
   events.emit('request.failed', { ...failed, statusCode: 400 })
   events.emit('request.failed', { ...failed, statusCode: 502 })
+  events.emit('request.failed', { ...failed, statusCode: 502, code: 'ERR_SESSIONS_ENDED' })
   events.emit('worker.output', { ...about, workerId: 'w', driver: 'process', line: 'chatter' })
   assert.deepEqual(
     lines.map((line) => {
@@ -90,6 +91,7 @@ test('what happens is written at the level of its weight', () => {
       'warn operator.warned',
       'debug request.failed',
       'error request.failed',
+      'info request.failed',
     ],
   )
 })

@@ -55,14 +55,19 @@ async function endWithAllOpen(session: RawSession, end: () => Promise<unknown>) 
   }
 }
 
+const codeOf = {
+  'client-deleted': 'ERR_SESSIONS_ENDED',
+  'worker-exited': 'ERR_PROXY_WORKER_CUT',
+}
+
 for (const server of ['direct', 'relayed']) {
-  for (const reason of ['client-deleted', 'worker-exited']) {
+  for (const reason of ['client-deleted', 'worker-exited'] as const) {
     const isDeleted = reason === 'client-deleted'
     let session: RawSession
     let open: Awaited<ReturnType<typeof endWithAllOpen>>
     const fitting = ({ code, data }: Failure): void => {
       assert.equal(code, isDeleted ? -32001 : -32603)
-      assert.equal(data.code, isDeleted ? 'ERR_SESSIONS_ENDED' : 'ERR_PROXY_WORKER_CUT')
+      assert.equal(data.code, codeOf[reason])
       if (isDeleted) assert.equal(data.reason, reason)
       assert.match(data.requestId, /./)
     }
@@ -98,6 +103,15 @@ for (const server of ['direct', 'relayed']) {
       test('JSON that was begun is cut', () => {
         assert.equal(open.halfJsonStatus, 200)
         assert.equal(open.halfJson, 'ECONNRESET')
+      })
+
+      test('the operator finds each of these errors by its request', () => {
+        const { requestId } = errorOf(open.silent.message).data
+        const [told, ...more] = gateway
+          .seen('request.failed')
+          .filter((news) => news.requestId === requestId)
+        assert.deepEqual([told?.code, told?.statusCode], [codeOf[reason], 502])
+        assert.deepEqual(more, [])
       })
 
       test('a stream for messages of the server ends', () => {

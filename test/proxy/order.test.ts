@@ -49,7 +49,7 @@ test('a question on the stream that a client opens at once is answered', async (
 
 test('a call waits for a stream that is never answered no longer than a second', async (t) => {
   const late = await startTestGateway(t, {
-    mute: { command: ['node', compiled('test/fixtures/workers/mute-streams.js')], http: true },
+    mute: { command: ['node', compiled('test/fixtures/workers/never-answers.js')], http: true },
   })
   const session = await openRaw(late.mcp('mute'))
   const opening = session.stream()
@@ -68,7 +68,7 @@ test('a call waits for a stream that is never answered no longer than a second',
 test('a call that was held while its client went away is no burden afterwards', async (t) => {
   const late = await startTestGateway(t, {
     mute: {
-      command: ['node', compiled('test/fixtures/workers/mute-streams.js')],
+      command: ['node', compiled('test/fixtures/workers/never-answers.js')],
       http: true,
       lifecycle: { idleMs: 1000, maxMs: 60_000 },
     },

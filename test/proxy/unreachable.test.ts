@@ -20,8 +20,10 @@ test('a worker that runs but listens no more is told from one that has ended', a
   assert.equal(answer.status, 502)
   const { id, error } = await answer.json()
   assert.equal(id, 2)
-  const { code } = error?.data as { code: string }
+  const { code, requestId } = error?.data as { code: string; requestId: string }
   assert.equal(code, 'ERR_PROXY_WORKER_UNREACHABLE')
+  const told = gateway.seen('request.failed').find((news) => news.requestId === requestId)
+  assert.deepEqual([told?.code, told?.statusCode], [code, 502])
   assert.equal(gateway.seen('session.closed').length, 0)
   assert.equal((await session.stream()).status, 502)
   assert.equal((await session.remove()).status, 200)

@@ -16,7 +16,14 @@ const half: TestServer = {
 }
 const gateway = await startTestGateway(
   { after },
-  { half, stdio: { command: ['node', compiled('test/fixtures/workers/sdk-stdio.js')] } },
+  {
+    half,
+    stdio: { command: ['node', compiled('test/fixtures/workers/sdk-stdio.js')] },
+    rude: {
+      command: ['node', compiled('test/fixtures/workers/never-answers.js'), 'DELETE'],
+      http: true,
+    },
+  },
 )
 
 /** The pid of a worker's server process, as this machine counts. */
@@ -48,6 +55,14 @@ describe('a session ends', { concurrency: 2 }, () => {
     assert.equal((await session.call('any')).status, 404)
     assert.equal((await session.remove()).status, 404)
     await endsWith(session, 'client-deleted')
+  })
+
+  test('without its worker, if that does not answer the goodbye', async () => {
+    const session = await openRaw(gateway.mcp('rude'))
+    await session.remove()
+    const removedMs = performance.now()
+    await endsWith(session, 'client-deleted')
+    assert.ok(performance.now() - removedMs < 6000)
   })
 
   for (const server of ['half', 'stdio']) {

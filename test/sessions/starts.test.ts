@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
@@ -87,6 +88,27 @@ test('no more start at once than may, more wait, and one too many is refused', a
   assert.match(error?.message ?? '', /ERR_SESSIONS_QUEUE_FULL/)
   for (const { status } of await Promise.all(served)) assert.equal(status, 200)
   assert.equal(mostAtOnce(marksIn(file)), 1)
+})
+
+test('a session that waited for its turn has its whole allowance afterwards', async (t) => {
+  const file = join(tempDir(t), 'marks')
+  writeFileSync(file, '')
+  const gateway = await startTestGateway(
+    t,
+    { slow: { command: ['node', slow, file, 'go'], http: true, startTimeoutMs: 4000 } },
+    { caps: { maxStarting: 1 } },
+  )
+  const first = postRpc(gateway.mcp('slow'), initializeMessage())
+  const second = postRpc(gateway.mcp('slow'), initializeMessage())
+  await eventually(() => assert.deepEqual(marksIn(file), ['started']))
+  await sleep(2500)
+  appendFileSync(file, 'go\n')
+  assert.equal((await first).status, 200)
+  await eventually(() => assert.equal(marksIn(file).length, 3))
+  await sleep(1500)
+  // By now it was opened longer ago than a start may take.
+  appendFileSync(file, 'go\n')
+  assert.equal((await second).status, 200)
 })
 
 test('a start that fails makes room for the next', async (t) => {

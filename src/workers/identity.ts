@@ -20,6 +20,26 @@ export async function hasEnded(identity: ProcessIdentity): Promise<void> {
   while (isAlive(identity)) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
+/** Sends SIGKILL to a process, and never to a later one of the same pid. */
+export function killIfAlive(identity: ProcessIdentity): void {
+  try {
+    if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  } catch {
+    // It ended in this moment.
+  }
+}
+
+/** The only child of a process; undefined where the kernel does not tell. */
+export function childOf(pid: number): ProcessIdentity | undefined {
+  try {
+    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim())
+    const startTime = startTimeOf(child)
+    return startTime === undefined ? undefined : { bootId: bootId(), pid: child, startTime }
+  } catch {
+    return undefined
+  }
+}
+
 /** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */
 export function startTimeOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return startTimeByPs(pid)

@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
+import type { ProcessIdentity } from './driver.ts'
+import { childOf } from './identity.ts'
 import type { KeeperBoot } from './keeper/protocol.ts'
 import type { PidNamespace } from './pid-namespace.ts'
 
@@ -21,6 +23,8 @@ export interface KeeperHost {
 
 export interface StartedKeeper {
   pid: number
+  /** The first process of its PID namespace, which is the last of it to go. */
+  init: ProcessIdentity | undefined
   socketPath: string
   nonce: string
   /** Settles when the process has ended. */
@@ -46,12 +50,6 @@ export interface KeeperHostOptions {
 }
 
 const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
-
-const keeperVariable = 'BERTH_KEEPER'
-
-/** The keeper of this socket has it in its environment, and so have the processes around it. */
-export const keeperMark = (socketPath: string): string =>
-  `${keeperVariable}=${basename(socketPath)}`
 
 /** Small heaps and one thread fewer: there is a keeper for every session. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
@@ -105,7 +103,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const child = spawn(command, args, {
     cwd: '/',
     // Nothing of the gateway's: what the server gets stands in its specification.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin', [keeperVariable]: basename(socketPath) },
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     // A session of its own, so that Ctrl-C at the terminal reaches the gateway alone.
     detached: true,
     stdio: ['pipe', 'pipe', log],
@@ -126,7 +124,9 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
     child.kill('SIGKILL')
     throw cause
   }
-  return { pid: child.pid ?? 0, socketPath, nonce, ended, kill: () => child.kill('SIGKILL') }
+  const pid = child.pid ?? 0
+  const init = namespace.own ? childOf(pid) : undefined
+  return { pid, init, socketPath, nonce, ended, kill: () => child.kill('SIGKILL') }
 }
 
 function listening(child: ChildProcess, boot: string, holdStdin: boolean): Promise<void> {

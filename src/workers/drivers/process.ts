@@ -4,7 +4,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import type {
-  Endpoint,
   LocalSpec,
   ProcessIdentity,
   Worker,
@@ -14,19 +13,17 @@ import type {
   WorkerMarker,
   WorkerSpec,
 } from '../driver.ts'
-import { hasEnded, isAlive, startTimeOf } from '../identity.ts'
+import { hasEnded, isAlive, killIfAlive } from '../identity.ts'
 import { createKeeperClient } from '../keeper-client.ts'
 import type { KeeperEnd, KeeperHost, StartedKeeper } from '../keeper-host.ts'
-import { keeperMark } from '../keeper-host.ts'
 import { exitFileOf, keeperFailed, startServer } from '../keeper-start.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
-import { nonceHeader } from '../keeper/protocol.ts'
-import { markedTree, workerMark } from '../keeper/tree.ts'
 import type { Marker } from '../markers.ts'
 import { createMarkers, readJson } from '../markers.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import type { Ports } from '../ports.ts'
 import { isPortFree } from '../ports.ts'
+import { endTreeOf, endpointOf, keeperIn, newHandle } from '../process-handle.ts'
 
 /**
  * `process`: a child process with a keeper beside it. A convenience, not a wall: a worker may read
@@ -86,20 +83,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
         releasePort(local, port)
         throw thrown
       }
-      const handle: WorkerHandle = {
-        driver: 'process',
-        workerId: local.workerId,
-        pid: keeper.pid,
-        startTime: startTimeOf(keeper.pid) ?? '',
-        bootId: owner.bootId,
-        socketPath: keeper.socketPath,
-        directory: local.directory,
-        transport: local.launch.transport,
-        path: local.launch.path,
-        relay: local.launch.relay,
-        port,
-        address: null,
-      }
+      const handle = newHandle(local, keeper, { port, bootId: owner.bootId })
       const marker: Marker = {
         handle,
         server: local.server,
@@ -132,7 +116,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
       if (pid !== handle.pid || startTime !== handle.startTime || bootId !== handle.bootId) {
         return undefined
       }
-      const keeper = identityOf(marker.handle)
+      const keeper = keeperIn(marker.handle)
       if (!isAlive(keeper)) return undefined
       const client = createKeeperClient(String(marker.handle.socketPath), marker.nonce)
       const there = await client.call('GET', '/keeper/lines').catch(() => undefined)
@@ -146,7 +130,7 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
       for (const marker of markers.all()) {
         const { handle, server, session, installation, store } = marker
         const isOwn = marker.owner.pid === owner.pid && isAlive(marker.owner)
-        if (isAlive(identityOf(handle))) {
+        if (isAlive(keeperIn(handle))) {
           running.push({ handle, server, session, installation, store, owner: marker.owner })
         } else if (!isOwn) {
           await clearRemains(handle, unseen)
@@ -158,11 +142,9 @@ export function createProcessDriver(options: ProcessDriverOptions): WorkerDriver
 
   /** Of a worker whose keeper is gone: unless that saw to it itself, processes may be left. */
   async function clearRemains(handle: WorkerHandle, { code }: KeeperEnd): Promise<void> {
-    const { workerId } = handle
-    const socketPath = String(handle.socketPath)
-    if (code !== 0) await markedTree(workerMark(workerId), keeperMark(socketPath)).kill()
-    markers.remove(workerId)
-    rmSync(socketPath, { force: true })
+    if (code !== 0) await endTreeOf(handle)
+    markers.remove(handle.workerId)
+    rmSync(String(handle.socketPath), { force: true })
   }
 
   /** Every session of a server would say the same. */
@@ -247,37 +229,6 @@ function howWithoutKeeper({ code, signal }: KeeperEnd): string {
   // 128 + 9, as a shell has it that waited for a keeper which was killed.
   if (code === null || code > 128) return 'its keeper was killed'
   return `its keeper ended unexpectedly (exit code ${code})`
-}
-
-function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {
-  const path = String(handle.path)
-  const port = Number(handle.port)
-  const host = handle.transport === 'stdio' ? 'localhost' : `localhost:${port}`
-  if (handle.transport === 'stdio' || handle.relay === true) {
-    const headers = { [nonceHeader]: nonce }
-    return {
-      origin: 'http://localhost',
-      socketPath: String(handle.socketPath),
-      host,
-      path,
-      headers,
-      ordersStreams: true,
-    }
-  }
-  const address = String(handle.address).includes(':') ? `[${handle.address}]` : handle.address
-  return { origin: `http://${address}:${port}`, host, path, headers: {}, ordersStreams: false }
-}
-
-function identityOf({ pid, startTime, bootId }: WorkerHandle): ProcessIdentity {
-  return { pid: Number(pid), startTime: String(startTime), bootId: String(bootId) }
-}
-
-function killIfAlive(identity: ProcessIdentity): void {
-  try {
-    if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
-  } catch {
-    // It ended in this moment.
-  }
 }
 
 function readExit(directory: string): KeeperExit | undefined {

@@ -6,11 +6,16 @@ import type { ErrorCode } from '../../errors.ts'
  * that socket, HTTP with the nonce in every request:
  *
  * - `POST /keeper/start` `KeeperSpec` -> 200 `KeeperStarted` when the server is ready,
- *   or 502 `KeeperFailure`; a keeper starts one server in its life
- * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended
+ *   or 502 `KeeperFailure`; a keeper starts one server in its life, and none once it was told to
+ *   stop (409)
+ * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended;
+ *   409 before there is one
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
  * - anything else goes to the server
+ *
+ * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
+ * has left nothing of the tree behind.
  */
 export interface KeeperBoot {
   socketPath: string

@@ -12,29 +12,28 @@ export interface Tree {
 export const workerIdVariable = 'BERTH_WORKER_ID'
 
 /** Everything in this PID namespace but its init and this process. */
-export const namespaceTree: Tree = treeOf(() =>
-  processes()
-    .map(({ pid }) => pid)
-    .filter((pid) => pid !== 1 && pid !== process.pid),
+export const namespaceTree: Tree = treeOf((all) =>
+  all.filter(({ pid }) => pid !== 1 && pid !== process.pid),
 )
 
 /** A worker's server and all that it starts have it in their environment. */
 export const workerMark = (workerId: string): string => `${workerIdVariable}=${workerId}`
 
 /**
- * What carries one of these marks in its environment, and what descends from that.
+ * What carries a mark in its environment, and what descends from that.
  *
- * @param marks as `NAME=value`; a daemon that got away from its parents still has it
+ * @param mark as `NAME=value`; a daemon that got away from its parents still has it
  */
-export function markedTree(...marks: string[]): Tree {
-  return treeOf(() => {
-    const all = processes()
-    const found = new Set(all.filter(({ carries }) => carries(marks)).map(({ pid }) => pid))
+export function markedTree(mark: string): Tree {
+  return treeOf((all) => {
+    const found = new Set(all.filter(({ carries }) => carries(mark)))
+    const pids = new Set([...found].map(({ pid }) => pid))
     for (let grew = true; grew;) {
       grew = false
-      for (const { pid, parent } of all) {
-        if (found.has(pid) || !found.has(parent)) continue
-        found.add(pid)
+      for (const entry of all) {
+        if (pids.has(entry.pid) || !pids.has(entry.parent)) continue
+        found.add(entry)
+        pids.add(entry.pid)
         grew = true
       }
     }
@@ -42,21 +41,27 @@ export function markedTree(...marks: string[]): Tree {
   })
 }
 
-function treeOf(pids: () => number[]): Tree {
+const killRounds = 50
+const killPauseMs = 10
+
+function treeOf(belonging: (all: ProcessEntry[]) => ProcessEntry[]): Tree {
   return {
-    pids,
+    pids: () => belonging(processes()).map(({ pid }) => pid),
     async kill() {
-      for (let round = 0; round < 50; round += 1) {
-        const alive = pids()
-        if (alive.length === 0) return
-        for (const pid of alive) {
+      // A process that is about to end shows no environment any more.
+      const killed = new Set<number>()
+      for (let round = 0; round < killRounds; round += 1) {
+        const all = processes()
+        for (const { pid } of belonging(all)) {
+          killed.add(pid)
           try {
             process.kill(pid, 'SIGKILL')
           } catch {
             // It ended by itself since it was listed.
           }
         }
-        await new Promise((resolve) => setTimeout(resolve, 10))
+        if (!all.some(({ pid }) => killed.has(pid))) return
+        await new Promise((resolve) => setTimeout(resolve, killPauseMs))
       }
     },
   }
@@ -65,8 +70,8 @@ function treeOf(pids: () => number[]): Tree {
 interface ProcessEntry {
   pid: number
   parent: number
-  /** Whether the environment that it was started with has one of these `NAME=value`. */
-  carries(marks: string[]): boolean
+  /** Whether the environment that it was started with has this `NAME=value`. */
+  carries(mark: string): boolean
 }
 
 /** Every living process that can be seen from here, zombies left out. */
@@ -90,11 +95,7 @@ function fromProc(): ProcessEntry[] {
       // The command stands in parentheses and may hold any character; state and parent follow it.
       const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       if (state === 'Z' || state === 'X') continue
-      const carries = (marks: string[]): boolean => {
-        const environ = environOf(pid)
-        return marks.some((mark) => environ.includes(mark))
-      }
-      found.push({ pid, parent: Number(parent), carries })
+      found.push({ pid, parent: Number(parent), carries: (mark) => environOf(pid).includes(mark) })
     } catch {
       // It ended while we looked.
     }
@@ -122,7 +123,7 @@ function fromPs(): ProcessEntry[] {
   return table.split('\n').flatMap((line) => {
     const [, pid, parent, state, words] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
     if (words === undefined || state?.startsWith('Z') === true) return []
-    const carries = (marks: string[]): boolean => marks.some((mark) => words.includes(` ${mark}`))
+    const carries = (mark: string): boolean => words.includes(` ${mark}`)
     return [{ pid: Number(pid), parent: Number(parent), carries }]
   })
 }

@@ -62,7 +62,7 @@ describe('a session ends', { concurrency: 2 }, () => {
     await session.remove()
     const removedMs = performance.now()
     await endsWith(session, 'client-deleted')
-    assert.ok(performance.now() - removedMs < 6000)
+    assert.ok(performance.now() - removedMs < 15_000)
   })
 
   for (const server of ['half', 'stdio']) {
@@ -78,7 +78,7 @@ describe('a session ends', { concurrency: 2 }, () => {
       const text = await answer.text()
       assert.match(text, /"error":/)
       assert.match(text, /"id":1\b/)
-      assert.ok(performance.now() - killedMs < 2000)
+      assert.ok(performance.now() - killedMs < 5000)
       await endsWith(session, 'worker-exited')
       const { details, code } = gateway
         .seen('session.closed')

@@ -29,8 +29,11 @@ export interface RunningGateway {
 }
 
 /** @throws UsageError when none runs, or several do and none was named */
-export function findGateway(env: Environment, values: Values<typeof adminOptions>): RunningGateway {
-  const stateDir = stateDirOf(env, values)
+export async function findGateway(
+  env: Environment,
+  values: Values<typeof adminOptions>,
+): Promise<RunningGateway> {
+  const stateDir = await stateDirOf(env, values)
   const running = readGateways(join(stateDir, 'gateways'))
   const named = values.gateway?.replace(/\/+$/, '')
   const found = running.filter(
@@ -50,10 +53,10 @@ export function findGateway(env: Environment, values: Values<typeof adminOptions
   return { ...gateway, ...clientOf(gateway) }
 }
 
-function stateDirOf(env: Environment, values: Values<typeof adminOptions>): string {
+async function stateDirOf(env: Environment, values: Values<typeof adminOptions>): Promise<string> {
   const given = values['state-dir'] ?? env.BERTH_STATE_DIR
   if (given !== undefined) return expandHome(given, homedir())
-  if (values.config !== undefined) return configOf({ env }, values).stateDir
+  if (values.config !== undefined) return (await configOf({ env }, values)).stateDir
   return defaultStateDir(env.XDG_STATE_HOME, homedir())
 }
 

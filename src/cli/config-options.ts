@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import type { LoadInput } from '../config/load.ts'
 import type { CommandOptions, Context, Values } from './command.ts'
 import { UsageError } from './command.ts'
 import { portValue } from './values.ts'
@@ -30,14 +30,16 @@ export const serverOptions = {
   },
 } as const satisfies CommandOptions
 
-type LoadOptions = Omit<Parameters<typeof loadConfig>[0], 'env' | 'homeDir' | 'cwd' | 'file'>
+type LoadOptions = Omit<LoadInput, 'env' | 'homeDir' | 'cwd' | 'file'>
 
 /** Loads what the options and the environment say. @throws GatewayError naming every mistake */
-export function configOf(
+export async function configOf(
   context: Pick<Context, 'env'>,
   values: Values<typeof configOptions>,
   { flags, ...options }: LoadOptions = {},
-): Config {
+): Promise<Config> {
+  // Only now: the schemas take longer to load than most commands take to run.
+  const { loadConfig } = await import('../config/load.ts')
   return loadConfig({
     ...options,
     ...(values.config === undefined ? {} : { file: values.config }),
@@ -49,12 +51,12 @@ export function configOf(
 }
 
 /** The same where a file or a command may be given: `serve FILE`, `serve -- COMMAND`. */
-export function configOfServers(
+export async function configOfServers(
   name: string,
   { positionals, rest, env }: Pick<Context, 'positionals' | 'rest' | 'env'>,
   values: Values<typeof configOptions & typeof serverOptions>,
   flags: LoadOptions['flags'] = {},
-): Config {
+): Promise<Config> {
   const config = fileOf(name, positionals, values.config)
   if (rest === undefined && (values.http || values.port !== undefined)) {
     throw new UsageError('--http and --port say how COMMAND speaks: write it after --.')

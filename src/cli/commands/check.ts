@@ -26,7 +26,7 @@ export const check = defineCommand({
     'exit codes: 0 all is well, 1 something is wrong, 2 wrong usage',
   ],
   async run({ positionals, rest, values, stdout, stderr, env, signal }) {
-    const config = configOfServers('check', { positionals, rest, env }, values)
+    const config = await configOfServers('check', { positionals, rest, env }, values)
     const { bold, yellow } = styleFor(stdout)
     const name = config.file ?? 'The command line'
     const { length: count } = config.servers

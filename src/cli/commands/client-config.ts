@@ -18,20 +18,20 @@ export const clientConfig = defineCommand({
   details: [
     'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',
   ],
-  run({ positionals, values, stdout, stderr, env }) {
+  async run({ positionals, values, stdout, stderr, env }) {
     const [client] = positionals
     noMore(positionals, 1)
     const kind = clientKinds.find((known) => known === client)
     if (kind === undefined) {
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
-    const { listen, servers } = configOf({ env }, values)
+    const { listen, servers } = await configOf({ env }, values)
     const baseUrl = values.url === undefined ? ownUrl(listen) : urlValue(values.url).href
     const { commands, file } = entriesFor(kind, { baseUrl, servers })
     if (values.json) {
       if (file === undefined) throw new UsageError(`There is no such file for ${kind}.`)
       writeJson(stdout, file.content)
-      return Promise.resolve(0)
+      return 0
     }
     if (commands.length > 0) writeLines(stdout, commands)
     if (file !== undefined) {
@@ -39,7 +39,7 @@ export const clientConfig = defineCommand({
       writeLines(stderr, [commands.length > 0 ? `or, as ${file.path}:` : `${file.path}:`])
       writeJson(stdout, file.content)
     }
-    return Promise.resolve(0)
+    return 0
   },
 })
 

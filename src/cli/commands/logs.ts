@@ -25,7 +25,7 @@ export const logs = defineCommand({
     if (!Number.isInteger(lines) || lines < 0) {
       throw new UsageError(`--lines takes a number of lines, not ${values.lines ?? ''}.`)
     }
-    const gateway = findGateway(env, values)
+    const gateway = await findGateway(env, values)
     let [id] = positionals
     if (id === undefined) {
       const answer = (await gateway.fetch('GET', '/api/sessions?all=true')) as {

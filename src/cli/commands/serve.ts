@@ -1,4 +1,3 @@
-import { createLogger, logEvents } from '../../log.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
@@ -48,7 +47,7 @@ export const serve = defineCommand({
     '  mcp-berth serve --http -- node server.js',
   ],
   async run({ positionals, values, rest, stdout, stderr, env, signal }) {
-    const config = configOfServers('serve', { positionals, rest, env }, values, {
+    const config = await configOfServers('serve', { positionals, rest, env }, values, {
       host: values.host,
       listenPort: portValue('listen-port', values['listen-port'], 0),
       adminPort: portValue('admin-port', values['admin-port'], 0),
@@ -56,7 +55,10 @@ export const serve = defineCommand({
       logLevel: values['log-level'],
       logPretty: values['log-json'] ? false : undefined,
     })
-    const { startGateway } = await import('../../gateway.ts')
+    const [{ startGateway }, { createLogger, logEvents }] = await Promise.all([
+      import('../../gateway.ts'),
+      import('../../log.ts'),
+    ])
     const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
     const gateway = await startGateway(config, {
       followsOutput: isPretty,

@@ -30,7 +30,7 @@ export const sessions = defineCommand({
         `Which session? mcp-berth sessions lists them; then sessions ${verb} ID.`,
       )
     }
-    const gateway = findGateway(env, values)
+    const gateway = await findGateway(env, values)
     if (verb === 'list') {
       const path = `/api/sessions${values.all ? '?all=true' : ''}`
       const answer = (await gateway.fetch('GET', path)) as { sessions: SessionView[] }

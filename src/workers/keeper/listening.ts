@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readSync, readdirSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 
 /** Where a port is listened on, as far as it concerns one worker. */
@@ -11,33 +11,53 @@ export type Listening =
   | { state: 'elsewhere'; address: string }
 
 /**
+ * Whether anybody accepts connections there. To ask /proc whose socket it is costs fifty times as
+ * much: for /proc/net/tcp the kernel goes through a hash table that grows with the machine.
+ */
+export async function isListenedOn(port: number): Promise<boolean> {
+  return (await accepts('127.0.0.1', port)) || (await accepts('::1', port))
+}
+
+/**
  * Says whether a socket that listens on `port` belongs to one of `pids`, by its inode, so that a
  * stranger who took the port first is never mistaken for the worker. Without /proc (macOS) a
  * successful connect has to do.
  */
 export async function findListening(port: number, pids: () => number[]): Promise<Listening> {
-  const sockets = listeners(port)
-  if (sockets === undefined) {
-    for (const address of ['127.0.0.1', '::1']) {
-      if (await accepts(address, port)) return { state: 'ready', address, exposed: false }
+  let inodes: Set<string> | undefined
+  let found: Listening = { state: 'not-yet' }
+  let isReadable = false
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    const table = openTable(file)
+    if (table === undefined) continue // no IPv6, or no /proc at all
+    isReadable = true
+    try {
+      for (const { address, inode } of listeners(table, port)) {
+        inodes ??= inodesOf(pids())
+        const own = inodes.has(inode) ? await reach(address, port) : undefined
+        if (own?.state === 'ready') return own
+        if (found.state !== 'elsewhere') found = own ?? { state: 'foreign' }
+      }
+    } finally {
+      closeSync(table)
     }
-    return { state: 'not-yet' }
   }
-  if (sockets.length === 0) return { state: 'not-yet' }
-  const inodes = inodesOf(pids())
-  const own = sockets.filter(({ inode }) => inodes.has(inode))
-  if (own.length === 0) return { state: 'foreign' }
-  const exposed = own.some(({ address }) => address === '0.0.0.0' || address === '::')
-  const isAt = (wanted: string): boolean => own.some(({ address }) => address === wanted)
-  if (isAt('127.0.0.1') || isAt('0.0.0.0')) return { state: 'ready', address: '127.0.0.1', exposed }
-  if (isAt('::')) {
+  if (isReadable) return found
+  for (const address of ['127.0.0.1', '::1']) {
+    if (await accepts(address, port)) return { state: 'ready', address, exposed: false }
+  }
+  return found
+}
+
+async function reach(address: string, port: number): Promise<Listening> {
+  if (address === '0.0.0.0') return { state: 'ready', address: '127.0.0.1', exposed: true }
+  if (address === '::') {
     // It usually takes IPv4 as well, but does not have to.
-    const address = (await accepts('127.0.0.1', port)) ? '127.0.0.1' : '::1'
-    return { state: 'ready', address, exposed }
+    const loopback = (await accepts('127.0.0.1', port)) ? '127.0.0.1' : '::1'
+    return { state: 'ready', address: loopback, exposed: true }
   }
-  const loopback = own.find(({ address }) => address === '::1' || address.startsWith('127.'))
-  if (loopback !== undefined) return { state: 'ready', address: loopback.address, exposed }
-  return { state: 'elsewhere', address: own[0]?.address ?? '' }
+  const isLoopback = address === '::1' || address.startsWith('127.')
+  return isLoopback ? { state: 'ready', address, exposed: false } : { state: 'elsewhere', address }
 }
 
 interface Listener {
@@ -45,28 +65,35 @@ interface Listener {
   inode: string
 }
 
-function listeners(port: number): Listener[] | undefined {
+function openTable(file: string): number | undefined {
+  try {
+    return openSync(file, 'r')
+  } catch {
+    return undefined
+  }
+}
+
+const listening = '0A'
+/** Not much more than a line: the kernel looks up no more than what is asked for. */
+const piece = Buffer.alloc(256)
+
+/** Sockets that listen come first, and what is behind them is not read. */
+function* listeners(table: number, port: number): Generator<Listener> {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
-  const found: Listener[] = []
-  let readable = false
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    let table: string
-    try {
-      table = readFileSync(file, 'latin1')
-    } catch {
-      continue // no IPv6, or no /proc at all
-    }
-    readable = true
-    for (const line of table.split('\n').slice(1)) {
+  let rest = ''
+  for (let bytes = readSync(table, piece); bytes > 0; bytes = readSync(table, piece)) {
+    const lines = `${rest}${piece.toString('latin1', 0, bytes)}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
-      if (state !== '0A' || local === undefined || inode === undefined) continue
+      if (state === 'st' || local === undefined || inode === undefined) continue
+      if (state !== listening) return
       const [address, localPort] = local.split(':')
       if (localPort === hexPort && address !== undefined) {
-        found.push({ address: readAddress(address), inode })
+        yield { address: readAddress(address), inode }
       }
     }
   }
-  return readable ? found : undefined
 }
 
 /** /proc/net writes addresses as 32-bit words in host byte order (little endian on what we run). */
@@ -105,11 +132,15 @@ function inodesOf(pids: number[]): Set<string> {
 function accepts(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port })
-    const settle = (answer: boolean): void => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => settle(true))
-    socket.once('error', () => settle(false))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      resolve(true)
+      // Left as one leaves a server, whatever it says: to reset the connection is to break it.
+      socket
+        .on('error', () => undefined)
+        .resume()
+        .end()
+      socket.setTimeout(1000, () => void socket.destroy())
+    })
   })
 }

@@ -1,4 +1,4 @@
-import { findListening } from './listening.ts'
+import { findListening, isListenedOn } from './listening.ts'
 import type { KeeperFailure, KeeperStarted } from './protocol.ts'
 
 /** What came of the wait for a server's listening socket. */
@@ -16,32 +16,45 @@ export interface ListeningOptions {
   hasExited(): boolean
 }
 
-const firstPauseMs = 5
+const shortestPauseMs = 3
 const longestPauseMs = 100
+
+/** When a server that answers no knock is looked for, which costs milliseconds. */
+const firstLookMs = 500
 
 /** Looks again and again, until the server listens, may not go on, or has ended. */
 export async function waitUntilListening(options: ListeningOptions): Promise<Listened> {
   const { port, startTimeoutMs, pids, hasExited } = options
-  const untilMs = Date.now() + startTimeoutMs
-  for (let pauseMs = firstPauseMs; !hasExited(); pauseMs = longer(pauseMs)) {
-    const found = await findListening(port, pids)
-    if (found.state === 'elsewhere') {
-      return { code: 'ERR_WORKERS_NOT_LOOPBACK', params: { address: found.address } }
+  const startedAtMs = Date.now()
+  let isForeign = false
+  for (let lookAtMs = firstLookMs; !hasExited();) {
+    const waitedMs = Date.now() - startedAtMs
+    // A stranger answers every knock, and who listens elsewhere answers none.
+    const isHeard = !isForeign && (await isListenedOn(port))
+    if (isHeard || waitedMs >= lookAtMs) {
+      const found = await findListening(port, pids)
+      if (found.state === 'elsewhere') {
+        return { code: 'ERR_WORKERS_NOT_LOOPBACK', params: { address: found.address } }
+      }
+      if (found.state === 'ready') {
+        const warning = found.exposed
+          ? `It listens on all addresses, so that others can reach port ${port} of this worker past the gateway; let it bind 127.0.0.1.`
+          : null
+        return { address: found.address, warning }
+      }
+      isForeign = found.state === 'foreign'
+      lookAtMs = waitedMs * 1.2 + firstLookMs
     }
-    if (found.state === 'ready') {
-      const warning = found.exposed
-        ? `It listens on all addresses, so that others can reach port ${port} of this worker past the gateway; let it bind 127.0.0.1.`
-        : null
-      return { address: found.address, warning }
-    }
-    if (Date.now() > untilMs) {
-      const who = found.state === 'foreign' ? ' (another process does)' : ''
+    if (waitedMs > startTimeoutMs) {
+      const who = isForeign ? ' (another process does)' : ''
       const what = `listen on port ${port}${who}`
       return {
         code: 'ERR_WORKERS_START_TIMEOUT',
         params: { what, timeoutMs: startTimeoutMs },
       }
     }
+    // So that no more than a thirtieth of what it took is lost by finding out late.
+    const pauseMs = Math.min(Math.max(waitedMs / 30, shortestPauseMs), longestPauseMs)
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
   return undefined

@@ -51,10 +51,11 @@ export interface KeeperHostOptions {
 
 const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
 
-/** Small heaps and one thread fewer: there is a keeper for every session. */
+/** Small heaps: there is a keeper for every session. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
 
-const refillDelayMs = 100
+/** About what a server needs to start, which the start of a keeper would slow down. */
+const refillDelayMs = 500
 const startTimeoutMs = 30_000
 
 export function createKeeperHost(options: KeeperHostOptions): KeeperHost {

@@ -18,9 +18,8 @@ export interface Downstream {
   readonly kind: 'post' | 'get'
   /** A GET without Last-Event-ID: there is one of it in a session. */
   readonly isStandalone: boolean
-  readonly isClientGone: boolean
   /** Everything that had to be said was said, or nobody is there to hear it. */
-  readonly isDone: boolean
+  isDone(): boolean
   /** Whether it was this stream that carried the event: one of its last few dozen. */
   hasCarried(eventId: string): boolean
   /** Where its bytes come from, as soon as there is something. */
@@ -153,12 +152,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     kind,
     isStandalone: options.isStandalone,
     upstream: undefined,
-    get isClientGone() {
-      return isClientGone
-    },
-    get isDone() {
-      return state === 'done'
-    },
+    isDone: () => state === 'done',
     hasCarried: (eventId) => eventIds.includes(eventId),
 
     head(statusCode, headers) {

@@ -61,7 +61,7 @@ export function forward(options: ForwardOptions): void {
       {
         onRequestStart(controller) {
           downstream.upstream = controller
-          if (downstream.isDone) controller.abort(new Error('Nobody waits for the answer.'))
+          if (downstream.isDone()) controller.abort(new Error('Nobody waits for the answer.'))
         },
         onResponseStart(_controller, statusCode, answered) {
           isConflict = method === 'GET' && statusCode === 409 && tries < conflictTries
@@ -103,7 +103,7 @@ export function forward(options: ForwardOptions): void {
         },
         onResponseError(_controller, cause) {
           options.onAnswer()
-          if (downstream.isDone) return
+          if (downstream.isDone()) return
           const isRefusal = isConnectError(cause)
           if (!isRefusal) {
             downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))

@@ -119,7 +119,7 @@ export function place(t: TestContext): Place {
 
 /** What a user has, and nothing that says that this is a test. */
 function plainEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(BERTH_|NODE_TEST_CONTEXT$|FORCE_COLOR$|NO_COLOR$)/
+  const foreign = /^(BERTH_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
 }
 
@@ -174,7 +174,7 @@ function follow(t: TestContext, child: ChildProcessWithoutNullStreams): Running 
         const limit = setTimeout(() => {
           settle()
           reject(new Error(`it did not say ${String(fits)}, but: ${said}`))
-        }, 20_000)
+        }, 45_000)
         listeners.add(look)
         look()
       }),

@@ -101,7 +101,7 @@ describe('check', { concurrency: 3 }, () => {
     const running = start(['check', '--start', '--', 'sleep', '60'])
     await eventually(
       () => assert.ok(processesWith(folder).some(({ pid }) => commandOf(pid) === 'sleep 60')),
-      { withinMs: 20_000 },
+      { withinMs: 45_000 },
     )
     running.child.kill('SIGINT')
     const { code } = await running.done

@@ -20,8 +20,8 @@ process.once('SIGTERM', () => process.stderr.write('going\\u001b[2J\\n', () => p
 `
 
 describe('logs', { concurrency: 3 }, () => {
-  it('prints what a worker wrote: the newest one, the last lines, as JSON', async (t) => {
-    const { here, handle, open } = await talking(t)
+  it('prints what a worker wrote, for a pipe, for a script and for a terminal', async (t) => {
+    const { here, stateHome, handle, open } = await talking(t)
     const [newest, last, json] = await Promise.all([
       here.berth(['logs']),
       here.berth(['logs', handle, '-n', '2']),
@@ -31,9 +31,14 @@ describe('logs', { concurrency: 3 }, () => {
     assert.deepEqual(newest, { code: 0, stdout: lines.join(''), stderr: '' })
     assert.equal(last.stdout, 'line 39\nline 40\n')
     assert.equal(json.stdout, '{"line":"line 40"}\n')
+    assert.equal(await headOf(here, stateHome), 'line 1\n')
     await open.terminate()
     const ended = await here.berth(['logs', handle, '-n', '2', '-f'])
     assert.deepEqual(ended, { code: 0, stdout: 'line 40\ngoing\u001b[2J\n', stderr: '' })
+
+    // What it could do to a terminal is kept from it.
+    const { stdout } = (await here.atTerminal(['logs', handle])?.done) ?? {}
+    if (stdout !== undefined) assert.match(stdout, /\r\nline 40\r\ngoing\r\n$/)
   })
 
   it('follows, and ends when the session does, last words included', async (t) => {
@@ -55,30 +60,6 @@ describe('logs', { concurrency: 3 }, () => {
     assert.deepEqual([code, stderr], [0, ''])
   })
 
-  it('commands no terminal', async (t) => {
-    const { here, handle, open } = await talking(t)
-    await open.terminate()
-    const running = here.atTerminal(['logs', handle])
-    if (running === undefined) return
-    const { stdout } = await running.done
-    assert.match(stdout, /\r\nline 40\r\ngoing\r\n$/)
-  })
-
-  it('does not mind a reader that has had enough', async (t) => {
-    const { here, stateHome } = await talking(t)
-    const env = { ...process.env, XDG_STATE_HOME: stateHome }
-    const child = spawn('sh', ['-c', '"$@" | head -n 1', 'sh', process.execPath, main, 'logs'], {
-      cwd: here.folder,
-      env,
-    })
-    let said = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    }
-    await once(child, 'close')
-    assert.equal(said, 'line 1\n')
-  })
-
   it('says so when there was no session yet', async (t) => {
     const { serve, berth } = place(t)
     await serve(['--', 'node'])
@@ -87,6 +68,19 @@ describe('logs', { concurrency: 3 }, () => {
     assert.equal(stderr, 'There was no session yet, and so there is no output.\n')
   })
 })
+
+/** What `mcp-berth logs | head -n 1` says, complaints included. */
+async function headOf({ folder }: Place, stateHome: string): Promise<string> {
+  const words = ['-c', '"$@" | head -n 1', 'sh', process.execPath, main, 'logs']
+  const env = { ...process.env, XDG_STATE_HOME: stateHome }
+  const child = spawn('sh', words, { cwd: folder, env })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  }
+  await once(child, 'close')
+  return said
+}
 
 interface Talking {
   here: Place

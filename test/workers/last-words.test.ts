@@ -27,7 +27,7 @@ suite(
 
         test(`${title}${while_}`, async (t) => {
           const rig = startRig(t)
-          const chars = 3_000_000
+          const chars = 1_000_000
           const lengths = await Promise.all(
             [1, 2, 3].map(async () => {
               const worker = await rig.start(['answers-and-exits.js'], transport)
@@ -45,7 +45,7 @@ suite(
     test('without a PID namespace as well', async (t) => {
       const rig = startRig(t, { namespace: noNamespace })
       const worker = await rig.start(['answers-and-exits.js'])
-      const args = { chars: 3_000_000, heir: true }
+      const args = { chars: 1_000_000, heir: true }
       assert.equal(
         (await call<string>(worker, await open(worker), 'last', args)).length,
         args.chars,

@@ -106,7 +106,7 @@ test('a stream that has ended gets nothing more', async (t) => {
   await clock.advanceSettling(60_000)
   assert.equal((await answer.rest()).length, 1)
   assert.deepEqual(answer.comments, [])
-  assert.equal(downstream.isDone, true)
+  assert.equal(downstream.isDone(), true)
 })
 
 test('a stream whose length was announced may get comments nevertheless', async (t) => {

@@ -47,6 +47,8 @@ suite('what a worker writes', { concurrency: 4 }, () => {
     const { spec, worker, write } = await startWriter(t, { http: true })
     await write({ stdout: 'half of ' })
     await write({ stderr: 'an error\n' })
+    // Two pipes have no order between them but the one in which they are read.
+    await holds(spec, 'an error\n')
     await write({ stdout: 'a line\n' })
     await holds(spec, 'an error\nhalf of a line\n')
     await lastLinesAre(worker, ['an error', 'half of a line'])

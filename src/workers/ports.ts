@@ -1,3 +1,6 @@
+import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 
 import type { Clock } from '../clock.ts'
@@ -10,23 +13,46 @@ export interface Ports {
 }
 
 /**
+ * Ports that the system gives to nobody by itself, neither to a connection nor to a listener that
+ * asks for any: a worker may take minutes to listen, and must find its port as free as it was.
+ */
+const band = { first: 20_000, last: 32_767 }
+
+/** With fewer to choose from, the system chooses: it knows what is free. */
+const fewPorts = 1000
+
+/**
  * @param quietMs a replica may remember an ended session's port for a while; until it has
  * forgotten, another session's worker must not be found behind it.
  */
 export function createPorts(clock: Clock, quietMs: number): Ports {
-  // A worker may take minutes to listen: until then the system believes that the port is free.
-  const held = new Set<number>()
+  const held = new Map<number, Server | undefined>()
+  const last = Math.min(band.last, firstEphemeral() - 1)
+  const choose =
+    last - band.first < fewPorts
+      ? () => listenOnce(0)
+      : () => Promise.resolve(randomInt(band.first, last + 1))
   return {
     async take() {
       for (;;) {
-        const port = await freePort()
+        const port = await choose()
         if (held.has(port)) continue
-        held.add(port)
-        return port
+        // Before the first await: two workers may start at the same time.
+        held.set(port, undefined)
+        const claim = await claimFor(port)
+        if (claim !== undefined && (await isPortFree(port))) {
+          held.set(port, claim)
+          return port
+        }
+        claim?.close()
+        held.delete(port)
       }
     },
     release(port) {
-      clock.after(quietMs, () => held.delete(port))
+      clock.after(quietMs, () => {
+        held.get(port)?.close()
+        held.delete(port)
+      })
     },
   }
 }
@@ -39,7 +65,30 @@ export function isPortFree(port: number): Promise<boolean> {
   )
 }
 
-const freePort = (): Promise<number> => listenOnce(0)
+/**
+ * Keeps other gateways of this machine from handing out the port, too. An abstract socket belongs
+ * to a network namespace as a port does, needs no file, and ends with its process.
+ *
+ * @returns undefined when another gateway has it
+ */
+function claimFor(port: number): Promise<Server | undefined> {
+  const claim = createServer((socket) => socket.destroy()).unref()
+  if (process.platform !== 'linux') return Promise.resolve(claim)
+  return new Promise((resolve) => {
+    claim.once('error', () => resolve(undefined))
+    claim.listen({ path: `\0mcp-berth-port-${port}` }, () => resolve(claim))
+  })
+}
+
+/** The first port that the system gives to whoever asks for any. */
+function firstEphemeral(): number {
+  try {
+    return Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1'))
+  } catch {
+    // macOS begins with 49152, which RFC 6335 (section 6) has for everybody.
+    return 49_152
+  }
+}
 
 function listenOnce(port: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -6,13 +6,14 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { initializeMessage, openConnection, openSession, postOf } from './client.ts'
 import { childrenOf, inTurn, median, rounds } from './measure.ts'
 import { table, verdict } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 import type { Berth } from './targets.ts'
-import { freePort, startBerth, untilListening, worker } from './targets.ts'
+import { startBerth, untilListening, worker } from './targets.ts'
 
 /** What `initialize` of a new session takes longer than starting the same server by hand. */
 export const start: Benchmark = {

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../support/free-port.ts'
 import { expectOk, openSession } from './client.ts'
 import { inTurn, median, rounds, treeCpuUs } from './measure.ts'
 import { table, verdict } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
-import { freePort, startBerth, startTarget, untilListening, worker } from './targets.ts'
+import { startBerth, startTarget, untilListening, worker } from './targets.ts'
 
 /** What a call of a stdio server costs in all: gateway, what stands beside the server, server. */
 export const stdio: Benchmark = {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import type { Owner } from '../support/temp.ts'
@@ -10,6 +10,7 @@ import { tempDir } from '../support/temp.ts'
 import { atEnd } from '../support/at-end.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
+import { freePort } from '../support/free-port.ts'
 import type { BerthOptions } from './berth.ts'
 import type { Session } from './client.ts'
 import { openSession } from './client.ts'
@@ -173,15 +174,4 @@ export async function untilListening(port: number, signal?: AbortSignal): Promis
     if (isThere) return
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -1,13 +1,7 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { systemClock } from '../../src/clock.ts'
+import { createPorts } from '../../src/workers/ports.ts'
 
-/** A port that was free just now, for what cannot tell which one it was given. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
+const ports = createPorts(systemClock, 0)
+
+/** A free port that nobody else is given, for what cannot tell which one it has. */
+export const freePort = (): Promise<number> => ports.take()

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { Endpoint } from '../workers/driver.ts'
-import { lookedAtBytes, nothing, skim, summarize } from './peek.ts'
+import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
 import type { HeaderMap, Posted, Protocol } from './protocol.ts'
 
 /**
@@ -35,9 +35,11 @@ export const mcp: Protocol = {
 
   readMessage(text, isCut) {
     // Most of what a worker sends are notifications that need no more than their name.
-    const name = /^\{(?:"jsonrpc":"2\.0",)?"method":"(notifications\/[a-z_/]+)"/.exec(text)?.[1]
-    if (name !== undefined && !tellingMore.has(name)) {
-      return { ...nothing, kind: 'notification', method: name }
+    const method = notificationIn(text)
+    if (method !== undefined && method !== 'notifications/cancelled') {
+      const peek = peekOf('notification', method, undefined)
+      if (method === 'notifications/progress') peek.progress = () => readProgress(text)
+      return peek
     }
     if (isCut) return skim(text, text)
     try {
@@ -91,9 +93,6 @@ export const mcp: Protocol = {
 }
 
 const sessionHeader = 'mcp-session-id'
-
-/** Notifications whose parameters are looked at. */
-const tellingMore = new Set(['notifications/progress', 'notifications/cancelled'])
 
 const hopByHop = [
   'connection',
@@ -153,6 +152,19 @@ function addressed(headers: HeaderMap, endpoint: Endpoint, workerSessionId?: str
   if (workerSessionId !== undefined) headers[sessionHeader] = workerSessionId
   for (const name in endpoint.headers) headers[name.toLowerCase()] = endpoint.headers[name] ?? ''
   return headers
+}
+
+const notificationBeginnings = ['{"method":"', '{"jsonrpc":"2.0","method":"'].map((beginning) => ({
+  nameAt: beginning.length,
+  text: `${beginning}notifications/`,
+}))
+
+/** The name of a notification that is written as nearly all are: `method` first. */
+function notificationIn(message: string): string | undefined {
+  for (const { nameAt, text } of notificationBeginnings) {
+    if (message.startsWith(text)) return message.slice(nameAt, message.indexOf('"', nameAt))
+  }
+  return undefined
 }
 
 function postedOf(parsed: unknown): Posted {

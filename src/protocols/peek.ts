@@ -1,21 +1,26 @@
-import type { RpcId } from '../jsonrpc.ts'
+import type { RpcId, RpcKind } from '../jsonrpc.ts'
 import { kindOf } from '../jsonrpc.ts'
-import type { Peek } from './protocol.ts'
+import type { Peek, Progress } from './protocol.ts'
 
 /** At most so much of a message is looked at; longer ones are only skimmed. */
 export const lookedAtBytes = 64 * 1024
 
-export const nothing: Peek = {
-  kind: 'invalid',
-  method: undefined,
-  id: undefined,
-  cancels: undefined,
-  outcome: undefined,
-  protocolVersion: undefined,
-  client: undefined,
-  progress: undefined,
-  mode: undefined,
+/** A message of which no more is known; the same shape for all keeps reading them fast. */
+export function peekOf(kind: RpcKind, method: string | undefined, id: RpcId | undefined): Peek {
+  return {
+    kind,
+    method,
+    id,
+    cancels: undefined,
+    outcome: undefined,
+    protocolVersion: undefined,
+    client: undefined,
+    progress: undefined,
+    mode: undefined,
+  }
 }
+
+export const nothing: Peek = peekOf('invalid', undefined, undefined)
 
 /** What a parsed message is. */
 export function summarize(message: unknown): Peek {
@@ -28,7 +33,7 @@ export function summarize(message: unknown): Peek {
     result?: Fields
     error?: unknown
   }
-  const peek: Peek = { ...nothing, kind, method, id }
+  const peek = peekOf(kind, method, id)
   if (kind === 'response') {
     const action = result?.action
     peek.outcome = error !== undefined ? 'error' : typeof action === 'string' ? action : 'answered'
@@ -36,7 +41,7 @@ export function summarize(message: unknown): Peek {
   } else if (method === 'notifications/cancelled') {
     peek.cancels = rpcId(params?.requestId)
   } else if (method === 'notifications/progress') {
-    peek.progress = progressOf(params ?? {})
+    peek.progress = () => progressOf(params ?? {})
   } else if (method === 'elicitation/create') {
     peek.mode = text(params?.mode) ?? 'form'
   } else if (method === 'initialize') {
@@ -70,17 +75,23 @@ export function skim(head: string, tail: string): Peek {
     // Behind the method an `id` may stand before long params as well.
     const idNext = /^"method"\s*:\s*"[^"]*"\s*,\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/.exec(rest)
     const ownId = id ?? rpcId(parsed(idNext?.[1]))
-    return { ...nothing, kind: ownId === undefined ? 'notification' : 'request', method, id: ownId }
+    return peekOf(ownId === undefined ? 'notification' : 'request', method, ownId)
   }
   if (!/^"(result|error)"/.test(rest)) return nothing
-  const outcome = rest.startsWith('"error"') ? 'error' : 'answered'
-  return { ...nothing, kind: 'response', id, outcome }
+  const peek = peekOf('response', undefined, id)
+  peek.outcome = rest.startsWith('"error"') ? 'error' : 'answered'
+  return peek
 }
 
 type Fields = Record<string, unknown>
 
-function progressOf(params: Fields): NonNullable<Peek['progress']> {
-  const { progress, total, message } = params
+/** The progress that a message reports, which is known to be the notification of one. */
+export function readProgress(message: string): Progress {
+  const read = parsed(message) as { params?: Fields } | undefined
+  return progressOf(read?.params ?? {})
+}
+
+function progressOf({ progress, total, message }: Fields): Progress {
   return {
     progress: typeof progress === 'number' ? progress : 0,
     ...(typeof total === 'number' ? { total } : {}),

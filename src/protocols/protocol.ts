@@ -90,7 +90,14 @@ export interface Peek {
   protocolVersion: string | undefined
   /** Of `initialize`: the client's name and version. */
   client: string | undefined
-  progress: { progress: number; total?: number; message?: string } | undefined
+  /** Of `notifications/progress`. Read when it is asked for: most of them are only counted. */
+  progress: (() => Progress) | undefined
   /** Of `elicitation/create`: `form` or `url`. */
   mode: string | undefined
+}
+
+export interface Progress {
+  progress: number
+  total?: number
+  message?: string
 }

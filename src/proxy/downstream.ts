@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError, rpcErrorEvent, rpcReply } from '../replies.ts'
+import { writeChunk } from './chunk.ts'
 import type { SseReader } from './sse.ts'
 import { createSseReader } from './sse.ts'
 import type { Exchange, Traffic } from './traffic.ts'
@@ -79,7 +80,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   let plain: { statusCode: number; headers: HeaderMap } | undefined
   let chunks: Buffer[] = []
   let chunkBytes = 0
-  let isFlushing = false
+  /** What of a stream is to leave next, as a string of bytes. */
+  let streamed = ''
   let isPaused = false
   let isClientGone = false
   const eventIds: string[] = []
@@ -107,23 +109,29 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
   /** What came in one go from the worker leaves in one go. */
   const flush = (): void => {
-    isFlushing = false
-    if (chunks.length === 0 || state !== 'streaming') return
-    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-    chunks = []
+    if (streamed === '' || state !== 'streaming') return
+    const bytes = streamed
+    streamed = ''
     reader?.push(bytes)
-    if (!isClientGone) send(bytes)
+    if (!isClientGone) sendText(bytes)
   }
 
-  const send = (bytes: Buffer | string): void => {
+  const sendText = (bytes: string): void => {
     lastWriteMs = clock.now()
-    if (response.write(bytes) || isPaused) return
+    pauseUntilDrained(writeChunk(response, bytes))
+  }
+  const send = (bytes: Buffer): void => {
+    pauseUntilDrained(response.write(bytes) ? undefined : response)
+  }
+  const pauseUntilDrained = (full: NodeJS.WritableStream | undefined): void => {
+    if (full === undefined || isPaused) return
     isPaused = true
     downstream.upstream?.pause()
-    response.once('drain', () => {
-      isPaused = false
-      downstream.upstream?.resume()
-    })
+    full.once('drain', resume)
+  }
+  const resume = (): void => {
+    isPaused = false
+    downstream.upstream?.resume()
   }
 
   const unanswered = (): Exchange[] => exchanges.filter(({ isOver }) => !isOver)
@@ -142,8 +150,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       downstream.upstream?.abort(clientGone)
     } else if (isPaused) {
       // Nobody listens, but the exchange runs on: that a client goes away is no cancellation.
-      isPaused = false
-      downstream.upstream?.resume()
+      resume()
     }
   }
   response.once('close', leave)
@@ -178,10 +185,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
     write(chunk) {
       if (state === 'streaming') {
-        chunks.push(chunk)
-        if (isFlushing) return
-        isFlushing = true
-        process.nextTick(flush)
+        if (streamed === '') process.nextTick(flush)
+        streamed += chunk.toString('latin1')
       } else if (state === 'plain') {
         chunks.push(chunk)
         chunkBytes += chunk.length
@@ -247,9 +252,9 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
 
     keepAlive(nowMs) {
-      if (state !== 'streaming' || isClientGone || isPaused || chunks.length > 0) return
+      if (state !== 'streaming' || isClientGone || isPaused || streamed !== '') return
       if (nowMs - lastWriteMs < keepAliveMs || reader?.atBoundary() !== true) return
-      send(': keepalive\n\n')
+      sendText(': keepalive\n\n')
     },
   }
   traffic?.streams.add(downstream)

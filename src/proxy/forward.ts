@@ -1,14 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { Dispatcher } from 'undici'
-
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
+import type { Upstreams } from './upstreams.ts'
 
 export interface ForwardOptions {
-  dispatcher: Dispatcher
+  upstreams: Upstreams
   protocol: Protocol
   clock: Clock
   method: 'GET' | 'POST'
@@ -42,7 +41,7 @@ interface Verdict {
 
 /** Sends one request to the worker and its answer to the client, as it comes. */
 export function forward(options: ForwardOptions): void {
-  const { dispatcher, protocol, clock, method, path, headers, body, downstream } = options
+  const { upstreams, protocol, clock, method, path, headers, body, downstream } = options
   let tries = 0
 
   const attempt = (): void => {
@@ -56,7 +55,7 @@ export function forward(options: ForwardOptions): void {
       for (const chunk of chunks) downstream.write(chunk)
     }
 
-    dispatcher.dispatch(
+    upstreams.dispatch(
       { method, path, headers, body },
       {
         onRequestStart(controller) {

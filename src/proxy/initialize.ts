@@ -178,7 +178,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     if (answer !== undefined && data !== '') read(data, answer, isCut)
   })
 
-  traffic.pool.dispatch(
+  traffic.upstreams.dispatch(
     {
       method: 'POST',
       path: endpoint.path,
@@ -200,7 +200,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
         }
         answer?.chunks.push(chunk)
         if (answer !== undefined && protocol.isStream(answer.headers['content-type'])) {
-          reader.push(chunk)
+          reader.push(chunk.toString('latin1'))
         }
       },
       onResponseEnd() {

@@ -44,7 +44,7 @@ export function createObserver(session: Session, clock: Clock, events: Events): 
         const nowMs = clock.now()
         if (nowMs - progressAtMs < progressEveryMs) return
         progressAtMs = nowMs
-        events.emit('progress.reported', { ...news, ...message.progress })
+        events.emit('progress.reported', { ...news, ...message.progress() })
       }
     },
 

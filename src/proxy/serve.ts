@@ -223,7 +223,7 @@ export function createServing(options: ServingOptions): Serve {
       publicId: session.id,
     })
     forward({
-      dispatcher: traffic.pool,
+      upstreams: traffic.upstreams,
       protocol,
       clock,
       method,

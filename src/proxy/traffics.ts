@@ -1,14 +1,13 @@
-import type { Pool } from 'undici'
-
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
-import { openPool } from './upstreams.ts'
+import type { Upstreams } from './upstreams.ts'
+import { openUpstreams } from './upstreams.ts'
 
 /** The traffic of a session with the connections it goes over; made at its first use. */
-export type TrafficOf = (session: Session) => Traffic & { readonly pool: Pool }
+export type TrafficOf = (session: Session) => Traffic & { readonly upstreams: Upstreams }
 
 export interface Traffics {
   of: TrafficOf
@@ -22,13 +21,13 @@ export function createTraffics(clock: Clock, events: Events): Traffics {
     of(session) {
       const found = open.get(session)
       if (found !== undefined) return found
-      const pool = openPool(session.endpoint)
-      const traffic = Object.assign(createTraffic(session, clock, events), { pool })
+      const upstreams = openUpstreams(session.endpoint)
+      const traffic = Object.assign(createTraffic(session, clock, events), { upstreams })
       open.set(session, traffic)
       session.onEnding(() => {
         open.delete(session)
         // Its streams were ended by now; what is left are idle connections.
-        void pool.destroy()
+        void upstreams.destroy()
       })
       return traffic
     },

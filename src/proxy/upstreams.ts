@@ -1,18 +1,58 @@
-import { Client, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import { Client } from 'undici'
 
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
 
 type Endpoint = Session['endpoint']
 
-/**
- * The connections to a session's worker. As many as it takes, because each stream needs its own;
- * no timeouts of the client library, because a stream may be silent for hours; never a retry.
- */
-export function openPool(endpoint: Endpoint): Pool {
-  return new Pool(endpoint.origin, { ...settings(endpoint), connections: null })
+/** The connections to a session's worker, as many as it takes: each stream needs its own. */
+export interface Upstreams {
+  dispatch: Dispatcher['dispatch']
+  /** Cuts all of them. */
+  destroy(): Promise<void>
 }
 
+/**
+ * undici's own pool would queue what never waits here, in a queue of 16 KiB for every session.
+ * Never a retry.
+ */
+export function openUpstreams(endpoint: Endpoint): Upstreams {
+  const clients = new Set<Client>()
+  const free: Client[] = []
+
+  const connect = (): Client => {
+    const client = new Client(endpoint.origin, settings(endpoint))
+    const forget = (): void => {
+      const at = free.indexOf(client)
+      if (at !== -1) free.splice(at, 1)
+      // What was given to it just as its connection ended goes over a new one.
+      if (client.stats.size === 0) clients.delete(client)
+    }
+    client.on('drain', () => {
+      if (clients.has(client) && !free.includes(client)) free.push(client)
+    })
+    client.on('disconnect', forget)
+    client.on('connectionError', forget)
+    clients.add(client)
+    return client
+  }
+
+  return {
+    dispatch(options, handler) {
+      const client = free.pop() ?? connect()
+      // Nearly always it is now busy, and says when it is not any more.
+      const hasRoom = client.dispatch(options, handler)
+      if (hasRoom && clients.has(client) && !free.includes(client)) free.push(client)
+      return true
+    },
+    async destroy() {
+      await Promise.all([...clients].map((client) => client.destroy()))
+    },
+  }
+}
+
+/** No timeouts of the client library, because a stream may be silent for hours. */
 const settings = ({ socketPath }: Endpoint) => ({
   pipelining: 1,
   headersTimeout: 0,

@@ -1,3 +1,4 @@
+import { freemem } from 'node:os'
 import { cacheDirOf } from '../needs/cache.ts'
 import { prepareNeeds } from '../needs/prepare.ts'
 import { needs } from '../needs/table.ts'
@@ -17,6 +18,9 @@ export const memory: Benchmark = {
 }
 
 const atOnce = 4
+
+/** A worker and its keeper take about 18 MiB together. */
+const isLarge = freemem() > 16 * 2 ** 30
 
 interface Growth {
   name: string
@@ -56,8 +60,8 @@ async function run(bench: Bench): Promise<void> {
   if (python !== undefined) {
     await openSessions(bench, berth, { server: 'http', sessions: 5 })
     await openSessions(bench, berth, { server: 'stdio', sessions: 5 })
-    await grow('local, http', 'http', [40, 60])
-    await grow('local, stdio', 'stdio', [50])
+    await grow('local, http', 'http', isLarge ? [40, 60, 300] : [40, 60])
+    await grow('local, stdio', 'stdio', isLarge ? [50, 100] : [50])
   }
   report(grown, keepers)
 }

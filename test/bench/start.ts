@@ -105,7 +105,8 @@ async function endSpare({ pid, stateDir }: Berth): Promise<void> {
     if (childrenOf(pid).length > 0) throw new Error('the spare keeper does not end')
   })
   const folder = join(stateDir, 'run')
-  for (const name of readdirSync(folder)) rmSync(join(folder, name))
+  // The gateway removes it too, and may be the first.
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true })
 }
 
 async function startHttp(turn: Bench, name: Name): Promise<number> {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { mcp } from '../../src/protocols/mcp.ts'
 import { nothing } from '../../src/protocols/peek.ts'
-import type { Peek } from '../../src/protocols/protocol.ts'
+import type { Peek, Progress } from '../../src/protocols/protocol.ts'
 
 const read = (message: object): Peek => mcp.readMessage(JSON.stringify(message), false) as Peek
 const posted = (message: object): Peek =>
@@ -34,8 +34,12 @@ test('the answer to a question says how it was answered', () => {
 })
 
 test('progress is told with what it has', () => {
-  const progress = (params: object): Peek['progress'] =>
-    read({ jsonrpc: '2.0', method: 'notifications/progress', params }).progress
+  const progress = (params: object): Progress | undefined => {
+    const said = { jsonrpc: '2.0', method: 'notifications/progress', params }
+    const other = { params: said.params, method: said.method, jsonrpc: '2.0' }
+    assert.deepEqual(read(said).progress?.(), read(other).progress?.())
+    return read(said).progress?.()
+  }
   assert.deepEqual(progress({ progressToken: 1, progress: 2, total: 5, message: 'm' }), {
     progress: 2,
     total: 5,

@@ -10,6 +10,8 @@ const folder = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', '
 /** The fixtures, which stand beside the sources and not in `dist`. */
 export const pythonServer = join(folder, 'server.py')
 export const pythonClient = join(folder, 'client.py')
+export const pythonCalls = join(folder, 'calls.py')
+export const pythonOrdinary = join(folder, 'ordinary.py')
 
 /** What a Python wrote into the line that tells where it listens. */
 export interface PythonServer {

@@ -26,7 +26,7 @@ import type {
   Progress,
 } from '@modelcontextprotocol/sdk/types.js'
 
-export type ServerName = 'trip-planner' | 'expenses'
+export type ServerName = 'trip-planner' | 'expenses' | 'isolation-probe'
 export const ways = ['stdio', 'http'] as const
 export type Way = (typeof ways)[number]
 

@@ -16,6 +16,8 @@ export interface BerthEvents {
     code?: ErrorCode
     /** For the operator: command, exit code, last lines of output. */
     details?: Record<string, unknown>
+    /** What its worker has used, as far as that is known. */
+    usage?: UsageCounts
   }
   /** A request came with an id that is not served (any more). */
   'session.missed': { server: string; session: string; reason: string }
@@ -33,7 +35,13 @@ export interface BerthEvents {
   'roots.answered': SessionNews & { outcome: string }
   'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
   'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
-  'worker.exited': WorkerNews & { code: number | null; signal: string | null; how: string }
+  'worker.exited': WorkerNews & {
+    code: number | null
+    signal: string | null
+    how: string
+    /** It wanted more memory than it may have. */
+    oom?: true
+  }
   /** One line that a worker wrote, for the terminal. */
   'worker.output': WorkerNews & { line: string }
   /** Something the operator should look at: said once, in one sentence. */
@@ -58,6 +66,13 @@ export interface TrafficCounts {
   elicitations: number
   samplings: number
   progress: number
+}
+
+export interface UsageCounts {
+  cpuMs?: number
+  peakMemoryBytes?: number
+  processes?: number
+  writtenBytes?: number
 }
 
 /** Why a session ended; exactly one, the first wins. */

@@ -25,13 +25,13 @@ import { followOutput } from './sessions/output.ts'
 import type { Server } from './sessions/server.ts'
 import { createMemoryStore } from './sessions/stores/memory.ts'
 import type { Probe } from './workers/driver.ts'
-import { createDrivers } from './workers/drivers/index.ts'
 import { hostOf, ownIdentity } from './workers/identity.ts'
-import { createKeeperHost } from './workers/keeper-host.ts'
-import { findPidNamespace } from './workers/pid-namespace.ts'
-import { createPorts } from './workers/ports.ts'
-import { prepareRuntimeDir } from './workers/runtime-dir.ts'
+import type { SetLimit } from './workers/limits/enforcement.ts'
+import { withValues } from './workers/limits/enforcement.ts'
+import { setUpWorkers } from './workers/setup.ts'
 import { createSupervisor } from './workers/supervisor.ts'
+
+export { examineMachine } from './workers/doctor.ts'
 
 /** A gateway that runs: the composition root, and the only file that names every room. */
 export interface Gateway {
@@ -41,12 +41,12 @@ export interface Gateway {
   events: Events
   /** How each server will be isolated here. */
   probes: ReadonlyMap<string, Probe>
+  /** The limits of each server, and what enforces them here. */
+  enforcements: ReadonlyMap<string, SetLimit[]>
   /** Drains, ends every worker, and lets go of everything. Idempotent. */
   close(options?: { drainMs: number }): Promise<void>
 }
 
-/** An ended session's port is not used again while anybody may still remember it. */
-const portQuietMs = 10_000
 const retentionSweepMs = 10 * 60 * 1000
 
 export interface GatewayOptions {
@@ -70,29 +70,20 @@ export async function startGateway(
   }
   const owner = ownIdentity()
   const installation = installationOf(stateDir)
-  const namespace = await findPidNamespace(true)
-  const keepers = createKeeperHost({
-    clock,
-    runtimeDir: prepareRuntimeDir(stateDir),
-    logFile: join(stateDir, 'keepers.log'),
-    namespace,
-    endsWithGateway: true,
-    spares: servers.some(({ launch }) => launch.kind === 'local') ? 1 : 0,
-  })
   const store = createMemoryStore({ clock })
-  const drivers = createDrivers({
+  const workers = await setUpWorkers({
     clock,
-    keepers,
-    namespace,
-    ports: createPorts(clock, portQuietMs),
-    markerDir: join(stateDir, 'workers'),
-    owner,
+    stateDir,
     installation,
     store: store.name,
+    owner,
+    searchPath: config.searchPath,
+    launches: servers.map(({ launch }) => launch),
+    wanted: servers.map(({ driver }) => driver),
+    remoteLaunchOf: (name) => remoteLaunchOf(servers, name),
     warn: (server, message) => events.emit('operator.warned', { server, message }),
-    launchOf: (name) => remoteLaunchOf(servers, name),
   })
-  const supervisor = createSupervisor({ clock, events, drivers, owner })
+  const supervisor = createSupervisor({ clock, events, drivers: workers.drivers, owner })
   const directories = createSessionDirectories(join(stateDir, 'sessions'), config.retention)
   const sessions = createSessions({
     clock,
@@ -120,6 +111,8 @@ export async function startGateway(
     events,
     servers.map(({ name }) => name),
   )
+  const probes = new Map<string, Probe>()
+  const enforcements = new Map<string, SetLimit[]>()
   let isDraining = false
 
   const front = createListener()
@@ -151,6 +144,7 @@ export async function startGateway(
     token,
     sessions,
     directories,
+    limitsOf: (server) => enforcements.get(server) ?? [],
     check: adminGuard.check,
     metrics: async () => ({
       type: metrics.registry.contentType,
@@ -165,6 +159,23 @@ export async function startGateway(
     await directories.sweep(open, clock.now())
   }
 
+  /** What a server asks for and cannot have is said now, and not to its first client. */
+  async function check({ name, driver, launch, requireLimits }: Server): Promise<Probe> {
+    const probe = await supervisor.probe(driver, launch)
+    const problems = probe.available
+      ? []
+      : [`mcpServers.${name}.isolation: ${driver} cannot be had here: ${probe.why}.`]
+    for (const limit of supervisor.enforcement(driver, launch)) {
+      if (!requireLimits || limit.by !== null) continue
+      problems.push(`mcpServers.${name}.limits.${limit.limit}: cannot be enforced: ${limit.why}.`)
+    }
+    if (problems.length === 0) return probe
+    const advice = 'mcp-berth doctor tells what this machine can do, and what helps.'
+    throw new GatewayError('ERR_CONFIG_INVALID', {
+      params: { problems: [...problems, advice].join('\n') },
+    })
+  }
+
   let closing: Promise<void> | undefined
   const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
   const close = async (drainMs: number): Promise<void> => {
@@ -172,7 +183,7 @@ export async function startGateway(
     await sessions.drain(drainMs)
     retention.cancel()
     await Promise.all([front.close(), back.close()])
-    await keepers.close()
+    await workers.close()
     await store.close()
     rmSync(identityFile, { force: true })
   }
@@ -182,13 +193,17 @@ export async function startGateway(
     const adminUrl = await listenOn(back, config.admin.host, config.admin.port, 'admin.port')
     const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
-    const probes = new Map<string, Probe>()
-    for (const { name, driver } of servers) probes.set(name, await supervisor.probe(driver))
+    for (const server of servers) {
+      const { name, driver, launch } = server
+      probes.set(name, await check(server))
+      enforcements.set(name, withValues(launch, supervisor.enforcement(driver, launch)))
+    }
     return {
       url,
       adminUrl,
       events,
       probes,
+      enforcements,
       close: (options) => (closing ??= close(options?.drainMs ?? config.drainMs)),
     }
   } catch (thrown) {

@@ -3,14 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminToken } from '../auth/admin-token.ts'
 import { GatewayError } from '../errors.ts'
 import { adminReply, asGatewayError } from '../replies.ts'
-import type { SessionDirectories } from '../sessions/directories.ts'
-import type { Sessions } from '../sessions/manager.ts'
+import type { SessionRoutesOptions } from './routes/sessions.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 
-export interface AdminOptions {
+export interface AdminOptions extends SessionRoutesOptions {
   token: AdminToken
-  sessions: Sessions
-  directories: SessionDirectories
   /** @throws ERR_PROXY_HOST, ERR_PROXY_ORIGIN */
   check(host: string | undefined, origin: string | undefined): void
   /** The text of `/metrics` and its content type. */

@@ -8,6 +8,7 @@ import type { Events } from '../events.ts'
 import type { Gateway } from '../gateway.ts'
 import { plainLine } from '../terminal.ts'
 import type { Context } from './command.ts'
+import { limitLines } from './limit-lines.ts'
 import { styleFor } from './output.ts'
 
 /** What `serve` says at its start: where it listens, and how each server is started and isolated. */
@@ -16,7 +17,7 @@ export function banner(
   gateway: Gateway,
   { stderr, env }: Pick<Context, 'stderr' | 'env'>,
 ): string[] {
-  const { bold, yellow } = styleFor(stderr)
+  const { bold, dim, yellow } = styleFor(stderr)
   const { servers, listen } = config
   const base = listen.publicUrl ?? gateway.url
   const known = listen.publicUrl === undefined ? '' : `, known as ${bold(base)}`
@@ -26,8 +27,9 @@ export function banner(
     const isOnly = server.isDefault ? ` and ${base}/mcp` : ''
     lines.push(`${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
     lines.push(`  ${describeServer(server)}`)
+    lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
-  lines.push('', ...isolationLines(config, gateway, stderr))
+  lines.push('', ...isolationLines(servers, gateway, stderr))
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -38,15 +40,32 @@ export function banner(
   return lines
 }
 
-/** A line for each driver, because servers of one driver are isolated alike. */
-function isolationLines({ servers }: Config, { probes }: Gateway, out: Writable): string[] {
+/**
+ * A line for all servers that are isolated alike, and what is weaker here once. They are named
+ * where others of their driver are isolated in another way.
+ */
+export function isolationLines(
+  servers: readonly { name: string; driver: string }[],
+  { probes }: Pick<Gateway, 'probes'>,
+  out: Writable,
+): string[] {
   const { dim, yellow } = styleFor(out)
-  const drivers = new Map(servers.map(({ name, driver }) => [driver, probes.get(name)]))
-  return [...drivers].flatMap(([driver, probe]) => {
-    if (probe === undefined) return []
-    if (!probe.available) return [yellow(`isolation ${driver}: cannot be had here: ${probe.why}`)]
-    return [dim(`isolation ${driver}: ${probe.how}`), ...probe.missing.map(yellow)]
+  const ways = new Map<string, { driver: string; how: string; names: string[] }>()
+  const missing = new Set<string>()
+  for (const { name, driver } of servers) {
+    const probe = probes.get(name)
+    if (probe === undefined) continue
+    const how = probe.available ? dim(probe.how) : yellow(`cannot be had here: ${probe.why}`)
+    const way = ways.get(`${driver} ${how}`) ?? { driver, how, names: [] }
+    ways.set(`${driver} ${how}`, { ...way, names: [...way.names, name] })
+    if (probe.available) for (const text of probe.missing) missing.add(text)
+  }
+  const all = [...ways.values()]
+  const lines = all.map(({ driver, how, names }) => {
+    const isOnly = all.filter((way) => way.driver === driver).length === 1
+    return `${dim(`isolation ${driver}${isOnly ? '' : ` of ${names.join(', ')}`}:`)} ${how}`
   })
+  return [...lines, ...[...missing].map(yellow)]
 }
 
 /** What workers write, as `name/1a2b │ line`. */

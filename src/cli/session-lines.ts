@@ -1,5 +1,15 @@
+import { showSize } from '../size.ts'
 import { plainLine } from '../terminal.ts'
+import type { SetLimit } from './limit-lines.ts'
+import { limitTexts } from './limit-lines.ts'
 import { tableLines } from './output.ts'
+
+interface Usage {
+  cpuMs?: number
+  peakMemoryBytes?: number
+  processes?: number
+  writtenBytes?: number
+}
 
 /** A session as the admin API gives it. */
 export interface SessionView {
@@ -18,6 +28,8 @@ export interface SessionView {
   maxEndsAt: string
   openExchanges: number
   counts?: Record<string, number>
+  limits?: SetLimit[]
+  usage?: Usage
   end?: { reason: string; at: string; message?: string; details?: Record<string, unknown> }
 }
 
@@ -38,8 +50,9 @@ export function sessionTable(sessions: SessionView[]): string[] {
 }
 
 export function sessionLines(session: SessionView): string[] {
-  const { end, counts } = session
-  const { lastLines, ...details } = end?.details ?? {}
+  const { end, counts, usage } = session
+  const { enforced, lacking } = limitTexts(session.limits ?? [])
+  const { lastLines, oom, ...details } = end?.details ?? {}
   const rows: [string, unknown][] = [
     ['session', session.handle],
     ['server', session.server],
@@ -56,8 +69,12 @@ export function sessionLines(session: SessionView): string[] {
     ['ends at most', end === undefined ? session.maxEndsAt : undefined],
     ['open exchanges', end === undefined ? session.openExchanges : undefined],
     ['so far', counts === undefined ? undefined : countsText(counts)],
+    ['limits', enforced],
+    ...lacking.map((text): [string, unknown] => ['not enforced', text]),
+    ['used', usage === undefined ? undefined : usageText(usage)],
     ['ended', end === undefined ? undefined : `${end.reason}, ${end.at}`],
     ['because', end?.message],
+    ['out of memory', oom === true ? 'yes' : undefined],
     ...Object.entries(details).map(([name, value]): [string, unknown] => [inWords(name), value]),
   ]
   const shown = rows.flatMap(([name, value]) =>
@@ -84,6 +101,18 @@ function countsText(counts: Record<string, number>): string {
   return Object.entries(counts)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ')
+}
+
+/** `1.25 s of CPU, at most 43.1MiB of memory, 7 processes, 12KiB written` */
+function usageText({ cpuMs, peakMemoryBytes, processes, writtenBytes }: Usage): string {
+  return [
+    ...(cpuMs === undefined ? [] : [`${(cpuMs / 1000).toFixed(2)} s of CPU`]),
+    ...(peakMemoryBytes === undefined ? [] : [`at most ${showSize(peakMemoryBytes)} of memory`]),
+    ...(processes === undefined
+      ? []
+      : [`${processes} ${processes === 1 ? 'process' : 'processes'}`]),
+    ...(writtenBytes === undefined ? [] : [`${showSize(writtenBytes)} written`]),
+  ].join(', ')
 }
 
 const ago = (iso: string): string => span(Date.now() - Date.parse(iso))

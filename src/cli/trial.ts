@@ -8,6 +8,7 @@ import { connect } from '../demo/client/connect.ts'
 import { toFailure } from '../demo/client/failures.ts'
 import type { BerthEvents } from '../events.ts'
 import { isTerminal, plainLine } from '../terminal.ts'
+import { limitLines } from './limit-lines.ts'
 import { styleFor, writeLines } from './output.ts'
 import { startTrialGateway } from './private-gateway.ts'
 
@@ -25,7 +26,7 @@ export async function tryServers(
   config: Config,
   { stdout, signal }: { stdout: Writable; signal: AbortSignal },
 ): Promise<boolean> {
-  const { green, red, dim } = styleFor(stdout)
+  const { green, red, dim, yellow } = styleFor(stdout)
   const closed = new Map<string, Closed>()
   const failures: string[] = []
   const gateway = await startTrialGateway(config, {
@@ -51,6 +52,7 @@ export async function tryServers(
         writeLines(stdout, [
           `${green('✓')} ${server.name}: ${time}, ${[count, names.join(', ')].filter(Boolean).join(': ')}`,
           ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
+          ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }),
         ])
       } catch (thrown) {
         if (signal.aborted) return false

@@ -13,6 +13,8 @@ export interface Config {
   drainMs: number
   /** Absolute path. Default `$XDG_STATE_HOME/berth`, else `~/.local/state/berth`. */
   stateDir: string
+  /** PATH of the gateway: where it looks for the programs that it needs itself, such as bwrap. */
+  searchPath: string
   /** Session folders and logs of ended sessions. */
   retention: { maxAgeMs: number; maxTotalBytes: number; logFileBytes: number }
   log: { level: string; pretty: 'auto' | boolean }

@@ -1,4 +1,6 @@
 import type { Server } from '../sessions/server.ts'
+import { showSize } from '../size.ts'
+import type { LimitName, Limits, LocalLaunch } from '../workers/driver.ts'
 
 /**
  * One line on how a server is started and isolated, for `serve` and `check`. It has no values of
@@ -9,7 +11,12 @@ export function describeServer(server: Server): string {
   const facts =
     launch.kind === 'remote'
       ? ['remote', 'shared by its sessions']
-      : [transportText(launch), server.driver, folderText(server.cwd)]
+      : [
+          transportText(launch),
+          isolationText(server.driver, launch),
+          folderText(server.cwd),
+          ...limitTexts(launch.limits),
+        ]
   facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
   return `${name}: ${launch.shown} (${facts.join(', ')})`
 }
@@ -19,6 +26,35 @@ function transportText(launch: { transport: string; port?: number; relay: boolea
   const port = launch.port === undefined ? '$PORT' : `port ${launch.port}`
   return `http on ${port}${launch.relay ? ' behind its keeper' : ''}`
 }
+
+function isolationText(driver: string, { sandbox }: LocalLaunch): string {
+  const { network, outbound } = sandbox
+  if (network === 'host') return driver
+  if (network === 'none') return `${driver} without a network`
+  return `${driver} in a private network${outbound ? '' : ' that leads nowhere'}`
+}
+
+function limitTexts({ memoryBytes, cpus, pids, diskBytes, openFiles }: Limits): string[] {
+  const set: [LimitName, number | undefined][] = [
+    ['memory', memoryBytes],
+    ['cpus', cpus],
+    ['pids', pids],
+    ['disk', diskBytes],
+    ['openFiles', openFiles],
+  ]
+  return set.flatMap(([name, value]) => (value === undefined ? [] : [limitText(name, value)]))
+}
+
+const limitWords: Record<LimitName, (value: number) => string> = {
+  memory: (bytes) => `${showSize(bytes)} of memory`,
+  cpus: (cores) => `${cores} ${cores === 1 ? 'core' : 'cores'}`,
+  pids: (count) => `${count} processes`,
+  disk: (bytes) => `${showSize(bytes)} of disk`,
+  openFiles: (count) => `${count} open files`,
+}
+
+/** `512MiB of memory`, `1 core`. */
+export const limitText = (name: LimitName, value: number): string => limitWords[name](value)
 
 const folderText = (cwd: string): string =>
   cwd === 'session' ? 'in a folder of each session' : `in ${cwd}`

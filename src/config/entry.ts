@@ -15,6 +15,8 @@ export type ServerOptions = Static<typeof serverOptions>
 export interface EntryContext {
   /** Folder that relative paths start from. */
   base: string
+  /** The file itself; it holds secrets. */
+  file: string | undefined
   homeDir: string
   env: Environment
   /** Only `${PORT}` is a placeholder. */
@@ -70,11 +72,11 @@ export function readEntry(
     problems.add(where, 'is not a valid server.')
     return undefined
   }
-  const { startTimeoutMs, graceMs, default: isMarked } = options
+  const { startTimeoutMs, graceMs, requireLimits, default: isMarked } = options
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
-  return { ...launch, lifecycle, startTimeoutMs, graceMs, isMarked }
+  return { ...launch, lifecycle, startTimeoutMs, graceMs, requireLimits, isMarked }
 }
 
 /** The keys whose values are as they should be; the others are problems. */
@@ -111,7 +113,7 @@ function refuseLater(raw: Tree, where: Path, problems: Problems): void {
     if (raw[key] !== undefined) problems.add([...where, key], laterText(instead))
   }
   if (isLaterIsolation(raw.isolation)) {
-    problems.add([...where, 'isolation'], laterText('there is isolation: process only'))
+    problems.add([...where, 'isolation'], laterText('there are process and sandbox only'))
   }
 }
 

@@ -99,7 +99,8 @@ export function defaultsFor(own: Tree, kind: Kind, defaults: Tree): Tree {
   const unfit = speaksHttp(own, kind, defaults) ? [] : httpKeys
   return Object.fromEntries(
     Object.entries(defaults).filter(
-      ([key]) => fits(key, kind) && ![...unfit, 'type', 'isolation'].includes(key),
+      ([key, value]) =>
+        fits(key, kind) && ![...unfit, 'type'].includes(key) && !isOfOther(kind, key, value),
     ),
   )
 }
@@ -112,9 +113,8 @@ export function checkFit(
   where: Path,
   problems: Problems,
 ): void {
-  const [start, right, wrong] =
-    kind === 'local' ? ['command', 'process', 'remote'] : ['url', 'remote', 'process']
-  if (own.isolation === wrong) {
+  const [start, right] = kind === 'local' ? ['command', 'process or sandbox'] : ['url', 'remote']
+  if (isOfOther(kind, 'isolation', own.isolation)) {
     problems.add([...where, 'isolation'], `a server with a ${start} has isolation: ${right}.`)
   }
   if (kind === 'remote' || speaksHttp(own, kind, defaults)) return
@@ -124,6 +124,12 @@ export function checkFit(
       'is for a server that speaks HTTP; add transport: http, or take it out.',
     )
   }
+}
+
+/** An isolation that no server of this kind can have. */
+function isOfOther(kind: Kind, key: string, value: unknown): boolean {
+  if (key !== 'isolation' || value === undefined) return false
+  return (kind === 'remote') !== (value === 'remote')
 }
 
 function speaksHttp(own: Tree, kind: Kind, defaults: Tree): boolean {

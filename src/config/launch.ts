@@ -5,6 +5,7 @@ import { shownCommand, shownUrl } from './describe.ts'
 import type { Draft, EntryContext, ServerOptions } from './entry.ts'
 import { inherited, isProgram, readEnvFile } from './environment.ts'
 import { expandHome, isFolder } from './folders.ts'
+import { readLimits, readSandbox } from './isolation.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Path } from './problems.ts'
 
@@ -51,8 +52,14 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     path: endpoint,
     relay,
     ...(port === undefined ? {} : { port }),
+    limits: readLimits(entry, context),
+    sandbox: readSandbox(entry, context, {
+      fill: filler(entry, context, scope),
+      envFile: envFilePath(entry, context),
+    }),
   }
-  return { driver: 'process', launch, cwd, env: Object.fromEntries(env) }
+  const driver = options.isolation ?? 'process'
+  return { driver, launch, cwd, env: Object.fromEntries(env) }
 }
 
 /** A remote server has no process: its folder is never used, and it gets no environment. */
@@ -116,16 +123,23 @@ function filler({ where }: Entry, { problems }: EntryContext, scope: Scope) {
     fill(text, scope, (why) => problems.add([...where, ...key], why))
 }
 
+function envFilePath(entry: Entry, context: EntryContext): string | undefined {
+  const { envFile } = entry.options
+  if (envFile === undefined) return undefined
+  const name = filler(entry, context, scopeOf(context, new Map()))(envFile, 'envFile')
+  return path.resolve(context.base, expandHome(name, context.homeDir))
+}
+
 function envFileOf(entry: Entry, context: EntryContext): ReadonlyMap<string, string> {
   const { envFile } = entry.options
   if (envFile === undefined) return new Map()
-  const { problems, base, homeDir } = context
+  const { problems, base } = context
   const at = [...entry.where, 'envFile']
   const before = problems.found.length
-  const name = filler(entry, context, scopeOf(context, new Map()))(envFile, 'envFile')
-  if (problems.found.length > before) return new Map()
+  const file = envFilePath(entry, context)
+  if (file === undefined || problems.found.length > before) return new Map()
   try {
-    const read = readEnvFile(path.resolve(base, expandHome(name, homeDir)))
+    const read = readEnvFile(file)
     if ('values' in read) return read.values
     problems.add(at, `line ${read.badLine} of ${envFile} is not NAME=value.`)
   } catch (error) {

@@ -51,6 +51,7 @@ export function loadConfig(input: LoadInput): Config {
   const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
   const servers = readServers(tree, {
     base: source.base,
+    file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
@@ -82,6 +83,7 @@ export function loadConfig(input: LoadInput): Config {
       general.stateDir === undefined
         ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
         : path.resolve(source.base, expandHome(general.stateDir, input.homeDir)),
+    searchPath: input.env.PATH ?? '',
     retention,
     log,
     servers,

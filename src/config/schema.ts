@@ -99,12 +99,9 @@ export const laterKeys: ReadonlyMap<string, string> = new Map([
   ['customJWTAuthorizer', 'clients are anonymous, on a loopback listener'],
   ['requestHeaderConfiguration', 'no header of a client reaches a worker but those of MCP'],
   ['resource', 'there is no authorization to advertise'],
-  ['network', 'every worker is in the network of this machine'],
-  ['limits', 'workers are not limited in memory or CPU'],
-  ['mounts', 'every worker sees the files of this machine'],
 ])
 
-export const laterIsolations = ['sandbox', 'container', 'kubernetes']
+export const laterIsolations = ['container', 'kubernetes']
 
 export function laterText(now: string): string {
   return `comes with a later release; in this one ${now}. Take it out.`
@@ -178,6 +175,8 @@ function rowsOf(shape: Shape, prefix: string): ConfigReferenceRow[] {
 }
 
 function typeText(shape: Shape): string {
+  if (shape['x-type'] !== undefined) return shape['x-type']
+  if (shape['x-expected'] !== undefined) return shape['x-expected']
   if (shape.patternProperties !== undefined) return 'map of texts'
   if (shape.items !== undefined) return 'list of texts'
   if (shape.enum !== undefined || shape.anyOf !== undefined) return expected(shape)

@@ -86,7 +86,11 @@ function nameProblem(name: string, taken: ReadonlyMap<string, unknown>): string 
 function warnOfSharing(servers: readonly Server[], warnings: string[]): void {
   const named = (wanted: (server: Server) => boolean): string[] =>
     servers.filter(wanted).map(({ name }) => name)
-  const folder = named(({ launch, cwd }) => launch.kind === 'local' && cwd !== 'session')
+  // In a sandbox each session works in a copy of it.
+  const folder = named(
+    ({ launch, cwd, driver }) =>
+      launch.kind === 'local' && cwd !== 'session' && driver !== 'sandbox',
+  )
   if (folder.length > 0) {
     warnings.push(
       `All sessions of ${listed(folder)} work in the same folder; with cwd: session each has an empty one of its own (BERTH_WORKSPACE names it in any case).`,
@@ -98,7 +102,10 @@ function warnOfSharing(servers: readonly Server[], warnings: string[]): void {
       `All sessions of ${listed(remote)} share one remote server; Berth starts and isolates nothing there.`,
     )
   }
-  const fixed = named(({ launch }) => launch.kind === 'local' && launch.port !== undefined)
+  const fixed = named(
+    ({ launch }) =>
+      launch.kind === 'local' && launch.port !== undefined && launch.sandbox.network === 'host',
+  )
   if (fixed.length > 0) {
     warnings.push(
       `${listed(fixed)} ${fixed.length === 1 ? 'has' : 'have'} a fixed port, so there is one session at a time; a server that listens on the port in PORT has no such limit.`,

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError, rpcErrorEvent, rpcReply } from '../replies.ts'
+import { endedError } from '../sessions/ending.ts'
 import { writeChunk } from './chunk.ts'
 import type { SseReader } from './sse.ts'
 import { createSseReader } from './sse.ts'
@@ -245,8 +246,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
 
     sessionEnded() {
-      const reason = traffic?.session.end?.reason ?? 'stopped'
-      const error = new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, data: { reason } })
+      const error = endedError(traffic?.session.end ?? { reason: 'stopped', atMs: clock.now() })
       downstream.fail(error)
       downstream.upstream?.abort(error)
     },

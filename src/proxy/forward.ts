@@ -21,6 +21,11 @@ export interface ForwardOptions {
   onForgotten(): void
   /** Nothing listens where the worker was. What is known of it now may explain why. */
   explainRefusal(): Promise<GatewayError>
+  /**
+   * The worker has cut the connection. What it waits for, if anything, may answer the client with
+   * a better reason than this one.
+   */
+  explainCut(): Promise<unknown> | undefined
 }
 
 /**
@@ -105,7 +110,10 @@ export function forward(options: ForwardOptions): void {
           if (downstream.isDone()) return
           const isRefusal = isConnectError(cause)
           if (!isRefusal) {
-            downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT', { cause }))
+            const error = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
+            const explained = options.explainCut()
+            if (explained === undefined) downstream.fail(error)
+            else void explained.then(() => downstream.fail(error))
             return
           }
           void options.explainRefusal().then((error) => downstream.fail(error))

@@ -33,6 +33,9 @@ declare module 'fastify' {
 /** A session may have so many requests in progress; answers are never counted. */
 const maxExchanges = 64
 
+/** Between the last byte of a worker that was killed and the news of its end. */
+const cutPauseMs = 1000
+
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
@@ -242,8 +245,25 @@ export function createServing(options: ServingOptions): Serve {
           ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
           : await sessions.explain(session.id, server.name, principal)
       },
+      explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
     })
   }
+}
+
+/** Its worker may have been killed for that, and whoever waits for an answer should hear of it. */
+function mayRunOutOfMemory({ server: { launch } }: Session): boolean {
+  return launch.kind === 'local' && launch.limits.memoryBytes !== undefined
+}
+
+/** Settles when the end of a session has begun, or when that takes too long. */
+function endOf(session: Session, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = clock.after(cutPauseMs, resolve)
+    session.onEnding(() => {
+      limit.cancel()
+      resolve()
+    })
+  })
 }
 
 const noop = (): void => undefined

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
- * The folder of each session: `workspace`, `tmp`, `output.log`. `tmp` goes with the session; the
- * rest stays, so that one can look afterwards, within limits of age and total size.
+ * The folder of each session. `workspace` and `output.log` stay, so that one can look afterwards,
+ * within limits of age and total size; what else is in it goes with the session.
  */
 export interface SessionDirectories {
   make(handle: string): SessionDirectory
@@ -27,6 +27,9 @@ export interface Retention {
   maxTotalBytes: number
 }
 
+/** What one may want to look at afterwards; the rest is of drivers and of the session alone. */
+const stays = /^(workspace|output\.log(\.1)?)$/
+
 export function createSessionDirectories(base: string, retention: Retention): SessionDirectories {
   mkdirSync(base, { recursive: true, mode: 0o700 })
   const of = (handle: string): SessionDirectory => {
@@ -48,9 +51,10 @@ export function createSessionDirectories(base: string, retention: Retention): Se
       return directory
     },
     async finish(handle) {
-      const { root, tmp, workspace } = of(handle)
-      await rm(tmp, { recursive: true, force: true })
-      await rm(join(root, 'exit.json'), { force: true })
+      const { root, workspace } = of(handle)
+      for (const { name } of entriesOf(root)) {
+        if (!stays.test(name)) await rm(join(root, name), { recursive: true, force: true })
+      }
       // Nothing to look at later: do not leave a folder behind for every session ever opened.
       if (bytesIn(workspace) === 0 && bytesIn(root) === 0) {
         await rm(root, { recursive: true, force: true })

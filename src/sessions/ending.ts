@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { EndReason, Events } from '../events.ts'
-import type { WorkerExit } from '../workers/driver.ts'
+import type { Usage, WorkerExit } from '../workers/driver.ts'
 import type { SessionDirectories } from './directories.ts'
 import { judge } from './lifetime.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
+import { toldOf } from './record.ts'
 import type { OwnSession, Session } from './session.ts'
 import { workerIsGone } from './session.ts'
 import type { RecordChanges, SessionStore } from './store.ts'
@@ -47,13 +48,16 @@ export function createEnding(options: EndingOptions): Ending {
     await move(session, { state: 'closing', end: ending })
     // A start that is called off may take a while to be undone.
     const worker = session.worker ?? (await session.starting?.catch(() => undefined))
+    let usage: Usage = {}
     if (worker !== undefined) {
       if (wasLive && !workerIsGone(reason)) await goodbye(session)
       await worker.stop({ graceMs: session.server.graceMs })
       await worker.exited
+      usage = await worker.usage()
     }
     await addOutput(session, ending)
-    await move(session, { state: 'closed', end: ending })
+    const used = Object.keys(usage).length === 0 ? {} : { usage }
+    await move(session, { state: 'closed', end: ending, ...used })
     session.endTurn(false)
     forget(session.id)
     await directories.finish(session.handle)
@@ -65,6 +69,7 @@ export function createEnding(options: EndingOptions): Ending {
       counts: session.counts,
       ...(error === undefined ? {} : { code: error.code }),
       ...(ending.details === undefined ? {} : { details: ending.details }),
+      ...used,
     })
   }
 
@@ -102,7 +107,12 @@ export function createEnding(options: EndingOptions): Ending {
         failedStart ? 'start-failed' : 'worker-exited',
         new GatewayError(code, {
           params: { command, how: exit.how, reason: 'worker-exited' },
-          details: { exitCode: exit.code, signal: exit.signal, how: exit.how },
+          details: {
+            exitCode: exit.code,
+            signal: exit.signal,
+            how: exit.how,
+            ...(exit.oom === undefined ? {} : { oom: exit.oom }),
+          },
         }),
       )
     },
@@ -115,6 +125,12 @@ export function createEnding(options: EndingOptions): Ending {
       return [error.code === 'ERR_SESSIONS_ABANDONED' ? 'abandoned' : 'start-failed', error]
     },
   }
+}
+
+/** For what was not answered when the session ended. */
+export function endedError(end: SessionEnd): GatewayError {
+  const { reason } = end
+  return new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, data: toldOf(end) })
 }
 
 function describe(error: GatewayError | undefined): Pick<SessionEnd, 'message' | 'details'> {

@@ -7,7 +7,7 @@ import { createEnding } from './ending.ts'
 import { mayMove } from './lifetime.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
-import { handleOf } from './record.ts'
+import { handleOf, toldOf } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
 import type { RecordChanges, SessionStore, Touch } from './store.ts'
@@ -181,7 +181,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return new GatewayError('ERR_SESSIONS_NOT_FOUND', {
         ...(end === undefined
           ? {}
-          : { data: { reason: end.reason, endedAt: new Date(end.atMs).toISOString() } }),
+          : { data: { ...toldOf(end), endedAt: new Date(end.atMs).toISOString() } }),
       })
     },
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Static } from 'typebox'
 import Type from 'typebox'
 
+import type { EndReason } from '../events.ts'
 import { endReasons } from '../events.ts'
 
 /** `queued → starting → live → closing → closed`: one field, one compare-and-set per transition. */
@@ -11,6 +12,16 @@ export type SessionState = (typeof states)[number]
 
 const time = (description: string) =>
   Type.Integer({ minimum: 0, description: `${description}, in milliseconds since the epoch` })
+
+const amount = Type.Optional(Type.Number({ minimum: 0 }))
+
+/** What a worker has used; what is not known is left out. */
+export const UsageRecord = Type.Object({
+  cpuMs: amount,
+  peakMemoryBytes: amount,
+  processes: amount,
+  writtenBytes: amount,
+})
 
 /**
  * The pin: all that is known of a session, and all that another replica needs to go on with it.
@@ -46,9 +57,15 @@ export const SessionRecord = Type.Object({
       details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     }),
   ),
+  usage: Type.Optional(UsageRecord),
 })
 export type SessionRecord = Static<typeof SessionRecord>
 export type SessionEnd = NonNullable<SessionRecord['end']>
+
+/** What the owner of a session is told of its end; a stranger is told nothing. */
+export function toldOf({ reason, details }: SessionEnd): { reason: EndReason; oom?: true } {
+  return { reason, ...(details?.oom === true ? { oom: true } : {}) }
+}
 
 /** How a tombstone is kept: long enough for every client to hear why, and no longer. */
 export const tombstoneMs = 60 * 60 * 1000

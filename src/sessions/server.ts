@@ -5,7 +5,7 @@ export interface Server {
   name: string
   /** Served at `/mcp` too. */
   isDefault: boolean
-  /** Name of the worker driver: `process`, or `remote` for a `url`. */
+  /** Name of the worker driver: `process`, `sandbox`, or `remote` for a `url`. */
   driver: string
   launch: LocalLaunch | RemoteLaunch
   /** `session`: an empty folder of the session's own; else an absolute path. */
@@ -17,6 +17,8 @@ export interface Server {
   startTimeoutMs: number
   /** Between asking a worker to stop and killing it. Default 5 000. */
   graceMs: number
+  /** Whether a limit that cannot be enforced here keeps the gateway from starting. */
+  requireLimits: boolean
 }
 
 /** AgentCore's `lifecycleConfiguration`, in milliseconds. `idleMs` <= `maxMs`. */

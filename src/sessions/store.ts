@@ -78,6 +78,7 @@ export type RecordChanges = Partial<
     | 'liveAtMs'
     | 'idleAtMs'
     | 'end'
+    | 'usage'
   >
 >
 

@@ -11,8 +11,13 @@ export interface WorkerDriver {
   /**
    * Says whether this driver can run on this machine, by trying, not by asking for versions.
    * May be called at any time; the answer is found once for each process and remembered.
+   *
+   * @param launch a server's: then whether this driver can run that one here
    */
-  probe(): Promise<Probe>
+  probe(launch?: WorkerSpec['launch']): Promise<Probe>
+
+  /** What enforces the limits of a server with this launch here. May be called at any time. */
+  enforcement(launch: WorkerSpec['launch']): Enforcement[]
 
   /**
    * Starts one worker and resolves when it can be reached: for an HTTP server, when its listening
@@ -104,6 +109,52 @@ export interface LocalLaunch {
   path: string
   /** Puts the keeper in front of an HTTP server. stdio servers always have it. */
   relay: boolean
+  limits: Limits
+  /** Of drivers that are a wall; others have the host's network and see all files. */
+  sandbox: SandboxOptions
+}
+
+/** What one worker may use; absent: as much as it gets. */
+export interface Limits {
+  memoryBytes?: number
+  /** Cores, in parts of them too. */
+  cpus?: number
+  /** Processes and threads. */
+  pids?: number
+  diskBytes?: number
+  openFiles?: number
+}
+
+/** What a worker has used so far; absent: not known here. */
+export interface Usage {
+  cpuMs?: number
+  peakMemoryBytes?: number
+  /** The most at once, or as many as there are now where the kernel keeps no peak. */
+  processes?: number
+  writtenBytes?: number
+}
+
+/** One limit of a server: what enforces it here, or why nothing does and what would help. */
+export type Enforcement =
+  { limit: LimitName; by: string } | { limit: LimitName; by: null; why: string }
+
+export type LimitName = 'memory' | 'cpus' | 'pids' | 'disk' | 'openFiles'
+
+export interface SandboxOptions {
+  /** `private`: a network of its own, in which the server has its port to itself. */
+  network: 'host' | 'none' | 'private'
+  /** Whether a private network leads anywhere. */
+  outbound: boolean
+  /** Absolute paths, outside and inside. */
+  mounts: Mount[]
+  /** Files that are never shown, though a folder that is shown holds them: they hold secrets. */
+  hidden: string[]
+}
+
+export interface Mount {
+  from: string
+  to: string
+  write: boolean
 }
 
 export interface RemoteLaunch {
@@ -129,6 +180,8 @@ export interface Worker {
   stop(options: { graceMs: number }): Promise<void>
   /** The last lines that the worker wrote, at most 20, oldest first. */
   lastLines(): Promise<string[]>
+  /** What it has used, or had when it ended. */
+  usage(): Promise<Usage>
 }
 
 export interface WorkerHandle {
@@ -158,6 +211,8 @@ export interface WorkerExit {
   signal: string | null
   /** In words: `exit code 3`, `killed by SIGKILL`, `stopped`, `its keeper vanished`. */
   how: string
+  /** It ended because it wanted more memory than it may have. */
+  oom?: true
 }
 
 /**

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 import type { ProcessIdentity } from './driver.ts'
+import { onlyChildOf } from './keeper/tree.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
 export function ownIdentity(): ProcessIdentity {
@@ -31,13 +32,10 @@ export function killIfAlive(identity: ProcessIdentity): void {
 
 /** The only child of a process; undefined where the kernel does not tell. */
 export function childOf(pid: number): ProcessIdentity | undefined {
-  try {
-    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim())
-    const startTime = startTimeOf(child)
-    return startTime === undefined ? undefined : { bootId: bootId(), pid: child, startTime }
-  } catch {
-    return undefined
-  }
+  const child = onlyChildOf(pid)
+  const startTime = child === undefined ? undefined : startTimeOf(child)
+  if (child === undefined || startTime === undefined) return undefined
+  return { bootId: bootId(), pid: child, startTime }
 }
 
 /** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */

@@ -4,6 +4,7 @@ import { GatewayError, messageOf } from '../errors.ts'
 import type { LocalSpec } from './driver.ts'
 import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperFailure, KeeperSpec, KeeperStarted } from './keeper/protocol.ts'
+import { isRelayed } from './process-handle.ts'
 
 export const exitFileOf = (directory: string): string => join(directory, 'exit.json')
 
@@ -15,14 +16,14 @@ export const exitFileOf = (directory: string): string => join(directory, 'exit.j
  */
 export async function startServer(options: {
   local: LocalSpec
-  port: number | null
+  spec: KeeperSpec
   keeper: { socketPath: string; nonce: string }
   signal: AbortSignal
 }): Promise<KeeperStarted> {
-  const { local, port, keeper, signal } = options
+  const { local, spec, keeper, signal } = options
   const client = createKeeperClient(keeper.socketPath, keeper.nonce)
   const answer = await client
-    .call('POST', '/keeper/start', keeperSpec(local, port), signal)
+    .call('POST', '/keeper/start', spec, signal)
     .catch((cause: unknown) => {
       signal.throwIfAborted()
       throw keeperFailed(cause)
@@ -41,7 +42,8 @@ export function keeperFailed(cause: unknown): GatewayError {
   return new GatewayError('ERR_WORKERS_KEEPER', { params: { why: messageOf(cause) }, cause })
 }
 
-function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
+/** What a keeper is told to start: the command line with its port filled in. */
+export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
   const { launch, directory, cwd, workerId } = local
   const fill = (text: string): string =>
     port === null ? text : text.replaceAll('${PORT}', String(port))
@@ -56,10 +58,11 @@ function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
     env: port === null ? env : { ...env, PORT: String(port) },
     transport: launch.transport,
     port,
-    relay: launch.relay,
+    relay: isRelayed(launch),
     outputFile: join(directory, 'output.log'),
     outputMaxBytes: local.outputMaxBytes,
     exitFile: exitFileOf(directory),
     startTimeoutMs: local.startTimeoutMs,
+    wrapped: null,
   }
 }

@@ -4,6 +4,99 @@ import Type from 'typebox'
 const text = { 'x-expected': 'a text' }
 const Text = Type.Union([Type.String(), Type.Number(), Type.Boolean()], text)
 
+const size = {
+  'x-expected': 'a size such as 512MiB or 1GiB, or a number of bytes',
+  'x-default': 'no limit',
+  examples: ['512MiB'],
+}
+
+/** Keys of a server with isolation: sandbox. */
+const sandboxOptions = {
+  network: Type.Enum(['host', 'none', 'private'], {
+    default: 'host',
+    description:
+      'Network of a sandbox. private: one of its own, in which the server has its port to itself and 127.0.0.1 is its own.',
+  }),
+  outbound: Type.Boolean({
+    default: true,
+    description: 'Whether a private network leads out (through slirp4netns).',
+  }),
+  mounts: Type.Array(
+    Type.Object(
+      {
+        from: Type.String({ minLength: 1, examples: ['./data'] }),
+        to: Type.Optional(Type.String({ minLength: 1, examples: ['/data'] })),
+        write: Type.Boolean({ default: false }),
+      },
+      { additionalProperties: false, examples: [{ from: './data', write: true }] },
+    ),
+    {
+      default: [],
+      'x-type': 'list of from, to, write',
+      examples: [[{ from: './data', write: true }]],
+      description:
+        'Folders and files that a sandbox shows beside the usual: from outside, to inside (default: the same), write: what is written there stays.',
+    },
+  ),
+}
+
+/** What one worker may use. */
+const limitOptions = {
+  limits: Type.Optional(
+    Type.Object(
+      {
+        memory: Type.Optional(
+          Type.Union([Type.String(), Type.Integer({ minimum: 1 })], {
+            ...size,
+            description:
+              'Memory of a worker, files in its sandbox included; over it, it is killed.',
+          }),
+        ),
+        cpus: Type.Optional(
+          Type.Number({
+            minimum: 0.01,
+            maximum: 1024,
+            'x-expected': 'a number of cores, such as 0.5',
+            'x-default': 'no limit',
+            examples: [1],
+            description: 'Cores, in parts of them too.',
+          }),
+        ),
+        pids: Type.Optional(
+          Type.Integer({
+            minimum: 16,
+            maximum: 4_194_304,
+            'x-default': 'no limit',
+            examples: [256],
+            description: 'Processes and threads; a server in Node has a dozen by itself.',
+          }),
+        ),
+        disk: Type.Optional(
+          Type.Union([Type.String(), Type.Integer({ minimum: 1 })], {
+            ...size,
+            description:
+              'What a sandbox may write, workspace included, which then is in memory and ends with the session.',
+          }),
+        ),
+        openFiles: Type.Optional(
+          Type.Integer({
+            minimum: 64,
+            maximum: 1_048_576,
+            'x-default': 'no limit',
+            examples: [1024],
+            description: 'Open files of each process.',
+          }),
+        ),
+      },
+      { additionalProperties: false, description: 'What one worker may use.' },
+    ),
+  ),
+  requireLimits: Type.Boolean({
+    default: false,
+    description: 'Refuses to start where one of the limits cannot be enforced.',
+  }),
+}
+
 /** Keys of a server that say how its workers are started, or where a remote one is. */
 export const launchOptions = {
   command: Type.Optional(
@@ -94,11 +187,13 @@ export const launchOptions = {
     description: 'Headers sent with every request to a remote server.',
   }),
   isolation: Type.Optional(
-    Type.Enum(['process', 'remote'], {
+    Type.Enum(['process', 'sandbox', 'remote'], {
       'x-default': 'process, remote for a url',
-      examples: ['process'],
+      examples: ['sandbox'],
       description:
-        'What stands between workers. process: a process tree of its own for each session, which is no wall.',
+        'What stands between workers. process: a process tree of its own for each session, which is no wall. sandbox: bubblewrap, which is one.',
     }),
   ),
+  ...sandboxOptions,
+  ...limitOptions,
 }

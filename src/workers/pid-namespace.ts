@@ -8,6 +8,8 @@ import { execFile } from 'node:child_process'
 export interface PidNamespace {
   /** Words to put before the keeper's command; empty where no namespace can be had. */
   prefix: string[]
+  /** Words that begin the namespace; what follows them has to reap what is orphaned in it. */
+  enter: string[]
   own: boolean
   /** Why there is none. */
   why: string
@@ -32,7 +34,7 @@ const unshare = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--mount-pro
  */
 export async function findPidNamespace(diesWithParent: boolean): Promise<PidNamespace> {
   if (process.platform !== 'linux') {
-    return { prefix: [], own: false, why: `${process.platform} has no PID namespaces` }
+    return { prefix: [], enter: [], own: false, why: `${process.platform} has no PID namespaces` }
   }
   const death = diesWithParent ? ['setpriv', '--pdeathsig', 'KILL'] : []
   const candidates = [
@@ -41,11 +43,12 @@ export async function findPidNamespace(diesWithParent: boolean): Promise<PidName
   ]
   let why = ''
   for (const candidate of candidates) {
-    const prefix = [...death, ...candidate, ...init]
+    const enter = [...death, ...candidate]
+    const prefix = [...enter, ...init]
     why = await problemOf(prefix)
-    if (why === '') return { prefix, own: true, why }
+    if (why === '') return { prefix, enter, own: true, why }
   }
-  return { prefix: [], own: false, why }
+  return { prefix: [], enter: [], own: false, why }
 }
 
 function problemOf(prefix: string[]): Promise<string> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Endpoint, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
+import type { Endpoint, LocalLaunch, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
 import { hasEnded, killIfAlive, startTimeOf } from './identity.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from './keeper/protocol.ts'
@@ -13,10 +13,10 @@ const unkillableMs = 5000
 export function newHandle(
   { workerId, directory, launch }: LocalSpec,
   { pid, init, socketPath }: StartedKeeper,
-  { port, bootId }: { port: number | null; bootId: string },
+  { driver, port, bootId }: { driver: string; port: number | null; bootId: string },
 ): WorkerHandle {
   return {
-    driver: 'process',
+    driver,
     workerId,
     bootId,
     pid,
@@ -27,10 +27,15 @@ export function newHandle(
     directory,
     transport: launch.transport,
     path: launch.path,
-    relay: launch.relay,
+    relay: isRelayed(launch),
     port,
     address: null,
   }
+}
+
+/** Nobody but its keeper reaches a server in a network of its own. */
+export function isRelayed({ relay, transport, sandbox }: LocalLaunch): boolean {
+  return relay || (transport === 'http' && sandbox.network !== 'host')
 }
 
 /** The process that the gateway has started: the keeper, or what stands before it. */

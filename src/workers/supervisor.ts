@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type {
+  Enforcement,
   Probe,
   ProcessIdentity,
   Worker,
@@ -17,7 +18,10 @@ export interface Supervisor {
   /** @throws ERR_WORKERS_DRIVER_UNAVAILABLE and what `WorkerDriver.start` throws */
   start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
   attach(handle: WorkerHandle): Promise<Worker | undefined>
-  probe(driver: string): Promise<Probe>
+  /** Whether that driver can run here, or that server with it. */
+  probe(driver: string, launch?: WorkerSpec['launch']): Promise<Probe>
+  /** What enforces the limits of a server here. */
+  enforcement(driver: string, launch: WorkerSpec['launch']): Enforcement[]
   /**
    * Ends the workers that a gateway of this installation left behind. Only those whose owner
    * process no longer exists: a second gateway beside this one keeps its own.
@@ -47,7 +51,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     async start(name, spec, signal) {
       const driver = driverNamed(name)
-      const probe = await driver.probe()
+      const probe = await driver.probe(spec.launch)
       if (!probe.available) {
         throw new GatewayError('ERR_WORKERS_DRIVER_UNAVAILABLE', {
           params: { driver: name, why: probe.why },
@@ -65,7 +69,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
     attach: (handle) => driverNamed(handle.driver).attach(handle),
 
-    probe: (name) => driverNamed(name).probe(),
+    probe: (name, launch) => driverNamed(name).probe(launch),
+
+    enforcement: (name, launch) => driverNamed(name).enforcement(launch),
 
     async sweep({ installation, store, graceMs }) {
       const end = async (driver: WorkerDriver, marker: WorkerMarker): Promise<number> => {

@@ -59,6 +59,8 @@ test('a session is shown by its handle, the beginning of it, or its whole id', a
   for (const name of [session.handle, session.handle.slice(0, 3), session.id]) {
     const { status, body } = await ask(`/api/sessions/${name}`)
     assert.deepEqual([status, body.handle], [200, session.handle])
+    assert.equal(body.limits, undefined)
+    if (process.platform === 'linux') assert.ok((body.usage?.peakMemoryBytes ?? 0) > 0)
   }
 })
 
@@ -125,6 +127,7 @@ test('a session is stopped, and stopping it again changes nothing', async () => 
   const { status, body } = await ask(`/api/sessions/${session.handle}`, 'DELETE')
   assert.equal(status, 200)
   assert.deepEqual([body.state, body.end?.reason], ['closed', 'stopped'])
+  if (process.platform === 'linux') assert.ok((body.usage?.cpuMs ?? 0) > 0)
   assert.equal((await session.call('any')).status, 404)
   const again = await ask(`/api/sessions/${session.handle}`, 'DELETE')
   assert.equal(again.status, 200)

@@ -55,7 +55,7 @@ describe('check', { concurrency: 3 }, () => {
     put('broken.mjs', 'console.error("The key is missing."); process.exit(3)')
     put('mcp.json', {
       mcpServers: {
-        planner: { command: 'node', args: [planner] },
+        planner: { command: 'node', args: [planner], limits: { openFiles: 1024 } },
         wrapped: { command: 'sh', args: ['-c', `sh -c "node ${expenses}; true"`] },
         http: { command: 'node', args: [expenses, '--http'], transport: 'http' },
         broken: { command: 'node', args: ['broken.mjs'], transport: 'http' },
@@ -69,7 +69,7 @@ describe('check', { concurrency: 3 }, () => {
     const told = stdout.split(/^(?=[✓✗])/m)
     const patterns = [
       /is right: 7 servers\.\n$/,
-      /^✓ planner: \d+ ms, 3 tools: plan_trip, list_trips, whoami\n {2}isolation: .*no wall/,
+      /^✓ planner: \d+ ms, 3 tools: plan_trip, list_trips, whoami\n {2}isolation: .*no wall.*\n {2}limits: 1024 open files by rlimit/,
       /^✓ wrapped: \d+ ms, 3 tools: add_expense, analyze_spending, monthly_report\n/,
       /^✓ http: \d+ ms, 3 tools: add_expense/,
       /^✗ broken: node broken\.mjs \(http on \$PORT.*\n {2}The command node broken\.mjs exited \(exit code 3\).*\n {2}It wrote:\n {4}The key is missing\.\n$/,

@@ -68,6 +68,22 @@ describe('serve', { concurrency: 3 }, () => {
     })
   }
 
+  it('says what enforces the limits of a server, and what does not', async (t) => {
+    const { put, serve } = place(t)
+    put('berth.yaml', {
+      mcpServers: {
+        bound: { command: 'node', limits: { openFiles: 1024, disk: '1GiB' } },
+        free: { command: 'node' },
+      },
+    })
+    const { said } = await serve([])
+    assert.match(
+      said(),
+      /^ {2}bound: .*\n {2}limits: 1024 open files by rlimit .*\n {2}not enforced: 1GiB of disk \(.*isolation: sandbox/m,
+    )
+    assert.match(said(), /^ {2}free: .*\n\n/m)
+  })
+
   it('refuses an input that VS Code would ask for, until it is a variable', async (t) => {
     const { put, berth, serve } = place(t)
     const env = { API_KEY: '${input:api-key}' }

@@ -62,9 +62,13 @@ describe('serve', { concurrency: 3 }, () => {
       assert.match(String(session), /^[0-9a-f]{8}$/)
       assert.ok(Date.parse(String(time)) > 0)
     }
-    const { counts, reason, durationMs } = lines.at(-1)!
+    const { counts, reason, durationMs, usage } = lines.at(-1)!
     assert.deepEqual(counts, { calls: 1, elicitations: 5, samplings: 1, progress: 5 })
     assert.deepEqual([reason, typeof durationMs], ['client-deleted', 'number'])
+    if (process.platform === 'linux') {
+      const { cpuMs, peakMemoryBytes } = usage as { cpuMs: number; peakMemoryBytes: number }
+      assert.ok(cpuMs > 0 && peakMemoryBytes > 0)
+    }
     assert.doesNotMatch(stderr, /\u001b/)
   })
 

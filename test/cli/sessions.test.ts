@@ -41,6 +41,8 @@ describe('sessions', { concurrency: 3 }, () => {
     assert.deepEqual([view?.['handle'], view?.['state']], [handle, 'live'])
     assert.match(show.stdout, /^so far +1 calls, 1 elicitations, 0 samplings, 0 progress$/m)
     assert.match(show.stdout, /^protocol +2025-11-25$/m)
+    const used = /^used +\d+\.\d\d s of CPU, at most [\d.]+MiB of memory, 1 process, /m
+    if (process.platform === 'linux') assert.match(show.stdout, used)
     for (const { stdout } of [list, json, show]) assert.ok(!stdout.includes(one.sessionId!))
 
     const stopped = await berth(['sessions', 'stop', one.sessionId!])
@@ -53,6 +55,7 @@ describe('sessions', { concurrency: 3 }, () => {
       berth(['sessions', 'stop', 'ffffffff']),
     ])
     assert.match(ended.stdout, /^ended +stopped, 20\d\d-/m)
+    if (process.platform === 'linux') assert.match(ended.stdout, used)
     assert.match(all.stdout, new RegExp(`^${handle} +server +closed \\(stopped\\)`, 'm'))
     assert.deepEqual(again.stdout, '[]\n')
     assert.deepEqual(

@@ -29,6 +29,8 @@ test('a command alone is one stdio server, at /mcp too', (t) => {
     transport: 'stdio',
     path: '/mcp',
     relay: false,
+    limits: {},
+    sandbox: { network: 'host', outbound: true, mounts: [], hidden: [] },
   })
 })
 

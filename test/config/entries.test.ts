@@ -33,6 +33,13 @@ test('every key of a server with a command arrives', (t) => {
     transport: 'http',
     path: '/api/mcp',
     relay: true,
+    limits: {},
+    sandbox: {
+      network: 'host',
+      outbound: true,
+      mounts: [],
+      hidden: [config.file, config.file?.replace('berth.yaml', 'x.env')],
+    },
   })
   assert.equal(found.driver, 'process')
   assert.match(found.cwd, /project\/sub$/)

@@ -12,7 +12,10 @@ test('YAML and JSON say the same', (t) => {
   const yaml = 'mcpServers:\n  demo:\n    command: node\n    args: [a.js]\n'
   const fromYaml = load(t, yaml)
   const fromJson = load(t, withServer({ args: ['a.js'] }), { name: 'project/berth.json' })
-  assert.deepEqual(launchOf(fromYaml), launchOf(fromJson))
+  const { sandbox, ...launch } = launchOf(fromYaml)
+  const { sandbox: other, ...same } = launchOf(fromJson)
+  assert.deepEqual(launch, same)
+  assert.deepEqual({ ...sandbox, hidden: [fromJson.file] }, other)
   assert.deepEqual(launchOf(fromYaml).args, ['a.js'])
 })
 

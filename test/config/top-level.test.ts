@@ -7,7 +7,8 @@ import { errorOf, inputFor, load, problemsOf, withServer } from './in-folder.ts'
 
 test('a file with servers alone gets every default', (t) => {
   const input = inputFor(t, withServer())
-  const { servers, file, stateDir, warnings, ...config } = load(t, withServer())
+  const { servers, file, stateDir, searchPath, warnings, ...config } = load(t, withServer())
+  assert.equal(searchPath, process.env.PATH)
   assert.deepEqual(config, {
     listen: {
       host: '127.0.0.1',
@@ -157,7 +158,7 @@ test('what later releases have is refused with a sentence, never ignored', (t) =
     resource: 'gateway',
     store: { kind: 'redis', url: 'redis://127.0.0.1' },
   }
-  const server = { isolation: 'sandbox', network: 'private', limits: {}, mounts: [] }
+  const server = { isolation: 'container' }
   const found = problemsOf(t, withServer(server, top))
   assert.match(found.store ?? '', /redis comes with a later release: only memory is available/)
   for (const key of Object.keys(top)) assert.match(found[key] ?? '', /comes with a later release/)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 
 import { handleOf } from '../../src/sessions/record.ts'
+import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import type { GatewayProcess, GatewayProcessOptions } from '../support/killable-gateway.ts'
 import { startGatewayProcess } from '../support/killable-gateway.ts'
@@ -39,13 +40,14 @@ export async function startKillRig(
   t: Owner,
   mark: string,
   options: GatewayProcessOptions,
+  server: TestServer = {},
 ): Promise<KillRig> {
   const command: [string, string] = ['node', compiled('test/fixtures/workers/deep-tree.js')]
   const env = { PATH: process.env['PATH'] ?? '', BERTH_TEST_MARK: mark }
   const gateway = await startGatewayProcess(
     t,
     // Nothing of it ends for being asked to.
-    { deep: { command, env, graceMs: 200 } },
+    { deep: { command, env, graceMs: 200, ...server } },
     options,
   )
   const target = { url: gateway.mcp('deep') }

@@ -101,11 +101,12 @@ test('at the default level a session is told of without each of its calls', () =
   const events = createEvents()
   logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
   events.emit('exchange.started', { ...about, method: 'tools/call' })
-  events.emit('session.closed', { ...about, reason: 'idle', durationMs: 5, counts })
+  const usage = { cpuMs: 40 }
+  events.emit('session.closed', { ...about, reason: 'idle', durationMs: 5, counts, usage })
   const [line, ...more] = lines.map((text) => JSON.parse(text) as Record<string, unknown>)
   assert.deepEqual(more, [])
   assert.deepEqual(
-    [line?.['msg'], line?.['durationMs'], line?.['counts']],
-    ['session.closed', 5, counts],
+    [line?.['msg'], line?.['durationMs'], line?.['counts'], line?.['usage']],
+    ['session.closed', 5, counts, usage],
   )
 })

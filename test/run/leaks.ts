@@ -9,6 +9,7 @@ import {
   processesWith,
 } from '../support/processes.ts'
 import type { ProcessEntry } from '../support/processes.ts'
+import { cgroupsOf, mountsBelow } from './kernel-leaks.ts'
 
 const lookEveryMs = 300
 const shownAtMost = 20
@@ -30,6 +31,7 @@ export interface LeakWatch {
  */
 export function watchLeaks(marker: string, folder: string): LeakWatch {
   const seen = new Map<string, ProcessEntry>()
+  const groupsBefore = new Set(cgroupsOf('berth-'))
   const look = (): void => {
     const entries = listProcesses()
     const running = new Set(entries.map(keyOf))
@@ -59,7 +61,13 @@ export function watchLeaks(marker: string, folder: string): LeakWatch {
       }
       const lines = processes.map(({ pid }) => `process ${pid}: ${shorten(commandOf(pid))}`)
       for (const { pid } of processes) kill(pid)
-      return [...lines, ...takeFilesLeft(folder)]
+      const groups = cgroupsOf('berth-').filter((path) => !groupsBefore.has(path))
+      return [
+        ...lines,
+        ...groups.map((path) => `control group ${path}`),
+        ...mountsBelow(folder).map((path) => `mount ${path}`),
+        ...takeFilesLeft(folder),
+      ]
     },
   }
 }

@@ -29,8 +29,9 @@ export function testDriver(
   name: string,
   capabilities: WorkerDriver['capabilities'],
   make: (t: TestContext) => Promise<Subject> | Subject,
+  skip: string | false = false,
 ): void {
-  suite(`the driver ${name}`, { concurrency: 4 }, () => {
+  suite(`the driver ${name}`, { concurrency: 4, skip }, () => {
     const check = (title: string, fn: (t: TestContext, subject: Subject) => Promise<void>): void =>
       void test(title, async (t) => fn(t, await make(t)))
     /** For drivers with a worker for each session. */
@@ -93,7 +94,7 @@ export function testDriver(
       const worker = await startSpec(t, subject, spec)
       await open(worker)
       await worker.stop({ graceMs: 10_000 })
-      assert.ok(existsSync(join(directoryOf(spec), 'saved')))
+      assert.ok(existsSync(join(cwdOf(spec), 'saved')))
       assert.deepEqual((await worker.lastLines()).slice(-2), ['saving', 'saved'])
     })
 
@@ -174,6 +175,32 @@ export function testDriver(
       assert.deepEqual(await driver.list(), [])
     })
 
+    checkOwn('tells what it has used, afterwards too', async (t, subject) => {
+      const worker = await start(t, subject, 'tells-who.js')
+      await open(worker)
+      const { processes = 0, peakMemoryBytes = 0 } = await worker.usage()
+      assert.ok(processes >= 1 && peakMemoryBytes > 1024 ** 2)
+      await worker.stop({ graceMs: 5000 })
+      const used = await worker.usage()
+      assert.ok(used.cpuMs !== undefined && used.cpuMs > 0)
+      assert.ok((used.peakMemoryBytes ?? 0) >= peakMemoryBytes)
+    })
+
+    check('says for each limit what keeps it, or why nothing does', (_, { driver, spec }) => {
+      const { launch } = spec('tells-who.js')
+      if (launch.kind === 'remote') {
+        assert.deepEqual(driver.enforcement(launch), [])
+        return Promise.resolve()
+      }
+      const limits = { memoryBytes: 1, cpus: 1, pids: 1, diskBytes: 1, openFiles: 1 }
+      const found = driver.enforcement({ ...launch, limits })
+      const names = found.map(({ limit }) => limit).sort()
+      assert.deepEqual(names, ['cpus', 'disk', 'memory', 'openFiles', 'pids'])
+      for (const each of found) assert.ok((each.by ?? each.why).length > 0)
+      assert.deepEqual(driver.enforcement({ ...launch, limits: {} }), [])
+      return Promise.resolve()
+    })
+
     check('refuses a server that is not for it', async (_, { driver, wrongSpec }) => {
       const start = async () => driver.start(wrongSpec, never)
       await assert.rejects(start(), hasCode('ERR_WORKERS_DRIVER_UNAVAILABLE'))
@@ -196,9 +223,9 @@ async function startSpec(t: TestContext, { driver }: Subject, spec: WorkerSpec):
   return worker
 }
 
-function directoryOf(spec: WorkerSpec): string {
+function cwdOf(spec: WorkerSpec): string {
   assert.equal(spec.kind, 'local')
-  return spec.directory
+  return spec.cwd
 }
 
 function abortedFor(reason: Error): AbortSignal {

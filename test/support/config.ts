@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Config } from '../../src/config/config.ts'
 import type { Server } from '../../src/sessions/server.ts'
+import type { Limits, SandboxOptions } from '../../src/workers/driver.ts'
 
 /** The compiled file of a path below `dist/`, such as `test/fixtures/workers/echo.js`. */
 export function compiled(path: string): string {
@@ -17,7 +18,12 @@ export interface TestServer extends Partial<Omit<Server, 'launch'>> {
   port?: number
   path?: string
   url?: string
+  limits?: Limits
+  sandbox?: Partial<SandboxOptions>
 }
+
+/** What a server has that says nothing of a sandbox. */
+export const noSandbox: SandboxOptions = { network: 'host', outbound: true, mounts: [], hidden: [] }
 
 /** A configured server with short times. */
 export function testServer(name: string, options: TestServer): Server {
@@ -28,6 +34,8 @@ export function testServer(name: string, options: TestServer): Server {
     port,
     path = '/mcp',
     url,
+    limits = {},
+    sandbox = {},
     ...rest
   } = options
   const [word, ...args] = command
@@ -47,6 +55,8 @@ export function testServer(name: string, options: TestServer): Server {
             ...(port === undefined ? {} : { port }),
             path,
             relay,
+            limits,
+            sandbox: { ...noSandbox, ...sandbox },
           }
         : { kind: 'remote', shown: url, url, headers: {} },
     cwd: 'session',
@@ -54,6 +64,7 @@ export function testServer(name: string, options: TestServer): Server {
     lifecycle: { idleMs: 60_000, maxMs: 600_000 },
     startTimeoutMs: 20_000,
     graceMs: 2000,
+    requireLimits: false,
     ...rest,
   }
 }
@@ -94,6 +105,7 @@ export function testConfig(
     },
     drainMs: 1000,
     stateDir,
+    searchPath: process.env.PATH ?? '',
     retention: {
       maxAgeMs: 86_400_000,
       maxTotalBytes: 1024 ** 3,

@@ -28,7 +28,11 @@ export async function openSession(target: Target): Promise<string> {
     jsonrpc: '2.0',
     id: 'open',
     method: 'initialize',
-    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't' } },
+    params: {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    },
   })
   const message = await messageOf(answer)
   if (message.result === undefined) throw new Error(`refused: ${JSON.stringify(message)}`)

@@ -68,7 +68,7 @@ test('a keeper that dies before it was told what to keep fails that start alone'
 
 test('a namespace that stopped working is told as the failure of the keeper', async (t) => {
   const prefix = ['sh', '-c', 'echo no such luck >&2; exit 7']
-  const rig = startRig(t, { namespace: { prefix, own: true, why: '' } })
+  const rig = startRig(t, { namespace: { prefix, enter: [], own: true, why: '' } })
   await assert.rejects(rig.start(['tells-who.js']), (thrown: Error) => {
     hasCode('ERR_WORKERS_KEEPER')(thrown)
     assert.match(thrown.message, /it ended \(exit code 7\)/)

@@ -1,47 +1,15 @@
-import type { TestContext } from 'node:test'
-
-import type { WorkerHandle } from '../../src/workers/driver.ts'
-import type { Subject } from '../suites/driver.ts'
 import { testDriver } from '../suites/driver.ts'
-import { compiled } from '../support/config.ts'
-import type { RigOptions, SpecOptions } from './rig.ts'
-import { noNamespace, startRig } from './rig.ts'
-
-function subject(t: TestContext, transport: SpecOptions, options: RigOptions = {}): Subject {
-  const { driver, spec, running } = startRig(t, options)
-  const remote = { kind: 'remote', shown: '', url: 'http://127.0.0.1:9', headers: {} } as const
-  return {
-    driver,
-    spec: (first, ...rest) => spec([first, ...rest.map(fixture)], transport),
-    wrongSpec: {
-      kind: 'remote',
-      workerId: '0'.repeat(16),
-      session: 's',
-      server: 's',
-      launch: remote,
-    },
-    strangers: (handle: WorkerHandle) => ({
-      'another worker': { ...handle, workerId: '0'.repeat(16) },
-      'a later process of the same pid': {
-        ...handle,
-        startTime: `${Number(handle.startTime) + 1}`,
-      },
-      'another pid': { ...handle, pid: process.pid },
-      'the same pid after a restart of the machine': { ...handle, bootId: 'another' },
-    }),
-    processes: () => running().length,
-  }
-}
-
-/** An argument that is itself a fixture is meant as its file. */
-const fixture = (word: string): string =>
-  word.endsWith('.js') ? compiled(`test/fixtures/workers/${word}`) : word
+import { noNamespace } from './rig.ts'
+import { subject } from './subject.ts'
 
 const own = { isolation: 'process', perSession: true, reattach: true, output: true } as const
 
 testDriver('process, over stdio', own, (t) => subject(t, {}))
 testDriver('process, over HTTP', own, (t) => subject(t, { http: true }))
 testDriver('process, over HTTP through its keeper', own, (t) => subject(t, { relay: true }))
+testDriver('process, with limits', own, (t) =>
+  subject(t, { limits: { memoryBytes: 512 * 1024 ** 2, pids: 256, openFiles: 1024 } }),
+)
 testDriver('process, without a PID namespace', own, (t) =>
   subject(t, {}, { namespace: noNamespace }),
 )

@@ -1,20 +1,31 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { systemClock } from '../../src/clock.ts'
-import type { LocalSpec, Worker, WorkerDriver } from '../../src/workers/driver.ts'
+import type {
+  Limits,
+  LocalSpec,
+  SandboxOptions,
+  Worker,
+  WorkerDriver,
+} from '../../src/workers/driver.ts'
 import { createProcessDriver } from '../../src/workers/drivers/process.ts'
+import { createSandboxDriver } from '../../src/workers/drivers/sandbox.ts'
 import { ownIdentity } from '../../src/workers/identity.ts'
 import type { KeeperHost } from '../../src/workers/keeper-host.ts'
 import { createKeeperHost } from '../../src/workers/keeper-host.ts'
+import { createLimitGroups } from '../../src/workers/limits/groups.ts'
 import type { PidNamespace } from '../../src/workers/pid-namespace.ts'
 import { findPidNamespace } from '../../src/workers/pid-namespace.ts'
 import type { Ports } from '../../src/workers/ports.ts'
 import { createPorts } from '../../src/workers/ports.ts'
 import { prepareRuntimeDir } from '../../src/workers/runtime-dir.ts'
+import { createNetworkKeepers, findOutbound } from '../../src/workers/sandbox/network.ts'
+import { findSandbox } from '../../src/workers/sandbox/probe.ts'
 import { atEnd } from '../support/at-end.ts'
-import { compiled } from '../support/config.ts'
+import { compiled, noSandbox } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import type { ProcessEntry } from '../support/processes.ts'
 import { processesWith } from '../support/processes.ts'
@@ -24,21 +35,41 @@ import type { Owner } from '../support/temp.ts'
 import { tempDir } from '../support/temp.ts'
 
 /** What a machine without PID namespaces has. */
-export const noNamespace: PidNamespace = { prefix: [], own: false, why: 'the test wants none' }
+export const noNamespace: PidNamespace = {
+  prefix: [],
+  enter: [],
+  own: false,
+  why: 'the test wants none',
+}
 
 /** As `probe()` finds it here. */
 export const foundNamespace = await findPidNamespace(true)
+
+/** What there is here for sandboxes; what the tests have fetched is at the end of PATH. */
+const searchPath = process.env['PATH'] ?? ''
+const filters = mkdtempSync(join(tmpdir(), 'berth-filters-'))
+process.once('exit', () => rmSync(filters, { recursive: true, force: true }))
+export const foundSandbox = {
+  support: await findSandbox({ namespace: foundNamespace, folder: filters, searchPath }),
+  outbound: findOutbound(searchPath),
+}
 
 /** To be given to `skip`: false, or why there is nothing to be tested here. */
 export const skipWithoutNamespace = foundNamespace.own
   ? false
   : `no PID namespaces here: ${foundNamespace.why}`
 
+export const skipWithoutSandbox = foundSandbox.support.available
+  ? false
+  : `no sandbox here: ${foundSandbox.support.why}`
+
 export interface SpecOptions extends Partial<Omit<LocalSpec, 'kind' | 'launch'>> {
   http?: boolean
   relay?: boolean
   port?: number
   path?: string
+  limits?: Limits
+  sandbox?: Partial<SandboxOptions>
 }
 
 /** The driver `process` with real keepers, in folders of the test's own. */
@@ -63,6 +94,8 @@ export interface Rig {
 }
 
 export interface RigOptions {
+  /** Default `process`. */
+  isolation?: 'process' | 'sandbox'
   namespace?: PidNamespace
   /** Default true; false for workers that outlive their gateway. */
   endsWithGateway?: boolean
@@ -88,25 +121,46 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     endsWithGateway: options.endsWithGateway ?? true,
     spares: options.spares ?? 0,
   })
-  const driver = createProcessDriver({
+  const { support, outbound } = foundSandbox
+  const slirp = outbound.available ? outbound.slirp : undefined
+  const keeping = {
+    clock: systemClock,
+    runtimeDir,
+    logFile: join(stateDir, 'keepers.log'),
+    namespace,
+    endsWithGateway: true,
+  }
+  const networkKeepers = support.available
+    ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: [] })
+    : undefined
+  const installation = options.installation ?? 'test'
+  const create = options.isolation === 'sandbox' ? createSandboxDriver : createProcessDriver
+  const driver = create({
     clock: systemClock,
     keepers,
+    networkKeepers,
+    support,
+    outbound,
+    stateDir,
     namespace,
     ports: options.ports ?? createPorts(systemClock, 10_000),
+    limitGroups: createLimitGroups({ installation }),
     markerDir,
     owner: ownIdentity(),
-    installation: options.installation ?? 'test',
+    installation,
     store: 'memory',
     warn: (server, message) => warnings.push(`${server}: ${message}`),
   })
 
   const spec: Rig['spec'] = (words, specOptions = {}) => {
-    const { http = false, relay = false, port, path = '/mcp', env, ...rest } = specOptions
+    const { http = false, relay = false, port, path = '/mcp', env, ...more } = specOptions
+    const { limits = {}, sandbox = {}, ...rest } = more
     const [first = '', ...args] = words
     const isFixture = /^[\w-]+\.js$/.test(first)
     const workerId = randomBytes(8).toString('hex')
     const directory = join(stateDir, workerId)
-    mkdirSync(directory, { mode: 0o700 })
+    const workspace = join(directory, 'workspace')
+    for (const folder of [directory, workspace]) mkdirSync(folder, { mode: 0o700 })
     return {
       kind: 'local',
       workerId,
@@ -121,10 +175,12 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
         ...(port === undefined ? {} : { port }),
         path,
         relay,
+        limits,
+        sandbox: { ...noSandbox, ...sandbox },
       },
       directory,
-      cwd: directory,
-      env: { PATH: process.env['PATH'] ?? '', [name]: value, ...env },
+      cwd: workspace,
+      env: { PATH: searchPath, BERTH_WORKSPACE: workspace, [name]: value, ...env },
       outputMaxBytes: 1024 * 1024,
       startTimeoutMs: 20_000,
       ...rest,
@@ -145,7 +201,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
 
   atEnd(t, async () => {
     await Promise.all(started.map((worker) => worker.stop({ graceMs: 0 })))
-    await keepers.close()
+    await Promise.all([keepers.close(), networkKeepers?.close()])
     await nothingLeft()
   })
   return {

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import Type from 'typebox'
@@ -7,9 +9,18 @@ import type { SessionDirectories } from '../../sessions/directories.ts'
 import type { Sessions } from '../../sessions/manager.ts'
 import { followOutput } from '../../sessions/output.ts'
 import type { SessionRecord } from '../../sessions/record.ts'
-import { handleOf, states } from '../../sessions/record.ts'
+import { handleOf, states, UsageRecord } from '../../sessions/record.ts'
 
 const time = Type.String({ description: 'ISO 8601' })
+
+/** What a server is limited to: bytes, cores or a number, and what enforces that, or why nothing does. */
+export const LimitView = Type.Object({
+  limit: Type.String(),
+  value: Type.Number(),
+  by: Type.Union([Type.String(), Type.Null()]),
+  why: Type.Optional(Type.String()),
+})
+export type LimitView = Static<typeof LimitView>
 
 /** A session as the admin API shows it: by its short handle, never by its public id. */
 export const SessionView = Type.Object({
@@ -28,6 +39,9 @@ export const SessionView = Type.Object({
   maxEndsAt: time,
   openExchanges: Type.Integer(),
   counts: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+  limits: Type.Optional(Type.Array(LimitView)),
+  /** Of an open session only where one is shown: it takes a question to its worker. */
+  usage: Type.Optional(UsageRecord),
   end: Type.Optional(
     Type.Object({
       reason: Type.String(),
@@ -39,6 +53,9 @@ export const SessionView = Type.Object({
 })
 export type SessionView = Static<typeof SessionView>
 
+/** A worker that stands still must not keep the operator from looking at it. */
+const usageWaitMs = 1000
+
 const Params = Type.Object({ handle: Type.String({ minLength: 1, maxLength: 64 }) })
 const ListQuery = Type.Object({ all: Type.Optional(Type.Boolean()) })
 const LogsQuery = Type.Object({
@@ -46,9 +63,16 @@ const LogsQuery = Type.Object({
   follow: Type.Optional(Type.Boolean()),
 })
 
+export interface SessionRoutesOptions {
+  sessions: Sessions
+  directories: SessionDirectories
+  /** The limits of a server, and what enforces them here. */
+  limitsOf(server: string): readonly LimitView[]
+}
+
 export function sessionRoutes(
   app: FastifyInstance,
-  options: { sessions: Sessions; directories: SessionDirectories },
+  options: SessionRoutesOptions,
   done: () => void,
 ): void {
   const { sessions, directories } = options
@@ -73,7 +97,11 @@ export function sessionRoutes(
   app.get<{ Params: Static<typeof Params> }>(
     '/sessions/:handle',
     { schema: { params: Params, response: { 200: SessionView } } },
-    async ({ params }) => view(await find(params.handle)),
+    async ({ params }) => {
+      const record = await find(params.handle)
+      const usage = record.usage ?? (await usageNow(record))
+      return { ...view(record), ...optional('usage', usage) }
+    },
   )
 
   app.delete<{ Params: Static<typeof Params> }>(
@@ -128,8 +156,17 @@ export function sessionRoutes(
     return record
   }
 
+  async function usageNow({ id }: SessionRecord): Promise<SessionRecord['usage']> {
+    const worker = sessions.list().find((session) => session.id === id)?.worker
+    if (worker === undefined) return undefined
+    const limit = setTimeout(usageWaitMs, undefined, { ref: false })
+    const usage = await Promise.race([worker.usage(), limit])
+    return usage === undefined || Object.keys(usage).length === 0 ? undefined : usage
+  }
+
   function view(record: SessionRecord): SessionView {
     const session = sessions.list().find(({ id }) => id === record.id)
+    const limits = options.limitsOf(record.server)
     const { handle: worker, end } = record
     const isOpen = record.state !== 'closed'
     return {
@@ -148,6 +185,8 @@ export function sessionRoutes(
       maxEndsAt: iso(record.maxAtMs),
       openExchanges: session?.carried ?? 0,
       ...optional('counts', session === undefined ? undefined : { ...session.counts }),
+      ...optional('limits', limits.length === 0 ? undefined : [...limits]),
+      ...optional('usage', record.usage),
       ...(end === undefined
         ? {}
         : {

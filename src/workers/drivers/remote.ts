@@ -15,6 +15,8 @@ export function createRemoteDriver(options: {
         how: 'runs elsewhere; all its sessions share it',
         missing: [],
       }),
+    // It is not ours to limit.
+    enforcement: () => [],
     start(spec, signal) {
       signal.throwIfAborted()
       if (spec.kind !== 'remote') {
@@ -58,5 +60,6 @@ function workerOf(handle: WorkerHandle, launch: RemoteLaunch): Worker {
       return Promise.resolve()
     },
     lastLines: () => Promise.resolve([]),
+    usage: () => Promise.resolve({}),
   }
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 
 import { systemClock } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
+import { closeInherited } from './inherited.ts'
 import { createOutbox } from './outbox.ts'
 import type { KeeperBoot, KeeperFailure, KeeperSpec } from './protocol.ts'
 import { nonceHeader } from './protocol.ts'
@@ -22,6 +23,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const readingMs = 5000
 /** … and how long after a stop, when hardly anybody reads them any more. */
 const leavingMs = 1000
+closeInherited()
 const outbox = createOutbox()
 
 let boot: KeeperBoot | undefined
@@ -71,6 +73,9 @@ function control(request: IncomingMessage, response: ServerResponse): void {
     case 'GET /keeper/lines':
       answer(response, 200, server?.lastLines() ?? [])
       return
+    case 'GET /keeper/usage':
+      answer(response, 200, server?.usage() ?? {})
+      return
     default:
       answer(response, 404)
   }
@@ -114,7 +119,7 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
     return
   }
   void server.exited.then((exit) => {
-    face?.serverEnded(exit.how)
+    face?.serverEnded(exit.how, exit.oom)
     void end(0, readingMs)
   })
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts'
+import type { Usage } from '../driver.ts'
 
 /**
  * What the gateway and a keeper say to each other. First, on the keeper's stdin, one line of
@@ -12,6 +13,7 @@ import type { ErrorCode } from '../../errors.ts'
  *   409 before there is one
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
+ * - `GET /keeper/usage` -> what the server has used so far, `Usage`
  * - anything else goes to the server
  *
  * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
@@ -44,6 +46,23 @@ export interface KeeperSpec {
   /** Where `KeeperExit` is left for whoever comes later. */
   exitFile: string
   startTimeoutMs: number
+  /** Where the kernel counts what it has killed of the worker for want of memory. */
+  oomFile?: string
+  /** What the command stands around, when it is a wrapper; null when it is the server itself. */
+  wrapped: Wrapped | null
+}
+
+export interface Wrapped {
+  /** Looked for before anything is started: a wrapper's own complaint would say less. */
+  command: string
+  cwd: string
+  /** A file that the command finds open as descriptor 3. */
+  file: string | null
+  /**
+   * The wrapper stays, and its only child leads the server's process group. Without it the wrapper
+   * becomes the server.
+   */
+  stays: boolean
 }
 
 export interface KeeperStarted {
@@ -67,6 +86,9 @@ export interface KeeperExit {
   signal: string | null
   how: string
   lastLines: string[]
+  usage: Usage
+  /** It ended, unasked, after it had wanted more memory than it may have. */
+  oom?: true
 }
 
 export const nonceHeader = 'x-berth-nonce'

@@ -24,7 +24,9 @@ export function createRelay(
     const pass = (): void => {
       // It was cut while it was held.
       if (response.destroyed) return
-      const { [nonceHeader]: nonce, ...headers } = request.headers
+      // What is said of its own connection is not for ours, which is used again: a server that was
+      // told to close it takes the next request on it for a mistake.
+      const { [nonceHeader]: nonce, connection, ...headers } = request.headers
       const upstream = httpRequest(
         { host: address, port, agent, method: request.method, path: request.url, headers },
         (answer) => {

@@ -8,6 +8,7 @@ export interface Refusal {
   readonly statusCode: number
   readonly rpcCode: number
   readonly message: string
+  readonly data?: Readonly<Record<string, unknown>>
 }
 
 export const bodyLimitBytes = 64 * 1024 * 1024
@@ -54,8 +55,8 @@ export interface Replies {
   refuse(response: ServerResponse, refusal: Refusal): void
 }
 
-export function errorJson({ rpcCode, message }: Refusal, id: RpcId | null): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: rpcCode, message } })
+export function errorJson({ rpcCode, message, data }: Refusal, id: RpcId | null): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: rpcCode, message, data } })
 }
 
 export function createReplies(sessionId: string): Replies {

@@ -1,13 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 
+import type { Usage } from '../driver.ts'
 import { createLineSplitter } from './lines.ts'
 import { openOutputFile } from './output-file.ts'
 import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from './protocol.ts'
 import { longer, waitUntilListening } from './readiness.ts'
-import { whySpawnFailed } from './spawn-problem.ts'
-import { markedTree, namespaceTree, workerIdVariable, workerMark } from './tree.ts'
+import { problemOfWrapped, whySpawnFailed } from './spawn-problem.ts'
+import type { Tree } from './tree.ts'
+import { markedTree, namespaceTree, onlyChildOf, workerIdVariable, workerMark } from './tree.ts'
+import { createUsageMeter, hasKilled } from './usage.ts'
 
 /** A message on stdout may be this long; more is not a message but a mistake. */
 const messageMaxBytes = 256 * 1024 * 1024
@@ -35,6 +39,8 @@ export interface ServerProcess {
   /** Settles when nothing of the tree is left, or after `ms`: true if nothing is. */
   gone(ms: number): Promise<boolean>
   lastLines(): string[]
+  /** What it has used so far, or had when it ended. */
+  usage(): Usage
   note(line: string): void
 }
 
@@ -51,18 +57,13 @@ export interface ServerProcessOptions {
 export function startServerProcess(options: ServerProcessOptions): ServerProcess {
   const { spec, ownPidNamespace } = options
   const output = openOutputFile(spec.outputFile, spec.outputMaxBytes)
-  const tree = ownPidNamespace ? namespaceTree : markedTree(workerMark(spec.workerId))
+  const tree = treeOf(spec, ownPidNamespace)
+  const usage = createUsageMeter(tree.pids)
 
   let child: ChildProcess | undefined
-  let spawnProblem: NodeJS.ErrnoException | undefined
+  let spawnProblem = problemOfWrapped(spec)
   try {
-    child = spawn(spec.command, spec.args, {
-      cwd: spec.cwd,
-      env: { ...spec.env, [workerIdVariable]: spec.workerId },
-      // A process group of its own, so that SIGTERM reaches what a wrapper such as npx started.
-      detached: true,
-      stdio: [spec.transport === 'stdio' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    })
+    if (spawnProblem === undefined) child = spawnServer(spec)
   } catch (thrown) {
     // The usual problems come as 'error'; a missing folder in the path, for one, is thrown.
     spawnProblem = thrown as NodeJS.ErrnoException
@@ -81,9 +82,12 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       if (isOver) return
       hasExited = true
       isOver = true
-      const how = describeExit(code, signal, spawnProblem, brokenStream)
+      const ended = seenThrough(code, signal, spec)
+      const how = describeExit(ended, spawnProblem, brokenStream)
       output.close()
-      const exit = { code, signal, how, lastLines: output.lastLines() }
+      const seen = { ...ended, how, lastLines: output.lastLines(), usage: usage.atEnd() }
+      const isOom = !isAsked && hasKilled(spec.oomFile)
+      const exit: KeeperExit = isOom ? { ...seen, oom: true } : seen
       leaveExit(spec.exitFile, exit)
       resolve(exit)
     }
@@ -127,22 +131,25 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 
   function ask(): void {
     isAsked = true
+    usage.look()
     child?.stdin?.end()
-    signalGroup('SIGTERM')
+    // A wrapper that were asked would take the server down with it, unasked.
+    const wrapper = spec.wrapped?.stays === true ? child?.pid : undefined
+    signalGroup(wrapper === undefined ? child?.pid : onlyChildOf(wrapper), 'SIGTERM')
   }
 
   async function kill(): Promise<void> {
-    signalGroup('SIGKILL')
+    signalGroup(child?.pid, 'SIGKILL')
     await tree.kill()
     setTimeout(() => {
       if (hasExited) settle(child?.exitCode ?? null, child?.signalCode ?? null)
     }, lateMs)
   }
 
-  function signalGroup(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (child?.pid === undefined || isOver) return
+  function signalGroup(leader: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (leader === undefined || isOver) return
     try {
-      process.kill(-child.pid, signal)
+      process.kill(-leader, signal)
     } catch {
       // The group is gone.
     }
@@ -166,7 +173,11 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const exitedEarly = exited.then((exit) =>
     spawnProblem === undefined
       ? failure('ERR_WORKERS_EXITED_EARLY', { how: exit.how }, exit)
-      : failure('ERR_WORKERS_SPAWN', { why: whySpawnFailed(spawnProblem, spec) }, exit),
+      : failure(
+          'ERR_WORKERS_SPAWN',
+          { why: whySpawnFailed(spawnProblem, { ...spec, ...spec.wrapped }) },
+          exit,
+        ),
   )
 
   const serves = async (): Promise<Readiness> => {
@@ -207,6 +218,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       }
     },
     lastLines: () => output.lastLines(),
+    usage: () => usage.look(),
     note: (line) => output.note(line),
   }
 }
@@ -220,9 +232,44 @@ function leaveExit(file: string, exit: KeeperExit): void {
   }
 }
 
+function treeOf({ wrapped, workerId }: KeeperSpec, ownPidNamespace: boolean): Tree {
+  // Beside a sandbox there may be what leads its network out.
+  if (wrapped?.stays === true) return markedTree(workerMark(workerId), [process.pid])
+  return ownPidNamespace ? namespaceTree : markedTree(workerMark(workerId))
+}
+
+function spawnServer(spec: KeeperSpec): ChildProcess {
+  const file = spec.wrapped?.file ?? null
+  const fd = file === null ? undefined : openSync(file, 'r')
+  try {
+    return spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: { ...spec.env, [workerIdVariable]: spec.workerId },
+      // A process group of its own, so that SIGTERM reaches what a wrapper such as npx started.
+      detached: true,
+      stdio: [
+        spec.transport === 'stdio' ? 'pipe' : 'ignore',
+        'pipe',
+        'pipe',
+        ...(fd === undefined ? [] : [fd]),
+      ],
+    })
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+type Ending = Pick<KeeperExit, 'code' | 'signal'>
+
+/** A wrapper that stays ends as a shell does: with 128 and the number of the server's signal. */
+function seenThrough(code: number | null, signal: string | null, spec: KeeperSpec): Ending {
+  if (spec.wrapped?.stays !== true || code === null || code <= 128) return { code, signal }
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
+  return name === undefined ? { code, signal } : { code: null, signal: name }
+}
+
 function describeExit(
-  code: number | null,
-  signal: string | null,
+  { code, signal }: Ending,
   spawnProblem: Error | undefined,
   brokenStream: string | undefined,
 ): string {

@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { constants as system } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 
 import type { KeeperSpec } from './protocol.ts'
 
@@ -33,6 +33,29 @@ function isEnterable(folder: string): boolean {
     // The slash makes a mere file fail.
     accessSync(`${folder}/`, constants.X_OK)
     return true
+  } catch {
+    return false
+  }
+}
+
+/** What starting the server behind a wrapper would fail of, as far as that can be told before. */
+export function problemOfWrapped({ wrapped, env }: KeeperSpec): NodeJS.ErrnoException | undefined {
+  if (wrapped === null) return undefined
+  const { command, cwd } = wrapped
+  const problem = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code })
+  if (!isEnterable(cwd)) return problem('ENOENT')
+  const places = command.includes('/')
+    ? [resolve(cwd, command)]
+    : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, command))
+  const found = places.filter((place) => existsSync(place))
+  if (found.length === 0) return problem('ENOENT')
+  return found.some(isExecutable) ? undefined : problem('EACCES')
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
   } catch {
     return false
   }

@@ -24,7 +24,7 @@ export interface StdioFace {
   /** Takes one line of the server's stdout, without its line end. */
   fromServer(line: string): void
   /** Ends every open stream, with a JSON-RPC error for the exchanges that were not answered. */
-  serverEnded(how: string): void
+  serverEnded(how: string, oom?: true): void
 }
 
 export interface StdioFaceOptions {
@@ -201,10 +201,13 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       if (parcel === undefined) options.onGarbage(line)
       else parcel.messages.forEach(deliver)
     },
-    serverEnded(how) {
+    serverEnded(how, oom) {
       if (isDeleted || gone !== undefined) return
       gone = serverGone(`The server has ended (${how}).`)
-      endAll(serverGone(`The server ended (${how}) before it answered.`))
+      const refusal = serverGone(`The server ended (${how}) before it answered.`)
+      // As the gateway says it of a session that it answers for itself.
+      const data = { reason: 'worker-exited', oom: true }
+      endAll(oom === undefined ? refusal : { ...refusal, data })
     },
   }
 }

@@ -23,22 +23,30 @@ export const workerMark = (workerId: string): string => `${workerIdVariable}=${w
  * What carries a mark in its environment, and what descends from that.
  *
  * @param mark as `NAME=value`; a daemon that got away from its parents still has it
+ * @param ancestors what descends from these belongs to it, too
  */
-export function markedTree(mark: string): Tree {
+export function markedTree(mark: string, ancestors: number[] = []): Tree {
   return treeOf((all) => {
-    const found = new Set(all.filter(({ carries }) => carries(mark)))
-    const pids = new Set([...found].map(({ pid }) => pid))
-    for (let grew = true; grew;) {
-      grew = false
-      for (const entry of all) {
-        if (pids.has(entry.pid) || !pids.has(entry.parent)) continue
-        found.add(entry)
-        pids.add(entry.pid)
-        grew = true
-      }
-    }
-    return [...found]
+    const marked = all.filter(({ carries }) => carries(mark))
+    const pids = marked.map(({ pid }) => pid)
+    return [...marked, ...descendantsOf(all, [...pids, ...ancestors])]
   })
+}
+
+/** What descends from these, without them. */
+function descendantsOf(all: ProcessEntry[], ancestors: number[]): ProcessEntry[] {
+  const pids = new Set(ancestors)
+  const found: ProcessEntry[] = []
+  for (let grew = true; grew;) {
+    grew = false
+    for (const entry of all) {
+      if (pids.has(entry.pid) || !pids.has(entry.parent)) continue
+      found.push(entry)
+      pids.add(entry.pid)
+      grew = true
+    }
+  }
+  return found
 }
 
 const killRounds = 50
@@ -126,4 +134,16 @@ function fromPs(): ProcessEntry[] {
     const carries = (mark: string): boolean => words.includes(` ${mark}`)
     return [{ pid: Number(pid), parent: Number(parent), carries }]
   })
+}
+
+/** Undefined where there is none, or more than one. */
+export function onlyChildOf(pid: number): number | undefined {
+  try {
+    const [child, ...others] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+      .trim()
+      .split(' ')
+    return others.length > 0 || child === undefined || child === '' ? undefined : Number(child)
+  } catch {
+    return undefined
+  }
 }

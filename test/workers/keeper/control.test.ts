@@ -50,6 +50,7 @@ async function startKeeper(t: TestContext) {
     outputMaxBytes: 1_000_000,
     exitFile: join(folder, 'exit.json'),
     startTimeoutMs: 10_000,
+    wrapped: null,
   })
   return {
     ...keeper,

@@ -87,6 +87,8 @@ suite('a keeper in front of an HTTP server', { concurrency: 4 }, () => {
     assert.equal(headers['mcp-session-id'], 'a')
     assert.equal(headers['x-twice'], '1, 2')
     assert.ok(!('x-berth-nonce' in headers))
+    // The one to the keeper ends with this request, the one to the server does not.
+    assert.equal(headers['connection'], 'keep-alive')
   })
 
   test('sends the head of a silent stream at once', async (t) => {

@@ -1,0 +1,67 @@
+import type { WorkerDriver } from '../driver.ts'
+import { enforcementOf } from '../limits/enforcement.ts'
+import type { LocalDriverOptions } from '../local-driver.ts'
+import { createLocalDriver } from '../local-driver.ts'
+import { sandboxed } from '../sandbox/command.ts'
+import type { NetworkKeepers } from '../sandbox/network.ts'
+import { hasOwnNetwork, leadsOut } from '../sandbox/network.ts'
+import type { SandboxSupport } from '../sandbox/probe.ts'
+import { viewOf } from '../sandbox/view.ts'
+
+export interface SandboxDriverOptions extends LocalDriverOptions {
+  support: SandboxSupport
+  /** Undefined where there can be no sandbox. */
+  networkKeepers: NetworkKeepers | undefined
+  /** Whether a private network can lead anywhere, or why not. */
+  outbound: { available: true } | { available: false; why: string }
+  /** The gateway's own folder: no worker sees it. */
+  stateDir: string
+}
+
+/**
+ * `sandbox`: bubblewrap around the server of each session. Its own file system, processes, IPC and
+ * host name, no capabilities, a filter of system calls; a network of its own where one is wanted.
+ */
+export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver {
+  const { support, networkKeepers, outbound, keepers, limitGroups, stateDir } = options
+  return createLocalDriver(options, {
+    name: 'sandbox',
+    capabilities: { isolation: 'sandbox', perSession: true, reattach: true, output: true },
+
+    probe(launch) {
+      if (!support.available) return Promise.resolve(support)
+      if (launch?.kind === 'local' && leadsOut(launch) && !outbound.available) {
+        return Promise.resolve(outbound)
+      }
+      const network = launch?.kind === 'local' ? launch.sandbox.network : 'host'
+      return Promise.resolve({
+        available: true,
+        how: `a sandbox of its own (bubblewrap), ${networkText[network]}`,
+        missing: support.missing,
+      })
+    },
+
+    enforcement: (launch) =>
+      enforcementOf(launch, limitGroups, { limit: 'disk', by: 'a disk in memory (tmpfs size)' }),
+
+    keepersFor: ({ launch }) =>
+      hasOwnNetwork(launch) && networkKeepers !== undefined
+        ? networkKeepers.of(leadsOut(launch))
+        : keepers,
+
+    ownsPorts: ({ launch }) => hasOwnNetwork(launch),
+
+    wrap(spec, local) {
+      // The supervisor has asked probe() before it comes to this.
+      if (!support.available) throw new Error(support.why)
+      const view = viewOf(local, { stateDir, nodePath: process.execPath })
+      return sandboxed(spec, local, { tools: support.tools, view })
+    },
+  })
+}
+
+const networkText = {
+  host: 'in the network of this machine',
+  none: 'without a network',
+  private: 'in a network of its own',
+}

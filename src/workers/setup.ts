@@ -1,0 +1,88 @@
+import { join } from 'node:path'
+
+import type { Clock } from '../clock.ts'
+import type { LocalLaunch, ProcessIdentity, RemoteLaunch, WorkerDriver } from './driver.ts'
+import { createDrivers } from './drivers/index.ts'
+import { createKeeperHost } from './keeper-host.ts'
+import { createLimitGroups } from './limits/groups.ts'
+import { findPidNamespace } from './pid-namespace.ts'
+import { createPorts } from './ports.ts'
+import { prepareRuntimeDir } from './runtime-dir.ts'
+import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
+import type { SandboxSupport } from './sandbox/probe.ts'
+import { findSandbox } from './sandbox/probe.ts'
+
+/** Everything that starts workers, made from what this machine has. */
+export interface Workers {
+  drivers: ReadonlyMap<string, WorkerDriver>
+  /** Ends what waits for workers to come; the others belong to their sessions. */
+  close(): Promise<void>
+}
+
+export interface WorkersOptions {
+  clock: Clock
+  stateDir: string
+  installation: string
+  store: string
+  owner: ProcessIdentity
+  /** Where programs such as bwrap are looked for. */
+  searchPath: string
+  launches: (LocalLaunch | RemoteLaunch)[]
+  /** Names of the drivers that servers ask for: what nobody wants is not tried out. */
+  wanted: string[]
+  /** The launch of a configured server, by its name. */
+  remoteLaunchOf(server: string): RemoteLaunch | undefined
+  warn(server: string, message: string): void
+}
+
+/** An ended session's port is not used again while anybody may still remember it. */
+const portQuietMs = 10_000
+
+export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
+  const { clock, stateDir, installation, store, owner, searchPath, launches } = options
+  const limitGroups = createLimitGroups({ installation })
+  const local = launches.filter((launch) => launch.kind === 'local')
+  // It may move this process, which has to happen before it has children.
+  if (local.some(({ limits }) => Object.keys(limits).length > 0)) limitGroups.enforcement()
+  const namespace = await findPidNamespace(true)
+  const support: SandboxSupport = options.wanted.includes('sandbox')
+    ? await findSandbox({ namespace, folder: stateDir, searchPath })
+    : { available: false, why: 'no server asked for one when the gateway started' }
+  const keeping = {
+    clock,
+    runtimeDir: prepareRuntimeDir(stateDir),
+    logFile: join(stateDir, 'keepers.log'),
+    namespace,
+    endsWithGateway: true,
+  }
+  const usesKeepers = local.some((launch) => !hasOwnNetwork(launch))
+  const keepers = createKeeperHost({ ...keeping, spares: usesKeepers ? 1 : 0 })
+  const outbound = findOutbound(searchPath)
+  const slirp = outbound.available ? outbound.slirp : undefined
+  const networkKeepers = support.available
+    ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: local })
+    : undefined
+  const drivers = createDrivers({
+    clock,
+    keepers,
+    networkKeepers,
+    namespace,
+    support,
+    outbound,
+    limitGroups,
+    ports: createPorts(clock, portQuietMs),
+    markerDir: join(stateDir, 'workers'),
+    stateDir,
+    owner,
+    installation,
+    store,
+    warn: options.warn,
+    launchOf: options.remoteLaunchOf,
+  })
+  return {
+    drivers,
+    async close() {
+      await Promise.all([keepers.close(), networkKeepers?.close()])
+    },
+  }
+}

@@ -2,13 +2,15 @@ import { messageOf } from '../../src/errors.ts'
 import { calls } from './calls.ts'
 import { events } from './events.ts'
 import { memory } from './memory.ts'
+import { neighbours } from './neighbours.ts'
 import { describeMachine } from './report.ts'
+import { sandbox } from './sandbox.ts'
 import { start } from './start.ts'
 import { stdio } from './stdio.ts'
 import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
-const benchmarks: Benchmark[] = [calls, events, start, memory, stdio]
+const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio]
 
 const usage = `usage: npm run bench [-- NAME ...]
 

@@ -84,7 +84,7 @@ async function time(bench: Bench, berth: Berth, what: { name: Name; way: Way }):
 }
 
 /** Nothing else runs beside the gateway than one keeper that waits. */
-async function spareReady({ pid, stateDir }: Berth): Promise<void> {
+export async function spareReady({ pid, stateDir }: Berth): Promise<void> {
   await eventually(
     () => {
       const workers = readdirSync(join(stateDir, 'workers')).length

@@ -1,8 +1,11 @@
 import { commands } from '../../src/cli/commands/index.ts'
 import { configReference } from '../../src/config/schema.ts'
+import { attemptTable } from '../../src/demo/attempt-table.ts'
+import { breakOuts } from '../../src/demo/break-outs.ts'
 import { catalogue } from '../../src/errors.ts'
 import { createEvents } from '../../src/events.ts'
 import { createMetrics } from '../../src/metrics/catalogue.ts'
+import { saidOutcomes } from '../workers/isolation/expected.ts'
 
 type Row = readonly string[]
 
@@ -43,6 +46,10 @@ export async function readmeTables(): Promise<Record<string, string>> {
         error.retry ? 'yes' : 'no',
         error.message,
       ]),
+    ),
+    isolation: attemptTable(
+      saidOutcomes(),
+      Object.fromEntries(Object.entries(breakOuts).map(([name, { about }]) => [name, about])),
     ),
     metrics: markdown(
       ['Metric', 'Kind', 'Meaning'],

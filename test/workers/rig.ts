@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { systemClock } from '../../src/clock.ts'
@@ -24,6 +23,7 @@ import { createPorts } from '../../src/workers/ports.ts'
 import { prepareRuntimeDir } from '../../src/workers/runtime-dir.ts'
 import { createNetworkKeepers, findOutbound } from '../../src/workers/sandbox/network.ts'
 import { findSandbox } from '../../src/workers/sandbox/probe.ts'
+import { cacheDirOf } from '../needs/cache.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled, noSandbox } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
@@ -47,10 +47,11 @@ export const foundNamespace = await findPidNamespace(true)
 
 /** What there is here for sandboxes; what the tests have fetched is at the end of PATH. */
 const searchPath = process.env['PATH'] ?? ''
-const filters = mkdtempSync(join(tmpdir(), 'berth-filters-'))
-process.once('exit', () => rmSync(filters, { recursive: true, force: true }))
+const projectDir = join(import.meta.dirname, '..', '..', '..')
+const folder = join(cacheDirOf(projectDir, process.env), 'sandbox')
+mkdirSync(folder, { recursive: true })
 export const foundSandbox = {
-  support: await findSandbox({ namespace: foundNamespace, folder: filters, searchPath }),
+  support: await findSandbox({ namespace: foundNamespace, folder, searchPath }),
   outbound: findOutbound(searchPath),
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -50,7 +50,7 @@ export async function findSandbox(options: {
   }
   const filter = seccompFilter(process.arch)
   const seccompFile = filter === undefined ? null : join(folder, `seccomp-${process.arch}.bpf`)
-  if (seccompFile !== null && filter !== undefined) writeFileSync(seccompFile, filter)
+  if (seccompFile !== null && filter !== undefined) putFile(seccompFile, filter)
   const isRoot = process.getuid?.() === 0
   const mountNamespace = isRoot ? asRoot : asUser
   const uid = process.getuid?.() ?? 0
@@ -77,6 +77,13 @@ export async function findSandbox(options: {
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
+}
+
+/** In one step: another gateway may be starting a sandbox with it. */
+function putFile(file: string, content: Buffer): void {
+  const unfinished = `${file}.${process.pid}`
+  writeFileSync(unfinished, content, { mode: 0o600 })
+  renameSync(unfinished, file)
 }
 
 /** The path of a program; undefined when it is not installed. */

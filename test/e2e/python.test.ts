@@ -18,7 +18,9 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
     ['fastmcp4', 'auto'],
     ['fastmcp4', 'legacy'],
   ] as const) {
-    for (const server of versions) {
+    // What falls back to the legacy era in auto mode is in it with an old server anyway.
+    const servers = version === 'fastmcp4' && mode === 'legacy' ? (['fastmcp4'] as const) : versions
+    for (const server of servers) {
       it(`a ${version} client in ${mode} mode plays all of a ${server} server`, async (t) => {
         const client = need(t, version)
         const gateway = await serve(t, server)

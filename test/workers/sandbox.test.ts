@@ -8,12 +8,6 @@ const rig = { isolation: 'sandbox' } as const
 testDriver('sandbox, over stdio', own, (t) => subject(t, {}, rig), skipWithoutSandbox)
 testDriver('sandbox, over HTTP', own, (t) => subject(t, { http: true }, rig), skipWithoutSandbox)
 testDriver(
-  'sandbox, in a private network',
-  own,
-  (t) => subject(t, { http: true, sandbox: { network: 'private', outbound: false } }, rig),
-  skipWithoutSandbox,
-)
-testDriver(
   'sandbox, in a network that leads out',
   own,
   (t) => subject(t, { http: true, sandbox: { network: 'private' } }, rig),

@@ -134,6 +134,7 @@ describe('in a sandbox', { concurrency: 3, skip: skipWithoutSandbox }, () => {
     for (const place of ['TMPDIR', 'BERTH_WORKSPACE', 'HOME']) {
       assert.match(textOf(await call('fill', { place, bytes: 16 * 1024 ** 2 })), /ENOSPC/)
     }
+    assert.match(textOf(await call('litter', { files: 5000 })), /ENOSPC/)
   })
 
   it('a server that cannot have what it asks for keeps the gateway from starting', async (t) => {

@@ -12,8 +12,8 @@ import { isWithin } from './view.ts'
  * disk of the session's own in memory, of a fixed size, and on it the copies (overlays) of folders.
  */
 const script = `
-size=$1 disk=$2 options=$3; shift 3
-mount -t tmpfs -o "size=$size,mode=0700,nosuid,nodev" berth "$disk" || exit 125
+size=$1 files=$2 disk=$3 options=$4; shift 4
+mount -t tmpfs -o "size=$size,nr_inodes=$files,mode=0700,nosuid,nodev" berth "$disk" || exit 125
 mkdir "$disk/tmp" "$disk/home" "$disk/workspace" || exit 125
 n=0
 while [ "$1" != -- ]; do
@@ -27,6 +27,10 @@ exec "$@"`
 
 /** What a session may write when its server has no limits.disk: it is memory. */
 export const usualDiskBytes = 1024 ** 3
+
+/** Empty files take memory of the kernel, too: of each disk there is one for so many bytes. */
+const bytesPerFile = 4096
+const fewestFiles = 4096
 
 /** Options of overlayfs have no way to name folders with these. */
 const unmountable = /[,:\\"\n]/
@@ -93,7 +97,8 @@ export function sandboxed(
     spec.command,
     ...spec.args,
   ]
-  const size = String(launch.limits.diskBytes ?? usualDiskBytes)
+  const diskBytes = launch.limits.diskBytes ?? usualDiskBytes
+  const files = Math.max(fewestFiles, Math.floor(diskBytes / bytesPerFile))
   const options = tools.overlay ?? ''
   const [command, ...prefix] = tools.mountNamespace
   return {
@@ -101,7 +106,7 @@ export function sandboxed(
     command,
     args: [
       ...prefix,
-      ...['sh', '-c', script, 'berth-sandbox', size, disk, options],
+      ...['sh', '-c', script, 'berth-sandbox', String(diskBytes), String(files), disk, options],
       ...copied,
       ...['--', tools.bwrap, ...args],
     ],

@@ -28,10 +28,12 @@ import type { Probe } from './workers/driver.ts'
 import { hostOf, ownIdentity } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
+import { adviceForMissing, findMissing } from './workers/missing.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import { createSupervisor } from './workers/supervisor.ts'
 
 export { examineMachine } from './workers/doctor.ts'
+export { adviceForMissing, findAllMissing } from './workers/missing.ts'
 
 /** A gateway that runs: the composition root, and the only file that names every room. */
 export interface Gateway {
@@ -160,19 +162,11 @@ export async function startGateway(
   }
 
   /** What a server asks for and cannot have is said now, and not to its first client. */
-  async function check({ name, driver, launch, requireLimits }: Server): Promise<Probe> {
-    const probe = await supervisor.probe(driver, launch)
-    const problems = probe.available
-      ? []
-      : [`mcpServers.${name}.isolation: ${driver} cannot be had here: ${probe.why}.`]
-    for (const limit of supervisor.enforcement(driver, launch)) {
-      if (!requireLimits || limit.by !== null) continue
-      problems.push(`mcpServers.${name}.limits.${limit.limit}: cannot be enforced: ${limit.why}.`)
-    }
+  async function check(server: Server): Promise<Probe> {
+    const { probe, problems } = await findMissing(server, supervisor)
     if (problems.length === 0) return probe
-    const advice = 'mcp-berth doctor tells what this machine can do, and what helps.'
     throw new GatewayError('ERR_CONFIG_INVALID', {
-      params: { problems: [...problems, advice].join('\n') },
+      params: { problems: [...problems, adviceForMissing].join('\n') },
     })
   }
 

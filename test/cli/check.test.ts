@@ -36,6 +36,29 @@ describe('check', { concurrency: 3 }, () => {
     assert.throws(() => readdirSync(stateDir), { code: 'ENOENT' })
   })
 
+  it('says what this machine does not have, and exits 1', async (t) => {
+    const { put, berth } = place(t)
+    const file = put('mcp.json', {
+      mcpServers: {
+        walled: { command: 'node', isolation: 'sandbox', cwd: 'session' },
+        limited: { command: 'node', limits: { disk: '1MiB' }, requireLimits: true, cwd: 'session' },
+        plain: { command: 'node', cwd: 'session' },
+      },
+    })
+    const { code, stdout, stderr } = await berth(['check', file], {
+      env: { PATH: '/nowhere' },
+    })
+    assert.equal(code, 1)
+    assert.match(stdout, /is right: 3 servers\.$/m)
+    assert.match(stderr, /^mcpServers\.walled\.isolation: sandbox cannot be had here: \S/m)
+    assert.match(
+      stderr,
+      /^mcpServers\.limited\.limits\.disk: cannot be enforced: a process writes/m,
+    )
+    assert.match(stderr, /^mcp-berth doctor tells what this machine can do/m)
+    assert.ok(!stderr.includes('plain'))
+  })
+
   it('says all that is wrong, and exits 1', async (t) => {
     const { put, berth } = place(t)
     put(

@@ -27,14 +27,18 @@ export const check = defineCommand({
   ],
   async run({ positionals, rest, values, stdout, stderr, env, signal }) {
     const config = await configOfServers('check', { positionals, rest, env }, values)
-    const { bold, yellow } = styleFor(stdout)
+    const { bold, red, yellow } = styleFor(stdout)
     const name = config.file ?? 'The command line'
     const { length: count } = config.servers
     writeLines(stdout, [`${bold(name)} is right: ${count} ${count === 1 ? 'server' : 'servers'}.`])
     for (const warning of config.warnings) writeLines(stderr, [yellow(`note: ${warning}`)])
     if (!values.start) {
       writeLines(stdout, config.servers.map(describeServer))
-      return 0
+      const { adviceForMissing, findAllMissing } = await import('../../gateway.ts')
+      const missing = await findAllMissing(config.servers, config.searchPath)
+      if (missing.length === 0) return 0
+      writeLines(stderr, [...missing.map((line) => red(line)), adviceForMissing])
+      return 1
     }
     const { tryServers } = await import('../trial.ts')
     return (await tryServers(config, { stdout, signal })) ? 0 : 1

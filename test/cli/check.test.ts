@@ -56,7 +56,7 @@ describe('check', { concurrency: 3 }, () => {
       /^mcpServers\.limited\.limits\.disk: cannot be enforced: a process writes/m,
     )
     assert.match(stderr, /^mcp-berth doctor tells what this machine can do/m)
-    assert.ok(!stderr.includes('plain'))
+    assert.ok(!stderr.includes('mcpServers.plain'))
   })
 
   it('says all that is wrong, and exits 1', async (t) => {

@@ -9,7 +9,7 @@ import { connectClient, textOf } from '../support/mcp-client.ts'
 import type { RawSession } from '../support/raw-session.ts'
 import { openRaw } from '../support/raw-session.ts'
 
-const idleMs = 1000
+const idleMs = 1500
 const lifecycle = { idleMs, maxMs: 60_000 }
 const fixture = (name: string): string => compiled(`test/fixtures/workers/${name}.js`)
 const gateway = await startTestGateway(

@@ -34,7 +34,8 @@ import { connectAbstract, connectPorts, connectSockets } from './break-outs/sock
 
 export type { BreakOut, Outcome, Target, Tried } from './break-outs/attempt.ts'
 
-const limitMs = 5000
+/** An interpreter behind a version manager takes seconds to start on a busy machine. */
+const limitMs = 12_000
 const fillLimitMs = 20_000
 
 const paths = 'paths'

@@ -64,6 +64,10 @@ export const skipWithoutSandbox = foundSandbox.support.available
   ? false
   : `no sandbox here: ${foundSandbox.support.why}`
 
+export const skipWithoutOutbound = foundSandbox.outbound.available
+  ? false
+  : `no network that leads out: ${foundSandbox.outbound.why}`
+
 export interface SpecOptions extends Partial<Omit<LocalSpec, 'kind' | 'launch'>> {
   http?: boolean
   relay?: boolean

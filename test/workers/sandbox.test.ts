@@ -1,4 +1,4 @@
-import { skipWithoutSandbox } from './rig.ts'
+import { skipWithoutOutbound, skipWithoutSandbox } from './rig.ts'
 import { subject } from './subject.ts'
 import { testDriver } from '../suites/driver.ts'
 
@@ -11,7 +11,7 @@ testDriver(
   'sandbox, in a network that leads out',
   own,
   (t) => subject(t, { http: true, sandbox: { network: 'private' } }, rig),
-  skipWithoutSandbox,
+  skipWithoutSandbox || skipWithoutOutbound,
 )
 testDriver(
   'sandbox, with limits',

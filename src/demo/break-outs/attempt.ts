@@ -91,9 +91,9 @@ export interface Ran {
   why: string
 }
 
-const programLimitMs = 4000
+const programLimitMs = 10_000
 
-/** Runs a program to its end; after 4 s it is killed. */
+/** Runs a program to its end; one that takes too long is killed. */
 export function run(command: string, args: string[]): Promise<Ran> {
   const { PATH = '' } = process.env
   // Some of these are for administrators, and not everybody has their folders in PATH.

@@ -1,7 +1,7 @@
 /**
  * The contract of a driver: one way of starting and isolating the worker of a session.
  *
- * Four verbs, none optional, no silent no-op; what differs between drivers is data in
+ * Few verbs, none optional, no silent no-op; what differs between drivers is data in
  * `capabilities`. Every driver passes `test/suites/driver.ts`.
  */
 export interface WorkerDriver {

@@ -19,15 +19,18 @@ export const neighbours: Benchmark = {
 
 const sessions = 20
 const callEveryMs = 100
-/** Between two attempts of one of the greedy: to open sessions without end is another story. */
-const pauseMs = 500
+/**
+ * Between two attempts of one of the greedy. A session that was killed is opened anew, and to open
+ * sessions without end is another story: starting them is not limited.
+ */
+const pauseMs = 2000
 const phaseMs = 8000
 type Phase = 'quiet' | 'limited' | 'unlimited'
 /** In turns, because the machine is not the same all the time. */
 const order: Phase[] = ['quiet', 'limited', 'quiet', 'limited', 'quiet', 'unlimited', 'quiet']
 const mib = 1024 ** 2
 
-const limits = { memoryBytes: 192 * mib, cpus: 0.1, pids: 64, diskBytes: 64 * mib }
+const limits = { memoryBytes: 192 * mib, cpus: 0.25, pids: 64, diskBytes: 64 * mib }
 /** Bounded, because without limits nothing else bounds them. */
 const greed = {
   'burn-cpu': 5000,

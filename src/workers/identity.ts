@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 import type { ProcessIdentity } from './driver.ts'
-import { onlyChildOf } from './keeper/tree.ts'
+import { onlyChildOf, statFieldsOf } from './keeper/tree.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
 export function ownIdentity(): ProcessIdentity {
@@ -41,13 +41,8 @@ export function childOf(pid: number): ProcessIdentity | undefined {
 /** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */
 export function startTimeOf(pid: number): string | undefined {
   if (process.platform !== 'linux') return startTimeByPs(pid)
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-  } catch {
-    return undefined
-  }
+  const fields = statFieldsOf(pid)
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
 /** Where a worker can be stopped from: this boot, this PID namespace, this state directory. */

@@ -19,7 +19,7 @@ import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperEnd, KeeperHost, StartedKeeper } from './keeper-host.ts'
 import { exitFileOf, keeperFailed, keeperSpec, startServer } from './keeper-start.ts'
 import type { KeeperExit, KeeperSpec } from './keeper/protocol.ts'
-import { needsGroups, withLimits } from './limits/enforcement.ts'
+import { withLimits } from './limits/enforcement.ts'
 import type { Group, LimitGroups } from './limits/limits.ts'
 import type { Marker } from './markers.ts'
 import { createMarkers, readJson } from './markers.ts'
@@ -107,7 +107,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       try {
         markers.write(marker)
         const { limits } = local.launch
-        const group = needsGroups(limits) ? groupsFor(local) : undefined
+        const group = handle.hasGroups === true ? groupsFor(local) : undefined
         const own = kind.wrap(keeperSpec(local, port), local)
         const limited = withLimits(own, { group, limits })
         const { address, warning } = await startServer({ local, spec: limited, keeper, signal })
@@ -157,7 +157,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
   /** Of a worker whose keeper is gone: unless that saw to it itself, processes may be left. */
   async function clearRemains(handle: WorkerHandle, { code }: KeeperEnd): Promise<void> {
     if (code !== 0) await endTreeOf(handle)
-    await limitGroups.find(handle.workerId)?.remove()
+    await foundGroup(handle)?.remove()
     markers.remove(handle.workerId)
     rmSync(String(handle.socketPath), { force: true })
   }
@@ -167,6 +167,11 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
     if (warnedOf.has(server)) return
     warnedOf.add(server)
     options.warn(server, warning)
+  }
+
+  /** Where no server has limits nothing is looked for: that alone makes groups, to try them. */
+  function foundGroup({ hasGroups, workerId }: WorkerHandle): Group | undefined {
+    return hasGroups === true ? limitGroups.find(workerId) : undefined
   }
 
   function groupsFor({ workerId, launch }: LocalSpec): Group | undefined {
@@ -221,7 +226,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
 
   function workerOf(marker: Marker, keeperEnded: Promise<KeeperEnd>, kill: () => void): Worker {
     const { handle, directory, nonce } = marker
-    const group = limitGroups.find(handle.workerId)
+    const group = foundGroup(handle)
     let used: Usage | undefined
     const client = createKeeperClient(String(handle.socketPath), nonce)
     let exit: KeeperExit | undefined

@@ -5,6 +5,7 @@ import { hasEnded, killIfAlive, startTimeOf } from './identity.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from './keeper/protocol.ts'
 import { markedTree, workerMark } from './keeper/tree.ts'
+import { needsGroups } from './limits/enforcement.ts'
 
 /** What cannot be killed, because it waits for a broken disk, for one, is not waited for. */
 const unkillableMs = 5000
@@ -28,6 +29,7 @@ export function newHandle(
     transport: launch.transport,
     path: launch.path,
     relay: isRelayed(launch),
+    hasGroups: needsGroups(launch.limits),
     port,
     address: null,
   }

@@ -5,16 +5,11 @@ import { codeOf } from '../limits/cgroup-files.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import type { NetworkTools } from '../sandbox/network.ts'
 import { networkPrefix } from '../sandbox/network.ts'
+import { asUser } from '../sandbox/probe.ts'
 
 const trialMs = 10_000
 /** slirp4netns takes some 20 ms. */
 const networkMs = 5000
-
-/** With the rights that they should bring: AppArmor grants a namespace and takes those. */
-const userNamespace = [
-  ...['unshare', '--user', '--map-root-user', '--mount', '--propagation', 'private'],
-  'true',
-]
 
 /** Ends when the network is as it should be: these interfaces up, and no others. */
 const inside = `
@@ -26,7 +21,7 @@ setTimeout(() => process.exit(1), ${networkMs})`
 
 /** What went wrong; empty: nothing did. */
 export function tryUserNamespace(): Promise<string> {
-  return problemOf(userNamespace)
+  return problemOf([...asUser, 'true'])
 }
 
 /** The same network that a keeper and its server would stand in. */

@@ -98,15 +98,10 @@ function fromProc(): ProcessEntry[] {
   for (const name of names) {
     const pid = Number(name)
     if (!Number.isInteger(pid)) continue
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      // The command stands in parentheses and may hold any character; state and parent follow it.
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      if (state === 'Z' || state === 'X') continue
-      found.push({ pid, parent: Number(parent), carries: (mark) => environOf(pid).includes(mark) })
-    } catch {
-      // It ended while we looked.
-    }
+    const [state, parent] = statFieldsOf(pid) ?? []
+    // It ended while we looked, or waits to be reaped.
+    if (state === undefined || state === 'Z' || state === 'X') continue
+    found.push({ pid, parent: Number(parent), carries: (mark) => environOf(pid).includes(mark) })
   }
   return found
 }
@@ -143,6 +138,17 @@ export function onlyChildOf(pid: number): number | undefined {
       .trim()
       .split(' ')
     return others.length > 0 || child === undefined || child === '' ? undefined : Number(child)
+  } catch {
+    return undefined
+  }
+}
+
+/** The fields of proc(5) from the third, `state`, on; undefined when it is gone, or without /proc. */
+export function statFieldsOf(pid: number | 'self'): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The command stands in parentheses and may hold any character; state and parent follow it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }

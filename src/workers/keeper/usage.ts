@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import type { Usage } from '../driver.ts'
+import { statFieldsOf } from './tree.ts'
 
 /** What the processes of a worker have used, as far as /proc tells. */
 export interface UsageMeter {
@@ -53,7 +54,7 @@ interface Status {
 }
 
 function statusOf(pid: number): Status | undefined {
-  const fields = statFieldsOf(String(pid))
+  const fields = statFieldsOf(pid)
   if (fields === undefined) return undefined
   const peakKib = numberIn(`/proc/${pid}/status`, /^VmHWM:\s*(\d+) kB/m)
   return {
@@ -66,16 +67,6 @@ function statusOf(pid: number): Status | undefined {
 /** Whether the kernel has killed something for want of memory. The file goes with its group. */
 export function hasKilled(oomFile: string | undefined): boolean {
   return oomFile !== undefined && numberIn(oomFile, /^oom_kill (\d+)$/m) > 0
-}
-
-/** The fields of proc(5) from the third, `state`, on. */
-function statFieldsOf(process: string): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${process}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return undefined // gone, or no /proc
-  }
 }
 
 /** User and system time stand side by side, in clock ticks. */

@@ -23,7 +23,8 @@ export interface SandboxTools {
 }
 
 const asRoot: [string, ...string[]] = ['unshare', '--mount', '--propagation', 'private']
-const asUser: [string, ...string[]] = [
+/** With the rights that a user namespace should bring: AppArmor grants one and takes those. */
+export const asUser: [string, ...string[]] = [
   ...(['unshare', '--user', '--map-root-user'] as const),
   ...['--mount', '--propagation', 'private'],
 ]

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants, rmSync } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { open, readdir, rm, stat } from 'node:fs/promises'
+import { access, open, readdir, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -84,8 +84,13 @@ export async function openForWriting(path: string): Promise<Tried> {
     // Neither created nor emptied.
     await (await open(path, forWriting)).close()
   } catch (error) {
-    // It runs just now. Whether it may be written was asked before that.
     if (codeOf(error) !== 'ETXTBSY') return refusedBy(error, `opening ${path} for writing`)
+    // It runs just now, which the kernel says before it asks whether the mount is read-only.
+    try {
+      await access(path, constants.W_OK)
+    } catch (refusal) {
+      return refusedBy(refusal, `opening ${path} for writing`)
+    }
   }
   return gotThrough(`could open ${path} for writing`)
 }

@@ -1,5 +1,6 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import path from 'node:path'
+import { readFileSync } from 'node:fs'
+
+import { isExecutable, programIn } from '../programs.ts'
 
 /** Variables of the gateway that every worker gets. Never the rest: secrets are among them. */
 const always = [
@@ -73,16 +74,5 @@ function unescaped(text: string): string {
 /** Whether a program of that name can be started: a path, or a name in `PATH`. */
 export function isProgram(command: string, searchPath: string | undefined): boolean {
   if (command.includes('/')) return isExecutable(command)
-  return (searchPath ?? '')
-    .split(path.delimiter)
-    .some((folder) => folder !== '' && isExecutable(path.join(folder, command)))
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false // not there, or not ours to run: both mean that it cannot be started
-  }
+  return programIn(command, searchPath ?? '') !== undefined
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { programIn } from '../programs.ts'
 import type { Finding } from './doctor/findings.ts'
 import { findingsOf, summaryOf } from './doctor/findings.ts'
 import { readKernelSettings } from './doctor/kernel-settings.ts'
@@ -10,7 +11,7 @@ import { tryNetwork, tryTun, tryUserNamespace } from './doctor/trials.ts'
 import type { Enforcement } from './driver.ts'
 import { createLimitGroups } from './limits/groups.ts'
 import { findPidNamespace } from './pid-namespace.ts'
-import { findSandbox, programIn } from './sandbox/probe.ts'
+import { findSandbox } from './sandbox/probe.ts'
 import { seccompFilter } from './sandbox/seccomp.ts'
 
 /** What this machine can isolate and limit. */

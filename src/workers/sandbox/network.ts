@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs'
 
+import { programIn } from '../../programs.ts'
 import type { LocalLaunch } from '../driver.ts'
 import type { KeeperHost, KeeperHostOptions } from '../keeper-host.ts'
 import { createKeeperHost } from '../keeper-host.ts'
-import { programIn } from './probe.ts'
 
 /** The keepers of servers in networks of their own, by whether those lead anywhere. */
 export interface NetworkKeepers {

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 
+import { programIn } from '../../programs.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import { seccompFilter } from './seccomp.ts'
 
@@ -85,22 +86,6 @@ function putFile(file: string, content: Buffer): void {
   const unfinished = `${file}.${process.pid}`
   writeFileSync(unfinished, content, { mode: 0o600 })
   renameSync(unfinished, file)
-}
-
-/** The path of a program; undefined when it is not installed. */
-export function programIn(name: string, searchPath: string): string | undefined {
-  return searchPath
-    .split(delimiter)
-    .filter((folder) => folder.startsWith('/'))
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
 }
 
 function tryOut(options: {

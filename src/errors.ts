@@ -72,6 +72,12 @@ export const catalogue = {
   // prettier-ignore
   ERR_SESSIONS_DRAINING: entry(503, -32000, 'operator', true, 'The gateway is shutting down and opens no new sessions.'),
   // prettier-ignore
+  ERR_SESSIONS_STORE: entry(503, -32000, 'operator', true, 'The store of sessions does not answer. Sessions that are open go on; try again.'),
+  // prettier-ignore
+  ERR_SESSIONS_ELSEWHERE: entry(503, -32000, 'operator', true, 'This session runs on another host. Let the balancer send its requests to a gateway of that host.'),
+  // prettier-ignore
+  ERR_SESSIONS_LEAVING: entry(503, -32001, 'operator', true, 'This gateway is being restarted. The session goes on, but the answer to this request is lost.'),
+  // prettier-ignore
   ERR_SESSIONS_ABANDONED: entry(499, -32000, 'client', false, 'The client went away before its session was open.'),
   // prettier-ignore
   ERR_WORKERS_SPAWN: entry(502, -32603, 'operator', false, 'The command {command} could not be started: {why}.'),

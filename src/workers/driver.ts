@@ -42,6 +42,12 @@ export interface WorkerDriver {
   attach(handle: WorkerHandle): Promise<Worker | undefined>
 
   /**
+   * Clears away what is left of a worker that `attach` did not find, processes included, and tells
+   * how it ended as far as its keeper has written it down. Idempotent.
+   */
+  bury(handle: WorkerHandle): Promise<WorkerExit>
+
+  /**
    * The workers that run on this host now, whoever owns them, for the sweep. It ends none of them;
    * it only clears away the remains of those whose keeper is gone.
    */
@@ -88,6 +94,12 @@ export interface LocalSpec extends SpecBase {
   outputMaxBytes: number
   /** From 1; for readiness only. Default 120 000 (AgentCore's start allowance). */
   startTimeoutMs: number
+  /**
+   * Set for a worker that outlives its gateway: when its keeper ends it by itself, counted from its
+   * start and from the moment at which the last gateway had left it. Without it the worker ends
+   * with its gateway.
+   */
+  outlives?: { maxMs: number; orphanMs: number }
 }
 
 export interface RemoteSpec extends SpecBase {
@@ -182,6 +194,13 @@ export interface Worker {
   lastLines(): Promise<string[]>
   /** What it has used, or had when it ended. */
   usage(): Promise<Usage>
+  /**
+   * Leaves a text beside the worker, in place of the one before: it is kept as long as the worker
+   * lives, and no worker can read it. A driver that starts nothing keeps nothing.
+   */
+  leaveNote(text: string): Promise<void>
+  /** The text that was left last, by whatever gateway; undefined if none is to be had. */
+  note(): Promise<string | undefined>
 }
 
 export interface WorkerHandle {

@@ -138,6 +138,11 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       return workerOf(marker, ended, () => killIfAlive(keeper))
     },
 
+    async bury(handle) {
+      await clearRemains(handle, unseen)
+      return exitOf(readExit(String(handle.directory)), unseen)
+    },
+
     async list() {
       const running: WorkerMarker[] = []
       for (const marker of markers.all()) {
@@ -237,10 +242,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       await clearRemains(handle, end)
       // What it wrote last is in our sockets, and whoever hears of its end stops reading.
       for (let turn = 0; turn < readingTurns; turn += 1) await nextTurn()
-      const seen =
-        exit === undefined
-          ? { code: null, signal: 'SIGKILL', how: howWithoutKeeper(end) }
-          : { code: exit.code, signal: exit.signal, how: exit.how }
+      const seen = exitOf(exit, end)
       // Asked to end, it may have had a child killed long before.
       return oom && stopping === undefined ? { ...seen, how: outOfMemory, oom } : seen
     })
@@ -265,6 +267,13 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         if (exit !== undefined) return exit.lastLines
         const answer = await client.call('GET', '/keeper/lines').catch(() => undefined)
         return (answer?.body as string[] | undefined) ?? readExit(directory)?.lastLines ?? []
+      },
+      async leaveNote(text) {
+        await client.call('PUT', '/keeper/note', text)
+      },
+      async note() {
+        const answer = await client.call('GET', '/keeper/note').catch(() => undefined)
+        return typeof answer?.body === 'string' ? answer.body : undefined
       },
       async usage() {
         if (used !== undefined) return used
@@ -291,6 +300,13 @@ function howWithoutKeeper({ code, signal }: KeeperEnd): string {
   // 128 + 9, as a shell has it that waited for a keeper which was killed.
   if (code === null || code > 128) return 'its keeper was killed'
   return `its keeper ended unexpectedly (exit code ${code})`
+}
+
+/** As its keeper has written it down, or as it looks without. */
+function exitOf(exit: KeeperExit | undefined, end: KeeperEnd): WorkerExit {
+  return exit === undefined
+    ? { code: null, signal: 'SIGKILL', how: howWithoutKeeper(end) }
+    : { code: exit.code, signal: exit.signal, how: exit.how }
 }
 
 function readExit(directory: string): KeeperExit | undefined {

@@ -7,6 +7,7 @@ import type {
   ProcessIdentity,
   Worker,
   WorkerDriver,
+  WorkerExit,
   WorkerHandle,
   WorkerMarker,
   WorkerSpec,
@@ -18,6 +19,10 @@ export interface Supervisor {
   /** @throws ERR_WORKERS_DRIVER_UNAVAILABLE and what `WorkerDriver.start` throws */
   start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
   attach(handle: WorkerHandle): Promise<Worker | undefined>
+  /** Clears away what is left of a worker that `attach` did not find; tells how it ended. */
+  bury(handle: WorkerHandle): Promise<WorkerExit>
+  /** The workers of this installation that run on this host for this store, whoever owns them. */
+  list(options: { installation: string; store: string }): Promise<WorkerMarker[]>
   /** Whether that driver can run here, or that server with it. */
   probe(driver: string, launch?: WorkerSpec['launch']): Promise<Probe>
   /** What enforces the limits of a server here. */
@@ -68,6 +73,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
 
     attach: (handle) => driverNamed(handle.driver).attach(handle),
+
+    bury: (handle) => driverNamed(handle.driver).bury(handle),
+
+    async list({ installation, store }) {
+      const all = await Promise.all([...drivers.values()].map((driver) => driver.list()))
+      return all
+        .flat()
+        .filter((marker) => marker.installation === installation && marker.store === store)
+    },
 
     probe: (name, launch) => driverNamed(name).probe(launch),
 

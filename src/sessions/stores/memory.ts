@@ -2,22 +2,34 @@ import type { Clock } from '../../clock.ts'
 import { judge, takesPlace } from '../lifetime.ts'
 import type { SessionRecord } from '../record.ts'
 import { tombstoneMs } from '../record.ts'
-import type { SessionStore } from '../store.ts'
+import type { Lease, SessionStore, StoreListener } from '../store.ts'
+
+interface Held extends Lease {
+  sinceMs: number
+}
 
 /** `memory`: the records of one gateway process; they end with it. */
 export function createMemoryStore(options: { clock: Clock }): SessionStore {
   const { clock } = options
   const records = new Map<string, SessionRecord>()
-  const leases = new Map<string, { owner: string; untilMs: number }>()
-  const listeners = new Set<(record: SessionRecord) => void>()
-  const places = new Map<string, number>()
-  let taken = 0
+  const leases = new Map<string, Held>()
+  const listeners = new Set<StoreListener>()
+  const principals = new Map<string, number>()
+  const hosts = new Map<string, number>()
+  /** When a host or a replica last gave a sign of life. */
+  const alive = new Map<string, number>()
+  const installations = new Set<string>()
 
   const count = (record: SessionRecord, by: 1 | -1): void => {
-    taken += by
-    const left = (places.get(record.principal) ?? 0) + by
-    if (left === 0) places.delete(record.principal)
-    else places.set(record.principal, left)
+    add(principals, record.principal, by)
+    add(hosts, record.host, by)
+  }
+  const put = (record: SessionRecord): void => {
+    const before = records.get(record.id)
+    if (before !== undefined && takesPlace(before)) count(before, -1)
+    records.set(record.id, { ...record })
+    if (takesPlace(record)) count(record, 1)
+    else leases.delete(record.id)
   }
   const forget = (id: string): void => {
     const record = records.get(id)
@@ -25,6 +37,16 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     if (takesPlace(record)) count(record, -1)
     records.delete(id)
     leases.delete(id)
+  }
+  const isLost = (host: string, options: { host: string; lostAfterMs?: number }): boolean => {
+    const seenMs = alive.get(`host ${host}`)
+    if (options.lostAfterMs === undefined || seenMs === undefined) return false
+    return host !== options.host && clock.now() - seenMs >= options.lostAfterMs
+  }
+  const isHeld = (lease: Held | undefined, owner: string): boolean => {
+    if (lease === undefined || lease.owner === owner) return false
+    const lastMs = Math.max(lease.sinceMs, alive.get(`owner ${lease.owner}`) ?? 0)
+    return clock.now() < lastMs + lease.leaseMs
   }
   const burying = clock.every(60_000, () => {
     const beforeMs = clock.now() - tombstoneMs
@@ -35,15 +57,18 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
 
   return {
     name: 'memory',
+    isShared: false,
+    touchEveryMs: 0,
+    now: () => clock.now(),
+    isAvailable: () => true,
 
     create(record, caps) {
       if (records.has(record.id)) return Promise.resolve('exists')
-      if ((places.get(record.principal) ?? 0) >= caps.maxSessionsPerPrincipal) {
+      if ((principals.get(record.principal) ?? 0) >= caps.maxSessionsPerPrincipal) {
         return Promise.resolve('principal-full')
       }
-      if (taken >= caps.maxSessions) return Promise.resolve('gateway-full')
-      records.set(record.id, { ...record })
-      count(record, 1)
+      if ((hosts.get(record.host) ?? 0) >= caps.maxSessions) return Promise.resolve('gateway-full')
+      put(record)
       return Promise.resolve('created')
     },
 
@@ -52,29 +77,33 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
       return Promise.resolve(record === undefined ? undefined : { ...record })
     },
 
-    touch(touches) {
-      for (const { id, idleAtMs } of touches) {
-        const record = records.get(id)
-        if (record === undefined || record.state === 'closing' || record.state === 'closed')
-          continue
-        if (record.idleAtMs < idleAtMs) record.idleAtMs = idleAtMs
-      }
-      return Promise.resolve()
-    },
+    touch: (touches) =>
+      Promise.resolve(
+        touches.map(({ id, idleAtMs }) => {
+          const record = records.get(id)
+          if (record === undefined || hasEnded(record)) return undefined
+          if (record.idleAtMs < idleAtMs) record.idleAtMs = idleAtMs
+          return { version: record.version, idleAtMs: record.idleAtMs }
+        }),
+      ),
 
-    update(id, version, changes) {
+    update(id, version, changes, lease) {
       const before = records.get(id)
       if (before?.version !== version) return Promise.resolve(undefined)
       const record = { ...before, ...changes, version: version + 1 }
-      records.set(id, record)
-      if (takesPlace(before) && !takesPlace(record)) {
-        count(before, -1)
-        leases.delete(id)
-      }
+      if (lease !== undefined) leases.set(id, { ...lease, sinceMs: clock.now() })
+      put(record)
       if (before.end === undefined && record.end !== undefined) {
-        for (const listener of listeners) listener({ ...record })
+        for (const { onEnded } of listeners) onEnded({ ...record })
       }
       return Promise.resolve({ ...record })
+    },
+
+    restore(record) {
+      const stored = records.get(record.id)
+      if (stored !== undefined && hasEnded(stored)) return Promise.resolve(false)
+      if (stored === undefined || stored.version < record.version) put(record)
+      return Promise.resolve(true)
     },
 
     remove(id) {
@@ -82,39 +111,56 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
       return Promise.resolve()
     },
 
-    claimDue({ host, limit, owner, leaseMs }) {
+    claimDue(options) {
+      const { host, limit, owner, leaseMs } = options
       const nowMs = clock.now()
       const claimed: SessionRecord[] = []
       for (const record of records.values()) {
         if (claimed.length === limit) break
-        if (record.host !== host || record.state === 'closed') continue
-        if (record.state !== 'closing' && !judge(record, nowMs).due) continue
-        const lease = leases.get(record.id)
-        if (lease !== undefined && lease.owner !== owner && lease.untilMs > nowMs) continue
-        leases.set(record.id, { owner, untilMs: nowMs + leaseMs })
+        if (record.state === 'closed') continue
+        const isDue = record.state === 'closing' || judge(record, nowMs).due
+        const isOurs = record.host === host ? isDue : isLost(record.host, options)
+        if (!isOurs || isHeld(leases.get(record.id), owner)) continue
+        leases.set(record.id, { owner, leaseMs, sinceMs: nowMs })
         claimed.push({ ...record })
       }
       return Promise.resolve(claimed)
     },
 
-    async *scan() {
-      for (const record of [...records.values()]) yield await Promise.resolve({ ...record })
+    async *scan(host) {
+      for (const record of [...records.values()]) {
+        if (host !== undefined && (record.host !== host || record.state === 'closed')) continue
+        yield await Promise.resolve({ ...record })
+      }
     },
 
-    // There is one host, and it lives as long as this object does.
-    heartbeat: () => Promise.resolve(),
+    heartbeat({ host, owner, installation }) {
+      alive.set(`host ${host}`, clock.now()).set(`owner ${owner}`, clock.now())
+      return Promise.resolve(installations.has(installation))
+    },
 
-    subscribe(onEnded) {
-      listeners.add(onEnded)
-      return () => listeners.delete(onEnded)
+    enroll(installation) {
+      installations.add(installation)
+      return Promise.resolve()
+    },
+
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
 
     close() {
       burying.cancel()
-      records.clear()
-      leases.clear()
-      listeners.clear()
+      for (const kept of [records, leases, listeners, principals, hosts, alive]) kept.clear()
       return Promise.resolve()
     },
   }
 }
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const left = (counts.get(key) ?? 0) + by
+  if (left === 0) counts.delete(key)
+  else counts.set(key, left)
+}
+
+const hasEnded = ({ state }: SessionRecord): boolean => state === 'closing' || state === 'closed'

@@ -32,6 +32,7 @@ export function createRemoteDriver(options: {
       const launch = launchOfHandle(handle)
       return Promise.resolve(launch === undefined ? undefined : workerOf(handle, launch))
     },
+    bury: () => Promise.resolve({ code: null, signal: null, how: 'let go' }),
     // It leaves no process anywhere, so a sweep has nothing to find.
     list: () => Promise.resolve([]),
   }
@@ -61,5 +62,7 @@ function workerOf(handle: WorkerHandle, launch: RemoteLaunch): Worker {
     },
     lastLines: () => Promise.resolve([]),
     usage: () => Promise.resolve({}),
+    leaveNote: () => Promise.resolve(),
+    note: () => Promise.resolve(undefined),
   }
 }

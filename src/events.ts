@@ -19,6 +19,10 @@ export interface BerthEvents {
     /** What its worker has used, as far as that is known. */
     usage?: UsageCounts
   }
+  /** This gateway serves, from now on, a session that another one has opened. */
+  'session.adopted': SessionNews
+  /** Another gateway ends a session that this one served too. */
+  'session.released': SessionNews
   /** A request came with an id that is not served (any more). */
   'session.missed': { server: string; session: string; reason: string }
   'exchange.started': SessionNews & { method: string }

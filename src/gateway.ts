@@ -95,7 +95,9 @@ export async function startGateway(
     directories,
     caps: config.caps,
     host: hostOf(stateDir),
-    owner: `${owner.bootId}.${owner.pid}`,
+    owner: `${owner.bootId}.${owner.pid}.${owner.startTime}`,
+    installation,
+    servers,
     outputMaxBytes: config.retention.logFileBytes,
     goodbye: (session) => sayGoodbye(session, mcp),
   })
@@ -115,6 +117,8 @@ export async function startGateway(
   )
   const probes = new Map<string, Probe>()
   const enforcements = new Map<string, SetLimit[]>()
+  const leaving = new AbortController()
+  const left = new AbortController()
   let isDraining = false
 
   const front = createListener()
@@ -132,6 +136,8 @@ export async function startGateway(
     guard,
     bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
+    leaving: leaving.signal,
+    left: left.signal,
   })
 
   const back = createListener()
@@ -174,7 +180,9 @@ export async function startGateway(
   const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
   const close = async (drainMs: number): Promise<void> => {
     isDraining = true
+    if (store.isShared) leaving.abort()
     await sessions.drain(drainMs)
+    if (store.isShared) left.abort()
     retention.cancel()
     await Promise.all([front.close(), back.close()])
     await workers.close()

@@ -36,6 +36,8 @@ export interface Downstream {
   /** Another stream of the client has taken its place. */
   supersede(): void
   sessionEnded(): void
+  /** The gateway goes and the session stays: the client is to come back where it left off. */
+  leave(): void
   /** Sends a comment if it has been silent for long and is between two events. */
   keepAlive(nowMs: number): void
 }
@@ -72,6 +74,7 @@ const heldBytes = 64 * 1024
 const stringBytes = 16 * 1024
 
 const clientGone = new Error('The client has gone.')
+const leaving = new Error('The gateway is being restarted.')
 const superseded = new Error('Another stream has taken its place.')
 
 export function createDownstream(options: DownstreamOptions): Downstream {
@@ -249,6 +252,19 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       const error = endedError(traffic?.session.end ?? { reason: 'stopped', atMs: clock.now() })
       downstream.fail(error)
       downstream.upstream?.abort(error)
+    },
+
+    leave() {
+      if (state === 'done') return
+      flush()
+      const goesOn = kind === 'get' || eventIds.length > 0
+      if (state === 'streaming' && goesOn && reader?.atBoundary() === true) {
+        if (!isClientGone) response.end()
+        done()
+      } else {
+        downstream.fail(new GatewayError('ERR_SESSIONS_LEAVING'))
+      }
+      downstream.upstream?.abort(leaving)
     },
 
     keepAlive(nowMs) {

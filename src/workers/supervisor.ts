@@ -18,7 +18,10 @@ import { isAlive } from './identity.ts'
 export interface Supervisor {
   /** @throws ERR_WORKERS_DRIVER_UNAVAILABLE and what `WorkerDriver.start` throws */
   start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
-  attach(handle: WorkerHandle): Promise<Worker | undefined>
+  attach(
+    handle: WorkerHandle,
+    names: { session: string; server: string },
+  ): Promise<Worker | undefined>
   /** Clears away what is left of a worker that `attach` did not find; tells how it ended. */
   bury(handle: WorkerHandle): Promise<WorkerExit>
   /** The workers of this installation that run on this host for this store, whoever owns them. */

@@ -19,6 +19,8 @@ import { tempDir } from '../support/temp.ts'
 import type { Rig } from './rig.ts'
 import { open, startRig } from './rig.ts'
 
+const names = { session: 'session', server: 'server' }
+
 const never = new AbortController().signal
 
 function supervise(...drivers: WorkerDriver[]) {
@@ -100,12 +102,12 @@ suite('the sweep', { concurrency: 4 }, () => {
   test('leaves what a worker may still be attached by', async (t) => {
     const { supervisor, handle, abandon } = await startAbandoned(t)
     await abandon()
-    const worker = await supervisor.attach(handle)
+    const worker = await supervisor.attach(handle, names)
     assert.ok(worker !== undefined)
     await open(worker)
     await worker.stop({ graceMs: 1000 })
     assert.equal((await worker.exited).how, 'killed by SIGTERM')
-    assert.equal(await supervisor.attach(handle), undefined)
+    assert.equal(await supervisor.attach(handle, names), undefined)
   })
 })
 

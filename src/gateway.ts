@@ -14,6 +14,7 @@ import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
 import { createMetrics } from './metrics/catalogue.ts'
+import { createAgentcore } from './protocols/agentcore.ts'
 import { mcp } from './protocols/mcp.ts'
 import { createGuard } from './proxy/guard.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
@@ -132,9 +133,13 @@ export async function startGateway(
     sessions,
     servers,
     protocol: mcp,
+    bodyLimitBytes: listen.bodyLimitBytes,
+    runtimes: {
+      protocol: createAgentcore(config.agentcore),
+      bodyLimitBytes: config.agentcore.bodyLimitBytes,
+    },
     authorizer: anonymous,
     guard,
-    bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
     leaving: leaving.signal,
     left: left.signal,

@@ -27,6 +27,7 @@ export function banner(
     const isOnly = server.isDefault ? ` and ${base}/mcp` : ''
     lines.push(`${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
     lines.push(`  ${describeServer(server)}`)
+    lines.push(dim(`  ${server.runtimeArn}`))
     lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
   lines.push('', ...isolationLines(servers, gateway, stderr))

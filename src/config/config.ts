@@ -1,3 +1,4 @@
+import type { AgentcoreDialect } from '../protocols/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
@@ -7,6 +8,7 @@ export interface Config {
   listen: ListenConfig
   admin: { host: string; port: number }
   store: { kind: 'memory' }
+  agentcore: AgentcoreConfig
   allowAnonymous: 'loopback' | 'any-address'
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
@@ -21,6 +23,15 @@ export interface Config {
   servers: Server[]
   /** One sentence each; `serve` and `check` print them. */
   warnings: string[]
+}
+
+/** The face at `/runtimes/…`. */
+export interface AgentcoreConfig extends AgentcoreDialect {
+  /** Twelve digits. */
+  accountId: string
+  region: string
+  /** Of one payload. Default 100 MB, as AgentCore has it. */
+  bodyLimitBytes: number
 }
 
 export interface ListenConfig {

@@ -8,6 +8,7 @@ import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from '.
 import { localLaunch, remoteLaunch } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
+import { headerProblem } from './request-headers.ts'
 import { laterIsolations, laterKeys, laterText, serverOptions } from './schema.ts'
 
 export type ServerOptions = Static<typeof serverOptions>
@@ -28,7 +29,10 @@ export interface EntryContext {
 }
 
 /** A server that has no name in a URL yet. */
-export type Draft = Omit<Server, 'name' | 'isDefault'> & { isMarked: boolean }
+export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {
+  isMarked: boolean
+  agentRuntimeArn: string | undefined
+}
 
 /**
  * Reads one entry of `mcpServers`.
@@ -72,11 +76,26 @@ export function readEntry(
     problems.add(where, 'is not a valid server.')
     return undefined
   }
-  const { startTimeoutMs, graceMs, requireLimits, default: isMarked } = options
+  const { startTimeoutMs, graceMs, requireLimits, agentRuntimeArn, default: isMarked } = options
+  const requestHeaders = allowedHeaders(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
-  return { ...launch, lifecycle, startTimeoutMs, graceMs, requireLimits, isMarked }
+  const times = { lifecycle, startTimeoutMs, graceMs }
+  return { ...launch, ...times, requireLimits, requestHeaders, agentRuntimeArn, isMarked }
+}
+
+function allowedHeaders(
+  { requestHeaderConfiguration: { requestHeaderAllowlist: names } = {} }: ServerOptions,
+  where: Path,
+  problems: Problems,
+): string[] | undefined {
+  const at = [...where, 'requestHeaderConfiguration', 'requestHeaderAllowlist']
+  for (const [index, name] of names?.entries() ?? []) {
+    const wrong = headerProblem(name, index, names ?? [])
+    if (wrong !== undefined) problems.add([...at, index], wrong)
+  }
+  return names?.map((name) => name.toLowerCase())
 }
 
 /** The keys whose values are as they should be; the others are problems. */

@@ -48,29 +48,32 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
+  const { general, listen, admin, store, agentcore, retention, log } = readSettings(tree, problems)
   const servers = readServers(tree, {
     base: source.base,
     file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
+    account: agentcore ?? { accountId: '', region: '' },
     problems,
     warnings,
   })
   if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
   problems.throwIfAny(source.name)
-  if (!general || !listen || !admin || !store || !retention || !log) {
+  if (!general || !listen || !admin || !store || !agentcore || !retention || !log) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
   }
 
+  const { bodyLimit: bodyLimitBytes, ...dialect } = agentcore
   const { allowAnonymous, drainMs, maxSessions, maxQueued } = general
   return deepFreeze({
     file: source.file,
     listen: toListen(listen),
     admin: { ...admin, host: bare(admin.host) },
     store,
+    agentcore: { ...dialect, bodyLimitBytes },
     allowAnonymous,
     caps: {
       maxSessions,
@@ -103,6 +106,7 @@ function readSettings(tree: Tree, problems: Problems) {
     listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
     store: readSlice(slices.store, hasLaterStore ? {} : (tree.store ?? {}), ['store'], problems),
+    agentcore: readSlice(slices.agentcore, tree.agentcore ?? {}, ['agentcore'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }

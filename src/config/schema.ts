@@ -1,6 +1,7 @@
 import Type from 'typebox'
 
 import { adminOptions } from '../admin/options.ts'
+import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import {
   capOptions,
@@ -32,6 +33,7 @@ export const serverOptions = Type.Object({
   ...launchOptions,
   lifecycleConfiguration: Type.Optional(lifecycleOptions),
   ...sessionTimeOptions,
+  ...runtimeOptions,
   default: Type.Boolean({
     default: false,
     description: 'Serves this server at /mcp too. The only server needs no mark.',
@@ -77,6 +79,7 @@ export const slices = {
   listen: listenOptions,
   admin: adminOptions,
   store: storeOptions,
+  agentcore: agentcoreOptions,
   retention: retentionOptions,
   log: logOptions,
 }
@@ -97,7 +100,6 @@ export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', 
 export const laterKeys: ReadonlyMap<string, string> = new Map([
   ['authorizerConfiguration', 'clients are anonymous, on a loopback listener'],
   ['customJWTAuthorizer', 'clients are anonymous, on a loopback listener'],
-  ['requestHeaderConfiguration', 'no header of a client reaches a worker but those of MCP'],
   ['resource', 'there is no authorization to advertise'],
 ])
 

@@ -3,11 +3,15 @@ import { checkShape, found, isMap, type Tree } from './check.ts'
 import { readEntry, type Draft, type EntryContext } from './entry.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { listed, type Problems } from './problems.ts'
+import { runtimeArnOf } from './runtime-arn.ts'
 import { defaultsOptions } from './schema.ts'
 
 /** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
-export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): Server[] {
-  const { problems, warnings } = context
+export function readServers(
+  tree: Tree,
+  context: Omit<EntryContext, 'defaults'> & { account: { accountId: string; region: string } },
+): Server[] {
+  const { problems, warnings, account } = context
   const defaults = readDefaults(tree.defaults ?? {}, problems)
   if (tree.servers !== undefined && tree.mcpServers !== undefined) {
     problems.add('servers', 'stands beside mcpServers; move its entries there.')
@@ -48,11 +52,13 @@ export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>)
   if (marked.length > 1) {
     problems.add(key, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
   }
-  const servers = [...drafts].map(([name, { isMarked, ...draft }]) => ({
+  const servers = [...drafts].map(([name, { isMarked, agentRuntimeArn, ...draft }]) => ({
     name,
+    runtimeArn: agentRuntimeArn ?? runtimeArnOf(name, account),
     isDefault: isMarked || drafts.size === 1,
     ...draft,
   }))
+  checkArns(servers, key, problems)
   warnOfSharing(servers, warnings)
   return servers
 }
@@ -64,6 +70,17 @@ function readDefaults(raw: unknown, problems: Problems): Tree {
   const wrong = lifecycleProblem(lifecycleOf(raw.lifecycleConfiguration, undefined))
   if (wrong !== undefined) problems.add('defaults.lifecycleConfiguration', wrong)
   return raw
+}
+
+function checkArns(servers: readonly Server[], key: string, problems: Problems): void {
+  for (const [index, { name, runtimeArn }] of servers.entries()) {
+    const first = servers.findIndex((server) => server.runtimeArn === runtimeArn)
+    if (first === index) continue
+    problems.add(
+      [key, name, 'agentRuntimeArn'],
+      `is that of ${servers[first]?.name ?? ''} too; every server needs its own.`,
+    )
+  }
 }
 
 /** A name as it can stand in a path: at most 64 letters, digits, dots, dashes and underscores. */

@@ -60,7 +60,8 @@ export const agentcoreOptions = Type.Object(
   {
     additionalProperties: false,
     default: {},
-    description: 'How the paths under /runtimes/ behave, which are those of Amazon Bedrock AgentCore.',
+    description:
+      'How the paths under /runtimes/ behave, which are those of Amazon Bedrock AgentCore.',
   },
 )
 

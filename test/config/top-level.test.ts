@@ -20,6 +20,15 @@ test('a file with servers alone gets every default', (t) => {
     },
     admin: { host: '127.0.0.1', port: 8081 },
     store: { kind: 'memory' },
+    agentcore: {
+      accountId: '123456789012',
+      region: 'us-east-1',
+      deadSession: 'not-found',
+      delete: 'end',
+      bodyLimitBytes: 100_000_000,
+      requestTimeoutMs: 900_000,
+      streamMaxMs: 3_600_000,
+    },
     allowAnonymous: 'loopback',
     caps: {
       maxSessions: 500,
@@ -154,7 +163,6 @@ test('the message has a line for each problem and begins with the file', (t) => 
 test('what later releases have is refused with a sentence, never ignored', (t) => {
   const top = {
     authorizerConfiguration: { customJWTAuthorizer: {} },
-    requestHeaderConfiguration: {},
     resource: 'gateway',
     store: { kind: 'redis', url: 'redis://127.0.0.1' },
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 
 import { startTestGateway } from '../support/gateway.ts'
+import { postRpc } from '../support/raw-http.ts'
 import { openRaw } from '../support/raw-session.ts'
 import { customPrefix, runtimeServer, runtimeSession, signature } from './rig.ts'
 
@@ -15,6 +16,11 @@ const gateway = await startTestGateway(
     closed: { ...runtimeServer, requestHeaders: [] },
   },
 )
+
+const [open, listedOne, closed] = await Promise.all(
+  ['open', 'listed', 'closed'].map((server) => openRaw(gateway.mcp(server))),
+)
+const sessions = { open: open!, listed: listedOne!, closed: closed! }
 
 /** What a client may send besides, and which of it is let through. */
 const sent: Record<string, string> = {
@@ -47,7 +53,7 @@ const loose = Object.keys(sent).filter((name) =>
   /^(x-tenant|x-other|user-agent|.*-custom-)/.test(name),
 )
 
-const cases: [server: string, path: 'mcp' | 'runtime', passes: string[]][] = [
+const cases: [server: keyof typeof sessions, path: 'mcp' | 'runtime', passes: string[]][] = [
   ['open', 'mcp', [...traces, ...loose]],
   ['open', 'runtime', traces],
   ['listed', 'mcp', [...traces, ...listed]],
@@ -60,13 +66,14 @@ describe('what a worker gets of the headers of a client', () => {
   for (const [server, path, passes] of cases) {
     test(`of the server ${server} at the ${path} path`, async () => {
       const url = path === 'mcp' ? gateway.mcp(server) : gateway.runtime(server).url
-      const session = await openRaw(url)
-      const answer = await session.call('headers', {}, { headers: sent })
+      const { id } = sessions[server]
+      const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'headers' } }
+      const answer = await postRpc(url, message, { sessionId: id, headers: sent })
       const { result } = await answer.json()
       const { headers } = result as { headers: Record<string, string> }
       const got = Object.keys(sent).filter((name) => headers[name] === sent[name])
       assert.deepEqual(got.sort(), [...passes].sort())
-      assert.equal(headers[runtimeSession], session.id)
+      assert.equal(headers[runtimeSession], id)
       assert.match(headers[requestId] ?? '', /^[0-9a-f]{8}-\w+$/)
       if (path === 'runtime') assert.equal(answer.headers['x-amzn-requestid'], headers[requestId])
       assert.doesNotMatch(JSON.stringify(headers), /forged|cookie/)
@@ -75,16 +82,13 @@ describe('what a worker gets of the headers of a client', () => {
 
   test('a signature is no token for a worker, though Authorization is listed', async () => {
     const headers = { authorization: signature('AKIA1') }
-    const session = await openRaw(gateway.runtime('closed').url)
-    assert.equal((await session.call('headers', {}, { headers })).status, 404)
-    const mine = await openRaw(gateway.mcp('listed'))
-    const { result } = await (await mine.call('headers', {}, { headers })).json()
+    const { result } = await (await sessions.listed.call('headers', {}, { headers })).json()
     const seen = (result as { headers: Record<string, string> }).headers
     assert.equal(seen['authorization'], undefined)
   })
 
   test('a listed header of more than 4 KB is refused, and traces that are too long are left out', async () => {
-    const session = await openRaw(gateway.mcp('listed'))
+    const session = sessions.listed
     const tooLong = { 'x-tenant': 'x'.repeat(4097) }
     const refused = await session.call('headers', {}, { headers: tooLong })
     assert.equal(refused.status, 431)

@@ -19,7 +19,7 @@ export function withSigV4(inner: Authorizer, { isLoopback }: SigV4Options): Auth
       const { authorization } = headers
       if (authorization?.startsWith('AWS4-HMAC-SHA256') !== true) return inner.authenticate(headers)
       if (inner.name !== 'anonymous') throw new GatewayError('ERR_AGENTCORE_AUTH_METHOD')
-      const keyId = /\bCredential=([A-Za-z0-9]{1,128})\//.exec(authorization)?.[1]
+      const keyId = /\bCredential=([\w.+=@:-]{1,128})\//.exec(authorization)?.[1]
       return keyId === undefined || !isLoopback ? inner.authenticate(headers) : `aws:${keyId}`
     },
   }

@@ -27,10 +27,10 @@ export function banner(
     const isOnly = server.isDefault ? ` and ${base}/mcp` : ''
     lines.push(`${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
     lines.push(`  ${describeServer(server)}`)
-    lines.push(dim(`  ${server.runtimeArn}`))
     lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
   lines.push('', ...isolationLines(servers, gateway, stderr))
+  lines.push(...runtimeLines(servers).map((line) => dim(line)))
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -67,6 +67,19 @@ export function isolationLines(
     return `${dim(`isolation ${driver}${isOnly ? '' : ` of ${names.join(', ')}`}:`)} ${how}`
   })
   return [...lines, ...[...missing].map(yellow)]
+}
+
+/** The ARNs that AgentCore's clients know the servers by, a line for each account. */
+function runtimeLines(servers: Config['servers']): string[] {
+  const ids = new Map<string, string[]>()
+  for (const { runtimeArn } of servers) {
+    const [account = '', id = ''] = runtimeArn.split('/')
+    ids.set(account, [...(ids.get(account) ?? []), id])
+  }
+  return [...ids].map(([account, [only = '', ...more]]) => {
+    const all = more.length === 0 ? only : `{${[only, ...more].join(',')}}`
+    return `AgentCore: ${account}/${all}`
+  })
 }
 
 /** What workers write, as `name/1a2b │ line`. */

@@ -19,15 +19,13 @@ export interface RuntimesOptions {
 
 export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
 
-const stopPath = '/runtimes/:runtime/stopruntimesession'
-
 /** Whether a request is for AgentCore's paths, and to be answered in AgentCore's way. */
-export function isOfRuntimes({ url }: FastifyRequest): boolean {
-  return url.startsWith('/runtimes/')
+export function isOfRuntimes({ url, params }: FastifyRequest): boolean {
+  return (params as { runtime?: string }).runtime !== undefined || url.startsWith('/runtimes/')
 }
 
-export function isStop({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.url === stopPath
+export function isStop(request: FastifyRequest): boolean {
+  return isOfRuntimes(request) && /\/stopruntimesession(\?|$)/.test(request.url)
 }
 
 /** The paths of AgentCore's data plane. Who is asking was found out before, for all paths alike. */
@@ -42,7 +40,7 @@ export async function runtimesPlugin(
     { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
     (_request, body, done) => done(null, body),
   )
-  app.post(stopPath, { bodyLimit: bodyLimitBytes }, stop)
+  app.post('/runtimes/:runtime/stopruntimesession', { bodyLimit: bodyLimitBytes }, stop)
   await app.register(httpProxy, {
     upstream: 'http://127.0.0.1',
     routes: ['/runtimes/:runtime/invocations'],

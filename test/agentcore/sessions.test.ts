@@ -67,7 +67,7 @@ test('a runtime session id of another length is refused in the words of the serv
     const invoked = await postRpc(url, call('counts'), withId(id))
     const { error } = await invoked.json()
     assert.equal(error?.code, -32006)
-    const { message } = error?.data as { message: string }
+    const { message } = error.data as { message: string }
     assert.match(
       message,
       /'runtimeSessionId' failed to satisfy constraint: Member must have length/,

@@ -94,6 +94,8 @@ test('a signature is refused where tokens are asked for, and proves nothing beyo
   const here = { isLoopback: true }
   assert.equal(withSigV4(anonymous, here).authenticate(headers), 'aws:AKIA1')
   assert.equal(withSigV4(anonymous, here).authenticate({}), 'anonymous')
+  const dummy = { authorization: signature('a-dummy_key') }
+  assert.equal(withSigV4(anonymous, here).authenticate(dummy), 'aws:a-dummy_key')
   const bad = { authorization: 'AWS4-HMAC-SHA256 nonsense' }
   assert.equal(withSigV4(anonymous, here).authenticate(bad), 'anonymous')
   assert.equal(withSigV4(anonymous, { isLoopback: false }).authenticate(headers), 'anonymous')

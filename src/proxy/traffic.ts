@@ -161,10 +161,9 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         if (exchange !== undefined) traffic.end(exchange, 'cancelled')
       }
       const answers = observer.fromClient(message)
-      // What this gateway has not seen asked belongs to an exchange that another one counts.
-      const isActivity =
-        message.kind !== 'response' || (answers !== undefined && answers !== 'ping')
-      if (isActivity) session.touch()
+      // Another gateway may have seen it asked, and counts the exchange that it belongs to.
+      const isForeign = message.kind === 'response' && answers === undefined && session.isShared
+      if (answers !== 'ping' && !isForeign) session.touch()
     },
 
     tellFailure(requestId, error) {

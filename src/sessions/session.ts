@@ -13,6 +13,8 @@ export interface Session {
   readonly handle: string
   readonly server: Server
   readonly principal: string
+  /** Whether other gateways may serve it, too. */
+  readonly isShared: boolean
   /** As last written or heard of; replaced, never changed. */
   readonly record: SessionRecord
   /** @throws when it is read before the worker was started */
@@ -91,6 +93,7 @@ export function createSession(options: SessionOptions): OwnSession {
     handle: handleOf(id),
     server,
     principal: options.record.principal,
+    isShared,
     record: options.record,
     worker: undefined,
     startingAtMs: options.record.openedAtMs,

@@ -1,3 +1,4 @@
+import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
@@ -6,7 +7,7 @@ export interface Config {
   file: string | undefined
   listen: ListenConfig
   admin: { host: string; port: number }
-  store: { kind: 'memory' }
+  store: { kind: 'memory' } | RedisStoreConfig
   allowAnonymous: 'loopback' | 'any-address'
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
-import { isMap, readSlice, type Tree } from './check.ts'
+import { readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
@@ -22,6 +22,7 @@ import {
 } from './schema.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
+import { readStore } from './store.ts'
 
 export interface LoadInput extends SourceInput {
   flags?: Flags | undefined
@@ -48,7 +49,7 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
+  const { general, listen, admin, storeKeys, retention, log } = readSettings(tree, problems)
   const servers = readServers(tree, {
     base: source.base,
     file: source.file,
@@ -60,6 +61,8 @@ export function loadConfig(input: LoadInput): Config {
   })
   if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
+  const { base } = source
+  const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !retention || !log) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
@@ -92,17 +95,12 @@ export function loadConfig(input: LoadInput): Config {
 }
 
 function readSettings(tree: Tree, problems: Problems) {
-  const hasLaterStore =
-    isMap(tree.store) && (tree.store.kind === 'redis' || tree.store.url !== undefined)
-  if (hasLaterStore) {
-    problems.add('store', 'redis comes with a later release: only memory is available.')
-  }
   const own = Object.entries(tree).filter(([key]) => Object.hasOwn(generalOptions.properties, key))
   return {
     general: readSlice(generalOptions, Object.fromEntries(own), [], problems),
     listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
-    store: readSlice(slices.store, hasLaterStore ? {} : (tree.store ?? {}), ['store'], problems),
+    storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }

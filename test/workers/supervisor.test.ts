@@ -64,6 +64,7 @@ async function startAbandoned(t: TestContext): Promise<Abandoned> {
   return { rig, supervisor, handle, abandon }
 }
 
+const names = { session: 'session', server: 'fixture' }
 const memory = { installation: 'installation-1', store: 'memory', graceMs: 1000 }
 
 suite('the sweep', { concurrency: 4 }, () => {
@@ -100,12 +101,12 @@ suite('the sweep', { concurrency: 4 }, () => {
   test('leaves what a worker may still be attached by', async (t) => {
     const { supervisor, handle, abandon } = await startAbandoned(t)
     await abandon()
-    const worker = await supervisor.attach(handle)
+    const worker = await supervisor.attach(handle, names)
     assert.ok(worker !== undefined)
     await open(worker)
     await worker.stop({ graceMs: 1000 })
     assert.equal((await worker.exited).how, 'killed by SIGTERM')
-    assert.equal(await supervisor.attach(handle), undefined)
+    assert.equal(await supervisor.attach(handle, names), undefined)
   })
 })
 

@@ -79,6 +79,7 @@ export async function startGateway(
     installation,
     store: store.name,
     owner,
+    workersOutlive: store.isShared,
     searchPath: config.searchPath,
     launches: servers.map(({ launch }) => launch),
     wanted: servers.map(({ driver }) => driver),

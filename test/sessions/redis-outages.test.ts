@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts'
 import { need } from '../support/needs.ts'
 import type { RedisOptionsOfTest } from '../support/redis.ts'
 import { startRedis } from '../support/redis.ts'
-import { endAt, recordAt, room } from '../suites/store/rig.ts'
+import { endAt, recordAt, room, shownBy } from '../suites/store/rig.ts'
 
 async function open(t: TestContext, path: string, options: RedisOptionsOfTest = {}) {
   const redis = await startRedis(t, path, options)
@@ -48,7 +48,7 @@ async function assertAway(store: SessionStore): Promise<void> {
     store.restore(record),
     store.remove(record.id),
     store.claimDue({ host: 'here', limit: 1, owner: 'a', leaseMs: 1 }),
-    store.scan().next(),
+    shownBy(store),
     store.heartbeat(life),
     store.enroll('i'),
   ]) {
@@ -77,7 +77,7 @@ for (const cluster of [false, true]) {
     await redis.start()
     if (cluster) await redis.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
     await eventually(() => assert.deepEqual(backs, [true]))
-    assert.deepEqual(await Array.fromAsync(store.scan()), [])
+    assert.deepEqual(await shownBy(store), [])
     await assertWorks({ store, told })
   })
 }
@@ -130,7 +130,7 @@ test('the loss of the connection for news alone is told when it is over', async 
   const path = need(t, 'redis-server')
   if (path === undefined) return
   const { redis, store, backs, told } = await open(t, path)
-  await redis.client.client('KILL', 'TYPE', 'pubsub')
+  await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await eventually(() => assert.deepEqual(backs, [true]))
   await assertWorks({ store, told })
 })

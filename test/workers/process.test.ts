@@ -13,3 +13,6 @@ testDriver('process, with limits', own, (t) =>
 testDriver('process, without a PID namespace', own, (t) =>
   subject(t, {}, { namespace: noNamespace }),
 )
+testDriver('process, outliving its gateway', own, (t) =>
+  subject(t, {}, { outlives: { maxMs: 600_000, orphanMs: 600_000 } }),
+)

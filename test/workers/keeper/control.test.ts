@@ -27,7 +27,6 @@ async function startKeeper(t: TestContext) {
     runtimeDir: folder,
     logFile: join(folder, 'keepers.log'),
     namespace: foundNamespace,
-    endsWithGateway: true,
     spares: 0,
   })
   const keeper = await host.take()

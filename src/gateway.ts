@@ -22,8 +22,9 @@ import type { SessionDirectories } from './sessions/directories.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
 import { createSessions } from './sessions/manager.ts'
 import { followOutput } from './sessions/output.ts'
+import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
-import { createMemoryStore } from './sessions/stores/memory.ts'
+import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
 import { hostOf, ownIdentity } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
@@ -52,6 +53,8 @@ export interface Gateway {
 const retentionSweepMs = 10 * 60 * 1000
 
 export interface GatewayOptions {
+  /** Without news for so long a host is lost. Default 15 000. */
+  lostAfterMs?: number
   /** Whether what workers write comes as `worker.output` events too, for a terminal. */
   followsOutput?: boolean
   /** Called before anything happens, so that no event is missed. */
@@ -61,7 +64,7 @@ export interface GatewayOptions {
 /** @throws ERR_CONFIG_INVALID when an address cannot be listened on */
 export async function startGateway(
   config: Config,
-  { followsOutput = false, onEvents }: GatewayOptions = {},
+  { followsOutput = false, onEvents, lostAfterMs }: GatewayOptions = {},
 ): Promise<Gateway> {
   const clock = systemClock
   const events = createEvents()
@@ -72,7 +75,7 @@ export async function startGateway(
   }
   const owner = ownIdentity()
   const installation = installationOf(stateDir)
-  const store = createMemoryStore({ clock })
+  const store = await openStore(config.store, { clock })
   const workers = await setUpWorkers({
     clock,
     stateDir,
@@ -101,8 +104,12 @@ export async function startGateway(
     servers,
     outputMaxBytes: config.retention.logFileBytes,
     goodbye: (session) => sayGoodbye(session, mcp),
+    ...(lostAfterMs === undefined ? {} : { lostAfterMs }),
   })
-  const swept = await supervisor.sweep({ installation, store: store.name, graceMs: 1000 })
+  // Under a shared store the workers are looked for by their sessions, and swept later.
+  const swept = store.isShared
+    ? 0
+    : await supervisor.sweep({ installation, store: store.name, graceMs: 1000 })
   if (swept > 0) {
     events.emit('operator.warned', {
       message: `Ended ${swept} worker(s) that an earlier gateway had left behind.`,
@@ -124,9 +131,10 @@ export async function startGateway(
 
   const front = createListener()
   front.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
-  front.get('/readyz', (_request, reply) =>
-    reply.code(isDraining ? 503 : 200).send({ status: isDraining ? 'draining' : 'ok' }),
-  )
+  front.get('/readyz', (_request, reply) => {
+    const status = isDraining ? 'draining' : store.isAvailable() ? 'ok' : 'store unreachable'
+    return reply.code(status === 'ok' ? 200 : 503).send({ status })
+  })
   await front.register(proxyPlugin, {
     clock,
     events,
@@ -164,8 +172,10 @@ export async function startGateway(
   const retention = clock.every(retentionSweepMs, () => void sweepDirectories())
   void sweepDirectories()
   async function sweepDirectories(): Promise<void> {
-    const open = new Set(sessions.list().map(({ handle }) => handle))
-    await directories.sweep(open, clock.now())
+    // Of other gateways, too. A store that is away may know of more: nothing is removed then.
+    const records = await sessions.records().catch(() => undefined)
+    const open = records?.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
+    if (open !== undefined) await directories.sweep(new Set(open), clock.now())
   }
 
   /** What a server asks for and cannot have is said now, and not to its first client. */
@@ -201,6 +211,7 @@ export async function startGateway(
       probes.set(name, await check(server))
       enforcements.set(name, withValues(launch, supervisor.enforcement(driver, launch)))
     }
+    void sessions.join()
     return {
       url,
       adminUrl,

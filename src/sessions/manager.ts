@@ -70,8 +70,11 @@ export interface Sessions {
   list(): Session[]
   /** Records of all sessions, tombstones included. */
   records(): Promise<SessionRecord[]>
-  /** Looks for sessions of this host that are not known here yet; settles when they are. */
-  adoptAll(): Promise<void>
+  /**
+   * Takes its place among the gateways of the store: says that it lives, and takes over the sessions
+   * of this host that are known to nobody yet.
+   */
+  join(): Promise<void>
   /**
    * Opens no more sessions and lets exchanges finish for `drainMs`. Then it ends all sessions, or,
    * where the store is shared, leaves them to the next gateway.
@@ -165,6 +168,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     return session.record.state === 'live' ? session : undefined
   }
 
+  /** What the store does not know it may have lost. */
+  const lostRecord = async (id: string): Promise<SessionRecord | undefined> =>
+    store.isShared && (await watch.verify()) ? store.get(id) : undefined
+
   const explainRecord = (
     id: string,
     record: SessionRecord | undefined,
@@ -220,7 +227,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     find,
 
     async lookup(id, server, principal) {
-      const record = await sharing.recordOf(id)
+      const record = (await sharing.recordOf(id)) ?? (await lostRecord(id))
       const isTheirs = record?.server === server && record.principal === principal
       if (isTheirs && record.state === 'live' && store.isShared) {
         const session = find(id, server, principal) ?? (await adopting.adopt(record))
@@ -269,7 +276,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return all
     },
 
-    adoptAll: sharing.look,
+    join: watch.look,
 
     async drain(drainMs) {
       isDraining = true

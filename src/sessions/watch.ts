@@ -14,8 +14,16 @@ import type { WriteBack } from './write-back.ts'
  * ended elsewhere, and ends what is due.
  */
 export interface Watch {
-  /** Tells what is to be told now, without waiting for its time. */
+  /** Does all of it now, without waiting for its time. */
+  look(): Promise<void>
+  /** Tells what is to be told now. */
   tell(): Promise<void>
+  /**
+   * The store does not know a session: it may have been emptied.
+   *
+   * @returns whether it was, and what is known here has been written back
+   */
+  verify(): Promise<boolean>
   stop(): void
 }
 
@@ -47,6 +55,7 @@ export function createWatch(options: WatchOptions): Watch {
   let isAway = false
   let connectedAtMs = store.isShared ? clock.now() : -Infinity
   let livedAtMs = -Infinity
+  let verifying: Promise<boolean> | undefined
 
   const unsubscribe = store.subscribe({
     onEnded(record) {
@@ -100,10 +109,20 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function live(): Promise<void> {
     if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
+    await verify()
+    await options.onHeartbeat()
+  }
+
+  function verify(): Promise<boolean> {
+    verifying ??= verifyNow().finally(() => (verifying = undefined))
+    return verifying
+  }
+
+  async function verifyNow(): Promise<boolean> {
     const isEnrolled = await store.heartbeat(life)
     livedAtMs = clock.now()
     if (!isEnrolled) await writeBack.all()
-    await options.onHeartbeat()
+    return !isEnrolled
   }
 
   async function endWhatIsDue(): Promise<void> {
@@ -152,7 +171,9 @@ export function createWatch(options: WatchOptions): Watch {
   }
 
   return {
+    look,
     tell,
+    verify,
     stop() {
       looking.cancel()
       unsubscribe()

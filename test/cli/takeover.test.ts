@@ -7,12 +7,14 @@ import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 
 import { askToHandOver } from '../../src/admin/predecessor.ts'
 import { checkTakeover } from '../../src/cli/takeover.ts'
 import { startGateway } from '../../src/gateway.ts'
 import type { GatewayIdentity } from '../../src/identity-files.ts'
 import { ownIdentity } from '../../src/workers/identity.ts'
+import { askAdmin } from '../support/admin.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled, testConfig, testServer } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
@@ -25,8 +27,8 @@ import { place } from './berth.ts'
 
 const waits = compiled('test/fixtures/workers/waits-for-file.js')
 
-describe('serve --takeover', { concurrency: 3 }, () => {
-  it('listens in the place of the old gateway, which answers what it has begun', async (t) => {
+describe('the addresses of a gateway', { concurrency: 3 }, () => {
+  it('are handed over to a newer one, while the old one answers what it has begun', async (t) => {
     const here = place(t)
     const [port, adminPort] = [await freePort(), await freePort()]
     const old = await here.serve([
@@ -36,9 +38,10 @@ describe('serve --takeover', { concurrency: 3 }, () => {
     const file = join(here.folder, 'finish')
     const session = await openRaw(old.mcp('server'))
     const call = session.call('wait', { file })
+    const admin = { stateDir: here.stateDir, adminUrl: `http://127.0.0.1:${adminPort}` }
     await eventually(async () => {
-      const { stdout } = await here.berth(['sessions', 'show', session.handle, '--json'])
-      assert.equal((JSON.parse(stdout) as { openExchanges: number }).openExchanges, 1)
+      const shown = await askAdmin(admin, `/api/sessions/${session.handle}`)
+      assert.match(await shown.text(), /"openExchanges":1/)
     })
 
     const visits = visit(`${old.url}/healthz`)
@@ -66,20 +69,31 @@ describe('serve --takeover', { concurrency: 3 }, () => {
     assert.ok((await visits.end()) > 0)
   })
 
-  it('starts as usual where the gateway of the identity file is none any more', async (t) => {
+  it('are waited for where the gateway of the identity file is none any more', async (t) => {
     const stateDir = tempDir(t)
-    const port = await freePort()
+    const holder = await listening(t)
+    const port = await portOf(holder)
     mkdirSync(join(stateDir, 'gateways'))
     const recycled = { ...ownIdentity(), pid: process.ppid, url: `http://127.0.0.1:${port}` }
     writeFileSync(join(stateDir, 'gateways', '1.json'), JSON.stringify(recycled))
     writeFileSync(join(stateDir, 'gateways', '2.json'), '{')
     const config = testConfig(stateDir, [testServer('one', {})], { listen: { port } })
-    const gateway = await startGateway(config, { takeover: true })
+    const waiting: string[] = []
+    const gateway = await startGateway(config, {
+      takeover: true,
+      onEvents: (events) =>
+        events.on('operator.warned', ({ message }) => {
+          if (!message.includes('in use')) return
+          waiting.push(message)
+          holder.close()
+        }),
+    })
     atEnd(t, () => gateway.close({ drainMs: 0 }))
+    assert.deepEqual(waiting, [`Port ${port} is in use; trying again for 15 s.`])
     assert.deepEqual([gateway.predecessor, gateway.url], [undefined, `http://127.0.0.1:${port}`])
   })
 
-  it('says how to stop a gateway that does not hand over, and goes on where it is gone', async () => {
+  it('are not handed over by each: it is said how to stop one, unless it is gone', async () => {
     const server = createHttpServer((_request, response) => response.writeHead(404).end())
     const adminUrl = `http://127.0.0.1:${await portOf(server.listen(0, '127.0.0.1'))}`
     const old: GatewayIdentity = { ...ownIdentity(), url: 'http://o', adminUrl, token: 'secret' }
@@ -93,7 +107,7 @@ describe('serve --takeover', { concurrency: 3 }, () => {
     assert.equal(await askToHandOver(old), undefined)
   })
 
-  it('is refused where sessions would end, or nobody would find the new gateway', async (t) => {
+  it('are not taken over where sessions would end, or nobody would find the new one', async (t) => {
     const { code, stderr } = await place(t).berth(['serve', '--takeover', '--', 'node'])
     assert.equal(code, 2)
     assert.match(
@@ -106,10 +120,7 @@ describe('serve --takeover', { concurrency: 3 }, () => {
     )
     checkTakeover({ store: { kind: 'redis' }, listen: { port: 8080 } })
   })
-})
-
-describe('sockets that systemd passes', { concurrency: 3 }, () => {
-  it('are listened on, whatever the configuration says', async (t) => {
+  it('are those of the sockets that systemd passes', async (t) => {
     const here = place(t)
     const [front, back] = [await listening(t), await listening(t)]
     const { url, admin } = { url: await urlOf(front), admin: await urlOf(back) }
@@ -131,7 +142,7 @@ describe('sockets that systemd passes', { concurrency: 3 }, () => {
     }
   })
 
-  it('are refused where the same address would be refused in the configuration', async (t) => {
+  it('are refused as a socket where they would be refused in the configuration', async (t) => {
     const everywhere = await listening(t, '0.0.0.0')
     const { code, stderr } = await place(t).start(['serve', '--', 'node'], {
       sockets: { public: everywhere },
@@ -141,18 +152,21 @@ describe('sockets that systemd passes', { concurrency: 3 }, () => {
     assert.match(stderr, /allowAnonymous: any-address if the whole network may\.\n$/)
   })
 
-  it('are refused where they are none to listen on over TCP', async (t) => {
+  it('are one for clients, and that over TCP', async (t) => {
+    const { start } = place(t)
     const local = createServer().listen(join(tempDir(t), 'berth.sock'))
     await once(local, 'listening')
     atEnd(t, () => void local.close())
-    const { code, stderr } = await place(t).start(['serve', '--', 'node'], {
-      sockets: { berth: local },
-    }).done
-    assert.equal(code, 1)
-    assert.match(
-      stderr,
-      /^mcp-berth: LISTEN_FDS: descriptor 3 \(berth\) is no TCP socket\. Pass a listening TCP /,
-    )
+    const [first, second] = [await listening(t), await listening(t)]
+    const table: [Record<string, Server>, RegExp][] = [
+      [{ berth: local }, /descriptor 3 \(berth\) is no TCP socket\. Pass a listening TCP /],
+      [{ first, second }, /descriptor 4 \(second\) is a second public one\. Berth takes one /],
+    ]
+    for (const [sockets, says] of table) {
+      const { code, stderr } = await start(['serve', '--', 'node'], { sockets }).done
+      assert.deepEqual([code, stderr.startsWith('mcp-berth: LISTEN_FDS: ')], [1, true], stderr)
+      assert.match(stderr, says)
+    }
   })
 })
 
@@ -165,6 +179,7 @@ function visit(url: string): { end(): Promise<number> } {
       const attempt = () => rawRequest(url)
       const response = await eventually(attempt, { withinMs: 2000, everyMs: 10 })
       assert.equal(await response.text(), '{"status":"ok"}')
+      await setTimeout(10)
     }
     return count
   }

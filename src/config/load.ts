@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -8,6 +7,7 @@ import { listenOptions } from '../proxy/options.ts'
 import { readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
+import { adminIsLocal, bare, exposureOf, isLoopback } from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
@@ -140,17 +140,9 @@ function checkListen(
   if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
     problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
   }
-  if (isLoopback(listen.host)) return
-  if (allowAnonymous === 'any-address') {
-    warnings.push(
-      `Whoever reaches ${listen.host} may use every server without proof of who they are (allowAnonymous: any-address).`,
-    )
-    return
-  }
-  problems.add(
-    'listen.host',
-    'other machines can reach this address, there is no authorizer in this version, and so anybody could start workers and use every server. Listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.',
-  )
+  const { problem, warning } = exposureOf(listen.host, allowAnonymous)
+  if (problem !== undefined) problems.add('listen.host', problem)
+  if (warning !== undefined) warnings.push(warning)
 }
 
 function checkAdmin(
@@ -159,10 +151,7 @@ function checkAdmin(
   problems: Problems,
 ): void {
   if (!isLoopback(admin.host)) {
-    problems.add(
-      'admin.host',
-      'the admin listener is for this machine alone. Take a loopback address (127.0.0.1), and a tunnel to it from elsewhere.',
-    )
+    problems.add('admin.host', adminIsLocal)
   }
   const same = bare(admin.host) === bare(listen.host) || !isLoopback(listen.host)
   if (same && admin.port === listen.port && admin.port !== 0) {
@@ -171,14 +160,6 @@ function checkAdmin(
       `is the port of the public listener too (${admin.port}); take another.`,
     )
   }
-}
-
-const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
-
-function isLoopback(host: string): boolean {
-  const name = bare(host).toLowerCase()
-  if (isIP(name) === 4) return name.startsWith('127.')
-  return name === 'localhost' || name === '::1' || name === '0:0:0:0:0:0:0:1'
 }
 
 function toListen(listen: Static<typeof listenOptions>): ListenConfig {

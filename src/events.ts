@@ -39,6 +39,8 @@ export interface BerthEvents {
   'roots.answered': SessionNews & { outcome: string }
   'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
   'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
+  /** A worker that another gateway process had started was found. */
+  'worker.attached': WorkerNews
   'worker.exited': WorkerNews & {
     code: number | null
     signal: string | null

@@ -20,10 +20,9 @@ import { mcp } from './protocols/mcp.ts'
 import { createGuard } from './proxy/guard.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
-import type { SessionDirectories } from './sessions/directories.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
+import { followWorkers } from './sessions/follow.ts'
 import { createSessions } from './sessions/manager.ts'
-import { followOutput } from './sessions/output.ts'
 import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
@@ -268,25 +267,6 @@ export async function startGateway(
     await close(0)
     throw thrown
   }
-}
-
-/** Reads what each worker writes until it has ended. */
-function followWorkers(events: Events, directories: SessionDirectories): void {
-  const following = new Map<string, AbortController>()
-  events.on('worker.started', ({ session, server, workerId, driver }) => {
-    const until = new AbortController()
-    following.set(workerId, until)
-    void followOutput({
-      file: directories.of(session).outputFile,
-      lines: 1000,
-      until: until.signal,
-      onLine: (line) => events.emit('worker.output', { session, server, workerId, driver, line }),
-    })
-  })
-  events.on('worker.exited', ({ workerId }) => {
-    following.get(workerId)?.abort()
-    following.delete(workerId)
-  })
 }
 
 function remoteLaunchOf(servers: readonly Server[], name: string) {

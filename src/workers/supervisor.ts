@@ -87,7 +87,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     async attach(handle, { session, server }) {
       const { driver, workerId } = handle
       const worker = await driverNamed(driver).attach(handle)
-      if (worker !== undefined) tellEnd(worker, { session, server, workerId, driver })
+      if (worker === undefined) return undefined
+      const news = { session, server, workerId, driver }
+      events.emit('worker.attached', news)
+      tellEnd(worker, news)
       return worker
     },
 

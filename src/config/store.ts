@@ -183,7 +183,8 @@ function tlsOf(
     const written = options[key]
     if (written === undefined) return []
     const file = path.resolve(base, expandHome(written, homeDir))
-    if (!isReadable(file)) problems.add(`store.tls.${key}`, 'there is no file there that can be read.')
+    if (!isReadable(file))
+      problems.add(`store.tls.${key}`, 'there is no file there that can be read.')
     return [[key, file]]
   })
   return { ...Object.fromEntries(files), ...(servername === undefined ? {} : { servername }) }

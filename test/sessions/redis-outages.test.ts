@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 
 import { systemClock } from '../../src/clock.ts'
 import { GatewayError } from '../../src/errors.ts'
@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts'
 import { need } from '../support/needs.ts'
 import type { RedisOptionsOfTest } from '../support/redis.ts'
 import { startRedis } from '../support/redis.ts'
-import { endAt, recordAt, room } from '../suites/store/rig.ts'
+import { endAt, recordAt, room, shownBy } from '../suites/store/rig.ts'
 
 async function open(t: TestContext, path: string, options: RedisOptionsOfTest = {}) {
   const redis = await startRedis(t, path, options)
@@ -28,19 +28,21 @@ async function open(t: TestContext, path: string, options: RedisOptionsOfTest = 
   return { redis, store, backs, told }
 }
 
-/** Every verb fails, with something that a client may be told. */
-async function assertAway(store: SessionStore): Promise<void> {
-  const record = recordAt(1)
-  const refused = (error: unknown): boolean => {
+function assertRefused(asked: Promise<unknown>): Promise<void> {
+  return assert.rejects(asked, (error: unknown) => {
     assert.ok(error instanceof GatewayError)
     assert.equal(error.code, 'ERR_SESSIONS_STORE')
     assert.equal(error.retryAfterSeconds, 5)
     assert.ok(error.cause instanceof Error)
     assert.ok(!('command' in error.cause), 'arguments are records')
     return true
-  }
-  const life = { host: 'here', owner: 'a', installation: 'i' }
-  for (const asked of [
+  })
+}
+
+/** Every verb fails, with something that a client may be told. */
+async function assertAway(store: SessionStore): Promise<void> {
+  const record = recordAt(1)
+  const verbs = [
     store.create(record, room),
     store.get(record.id),
     store.touch([{ id: record.id, idleAtMs: 1 }]),
@@ -48,12 +50,11 @@ async function assertAway(store: SessionStore): Promise<void> {
     store.restore(record),
     store.remove(record.id),
     store.claimDue({ host: 'here', limit: 1, owner: 'a', leaseMs: 1 }),
-    store.scan().next(),
-    store.heartbeat(life),
+    shownBy(store),
+    store.heartbeat({ host: 'here', owner: 'a', installation: 'i' }),
     store.enroll('i'),
-  ]) {
-    await assert.rejects(asked, refused)
-  }
+  ]
+  await Promise.all(verbs.map(assertRefused))
   assert.equal(store.isAvailable(), false)
 }
 
@@ -65,72 +66,89 @@ async function assertWorks({ store, told }: { store: SessionStore; told: string[
   await eventually(() => assert.ok(told.includes(record.id)))
 }
 
-for (const cluster of [false, true]) {
-  test(`a Redis${cluster ? ' Cluster' : ''} that goes away and comes back empty`, async (t) => {
+describe('outages', { concurrency: true }, () => {
+  test('a Redis that goes away and comes back empty', async (t) => {
     const path = need(t, 'redis-server')
     if (path === undefined) return
-    const { redis, store, backs, told } = await open(t, path, { cluster })
+    const { redis, store, backs, told } = await open(t, path)
     await assertWorks({ store, told })
     await redis.stop('SIGKILL')
     await assertAway(store)
     assert.deepEqual(backs, [])
     await redis.start()
-    if (cluster) await redis.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
     await eventually(() => assert.deepEqual(backs, [true]))
-    assert.deepEqual(await Array.fromAsync(store.scan()), [])
+    assert.deepEqual(await shownBy(store), [])
     await assertWorks({ store, told })
   })
-}
 
-test('a Redis that comes back with its data', async (t) => {
-  const path = need(t, 'redis-server')
-  if (path === undefined) return
-  const { redis, store, backs, told } = await open(t, path, { durable: true })
-  const record = recordAt(store.now())
-  await store.create(record, room)
-  await redis.stop()
-  await redis.start()
-  await eventually(() => assert.deepEqual(backs, [true]))
-  assert.deepEqual(await store.get(record.id), record)
-  await assertWorks({ store, told })
-})
+  test('a Redis Cluster that is down, or cuts its connections', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, backs, told } = await open(t, path, { cluster: true })
+    await redis.client.call('CLUSTER', 'DELSLOTSRANGE', '0', '16383')
+    await assertAway(store)
+    await redis.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await eventually(() => assert.deepEqual(backs, [true]))
+    await assertWorks({ store, told })
+    await redis.client.script('FLUSH')
+    for (const type of ['pubsub', 'normal']) {
+      await redis.client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
+    }
+    await eventually(() => assert.deepEqual(backs, [true, true]))
+    await assertWorks({ store, told })
+  })
 
-test('a Redis that stands still counts as away, and is not waited for again', async (t) => {
-  const path = need(t, 'redis-server')
-  if (path === undefined) return
-  const { redis, store, backs, told } = await open(t, path)
-  redis.pause()
-  await assertAway(store)
-  redis.resume()
-  await eventually(() => assert.deepEqual(backs, [true]))
-  await assertWorks({ store, told })
-})
+  test('a Redis that comes back with its data', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, backs, told } = await open(t, path, { durable: true })
+    const record = recordAt(store.now())
+    await store.create(record, room)
+    await redis.stop()
+    await redis.start()
+    await eventually(() => assert.deepEqual(backs, [true]))
+    assert.deepEqual(await store.get(record.id), record)
+    await assertWorks({ store, told })
+  })
 
-test('a Redis that has forgotten the scripts gets them again', async (t) => {
-  const path = need(t, 'redis-server')
-  if (path === undefined) return
-  const { redis, store, told } = await open(t, path)
-  await assertWorks({ store, told })
-  await redis.client.script('FLUSH')
-  await assertWorks({ store, told })
-})
+  test('a Redis that stands still counts as away, and is not waited for again', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, backs, told } = await open(t, path)
+    redis.pause()
+    await assertAway(store)
+    redis.resume()
+    await eventually(() => assert.deepEqual(backs, [true]))
+    await assertWorks({ store, told })
+  })
 
-test('a Redis that takes no writes is away until it does', async (t) => {
-  const path = need(t, 'redis-server')
-  if (path === undefined) return
-  const { redis, store, backs, told } = await open(t, path)
-  await redis.client.replicaof('127.0.0.1', 1)
-  await assertAway(store)
-  await redis.client.replicaof('NO', 'ONE')
-  await eventually(() => assert.ok(backs.includes(true)))
-  await assertWorks({ store, told })
-})
+  test('a Redis that has forgotten the scripts gets them again', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, told } = await open(t, path)
+    await assertWorks({ store, told })
+    await redis.client.script('FLUSH')
+    await assertWorks({ store, told })
+  })
 
-test('the loss of the connection for news alone is told when it is over', async (t) => {
-  const path = need(t, 'redis-server')
-  if (path === undefined) return
-  const { redis, store, backs, told } = await open(t, path)
-  await redis.client.client('KILL', 'TYPE', 'pubsub')
-  await eventually(() => assert.deepEqual(backs, [true]))
-  await assertWorks({ store, told })
+  test('a Redis that takes no writes is away until it does', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, backs, told } = await open(t, path)
+    await redis.client.replicaof('127.0.0.1', 1)
+    await assertRefused(store.create(recordAt(1), room))
+    assert.equal(store.isAvailable(), false)
+    await redis.client.replicaof('NO', 'ONE')
+    await eventually(() => assert.deepEqual(backs, [true]))
+    await assertWorks({ store, told })
+  })
+
+  test('the loss of the connection for news alone is told when it is over', async (t) => {
+    const path = need(t, 'redis-server')
+    if (path === undefined) return
+    const { redis, store, backs, told } = await open(t, path)
+    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await eventually(() => assert.deepEqual(backs, [true]))
+    await assertWorks({ store, told })
+  })
 })

@@ -107,10 +107,11 @@ describe('several gateways on one Redis', { skip: server.skip }, () => {
     await one.close()
     await two.close()
     const left = await keys()
-    assert.deepEqual(
-      left.map((key) => key.slice(prefix.length + 3)).sort(),
-      ['ids', `installation:${prefix}`, `session:${kept.id}`],
-    )
+    assert.deepEqual(left.map((key) => key.slice(prefix.length + 3)).sort(), [
+      'ids',
+      `installation:${prefix}`,
+      `session:${kept.id}`,
+    ])
     for (const key of left) assert.ok((await redis!.client.pttl(key)) > 0, key)
   })
 
@@ -118,16 +119,16 @@ describe('several gateways on one Redis', { skip: server.skip }, () => {
     const { one, prefix } = await openTwo(t)
     const { client } = redis!
     const [hosts, replicas, ids] = ['hosts', 'replicas', 'ids'].map((key) => `{${prefix}}:${key}`)
-    const longAgo = Date.now() - 25 * 3600 * 1000
+    const longAgo = String(Date.now() - 25 * 3600 * 1000)
     await client.zadd(hosts!, longAgo, 'gone', longAgo, 'with a session')
     await client.zadd(replicas!, longAgo, 'gone')
     await client.zadd(ids!, longAgo, 'a tombstone that is gone')
     const record = recordAt(one.now(), { host: 'with a session' })
     await one.create(record, room)
     await one.heartbeat({ host: 'here', owner: 'a', installation: 'i' })
-    assert.deepEqual(await client.zrange(hosts!, 0, -1), ['with a session', 'here'])
-    assert.deepEqual(await client.zrange(replicas!, 0, -1), ['a'])
-    assert.deepEqual(await client.zrange(ids!, 0, -1), [record.id])
+    assert.deepEqual(await client.zrange(hosts!, '0', '-1'), ['with a session', 'here'])
+    assert.deepEqual(await client.zrange(replicas!, '0', '-1'), ['a'])
+    assert.deepEqual(await client.zrange(ids!, '0', '-1'), [record.id])
   })
 
   test('do without records that Redis has thrown away', async (t) => {

@@ -133,7 +133,8 @@ export async function createRedisStore(
         const ids = flat.filter((id, at) => at % 2 === 0 && !seen.has(id))
         for (const id of ids) seen.add(id)
         for (const record of await recordsOf(ids)) {
-          if (host === undefined || (record.host === host && record.state !== 'closed')) yield record
+          if (host === undefined || (record.host === host && record.state !== 'closed'))
+            yield record
         }
       } while (cursor !== '0')
     },

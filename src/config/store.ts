@@ -205,7 +205,8 @@ function fillUrl(written: string, context: StoreContext): string {
   if (scheme === undefined || login === undefined || rest === undefined) {
     return fillIn(written, 'url', context)
   }
-  return scheme + fillIn(login, 'url', context, encodeURIComponent) + fillIn(rest, 'url', context)
+  const filled = fillIn(login, 'url', context, encodeURIComponent)
+  return `${scheme}${filled}@${fillIn(rest, 'url', context)}`
 }
 
 function fillIn(

@@ -1,57 +1,15 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import { describe, test } from 'node:test'
 
-import { systemClock } from '../../src/clock.ts'
-import { GatewayError } from '../../src/errors.ts'
-import type { RedisStoreConfig } from '../../src/sessions/options.ts'
-import { createRedisStore } from '../../src/sessions/stores/redis.ts'
 import { atEnd } from '../support/at-end.ts'
-import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
 import { need } from '../support/needs.ts'
 import { redisConfig, startRedis, startSentinel } from '../support/redis.ts'
-import { end, recordAt, room, shownBy } from '../suites/store/rig.ts'
+import { assertServes, refusal } from './redis-rig.ts'
 
 const local = (port: number) => ({ kind: 'server', host: '127.0.0.1', port }) as const
-const clock = systemClock
-
-/** Does everything once, over that way to Redis. */
-async function assertServes(t: TestContext, config: RedisStoreConfig): Promise<string> {
-  const store = await createRedisStore(config, { clock })
-  atEnd(t, () => store.close())
-  const told: string[] = []
-  store.subscribe({ onEnded: ({ id }) => told.push(id), onBack: () => undefined })
-  const record = recordAt(store.now(), { idleAtMs: store.now() - 1 })
-  assert.equal(await store.create(record, room), 'created')
-  assert.equal((await store.touch([{ id: record.id, idleAtMs: 1 }]))[0]?.version, 1)
-  const claim = { host: 'here', limit: 9, owner: 'a', leaseMs: 1, lostAfterMs: 1 }
-  assert.equal((await store.claimDue(claim)).length, 1)
-  assert.deepEqual(await shownBy(store), [record.id])
-  assert.equal(await store.restore(record), true)
-  await store.enroll('i')
-  assert.equal(await store.heartbeat({ host: 'here', owner: 'a', installation: 'i' }), true)
-  await end(store, record.id, 1)
-  await eventually(() => assert.deepEqual(told, [record.id]))
-  await store.remove(record.id)
-  assert.equal(store.isAvailable(), true)
-  return store.name
-}
-
-/** What a start with that configuration says. */
-async function refusal(config: RedisStoreConfig): Promise<string> {
-  try {
-    await createRedisStore(config, { clock })
-  } catch (error) {
-    assert.ok(error instanceof GatewayError)
-    assert.equal(error.code, 'ERR_CONFIG_INVALID')
-    assert.doesNotMatch(JSON.stringify([error.message, error.cause]), /hush/)
-    return error.message
-  }
-  return assert.fail('it was taken')
-}
 
 describe('where Redis may be', { concurrency: true }, () => {
   test('TLS, with the CA and the name that the configuration has', async (t) => {
@@ -93,24 +51,6 @@ describe('where Redis may be', { concurrency: true }, () => {
     assert.match(
       await refusal(config({ ...right, prefix: 'other' })),
       /ACL SETUSER NAME ~\{other\}:/,
-    )
-  })
-
-  test('a Redis Cluster, in one slot of it', async (t) => {
-    const path = need(t, 'redis-server')
-    if (path === undefined) return
-    const { port, config } = await startRedis(t, path, { cluster: true })
-    const nodes = [{ host: '127.0.0.1', port }]
-    assert.equal(
-      await assertServes(t, redisConfig({ place: { kind: 'cluster', nodes } })),
-      `redis:127.0.0.1:${port} berth`,
-    )
-    await assertServes(t, config({ prefix: 'by socket' }))
-    const plain = await startRedis(t, path, { tcp: true })
-    const wrong = { kind: 'cluster', nodes: [{ host: '127.0.0.1', port: plain.port }] } as const
-    assert.match(
-      await refusal(redisConfig({ place: { ...wrong, nodes: [...wrong.nodes] } })),
-      /^store\.cluster: .* is no node of a cluster\. Write store\.url/,
     )
   })
 

@@ -144,10 +144,8 @@ export async function createRedisStore(
       const { host, owner, installation } = next
       const own = [keys.hosts, keys.replicas, keys.installation(installation), keys.ids]
       const timeIn = (answer: unknown): number => (answer as [number, number])[1]
-      const [answer] = await Promise.all([
-        link.runTimed(scripts.heartbeat, own, [host, owner], timeIn),
-        link.ping(),
-      ])
+      link.ping()
+      const answer = await link.runTimed(scripts.heartbeat, own, [host, owner], timeIn)
       return (answer as [number, number])[0] === 1
     },
 

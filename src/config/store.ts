@@ -183,7 +183,8 @@ function tlsOf(
     const written = options[key]
     if (written === undefined) return []
     const file = path.resolve(base, expandHome(written, homeDir))
-    if (!isReadable(file)) problems.add(`store.tls.${key}`, 'there is no file there that can be read.')
+    if (!isReadable(file))
+      problems.add(`store.tls.${key}`, 'there is no file there that can be read.')
     return [[key, file]]
   })
   return { ...Object.fromEntries(files), ...(servername === undefined ? {} : { servername }) }
@@ -204,7 +205,8 @@ function fillUrl(written: string, context: StoreContext): string {
   if (scheme === undefined || login === undefined || rest === undefined) {
     return fillIn(written, 'url', context)
   }
-  return scheme + fillIn(login, 'url', context, encodeURIComponent) + fillIn(rest, 'url', context)
+  const filled = fillIn(login, 'url', context, encodeURIComponent)
+  return `${scheme}${filled}@${fillIn(rest, 'url', context)}`
 }
 
 function fillIn(

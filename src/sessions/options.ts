@@ -120,7 +120,8 @@ export const storeOptions = Type.Object(
         'x-default': 'berth',
         'x-expected': 'a text without spaces and braces',
         'x-type': 'text',
-        description: 'What every key in Redis begins with, in braces. One for each set of gateways.',
+        description:
+          'What every key in Redis begins with, in braces. One for each set of gateways.',
       }),
     ),
     username: text('ACL user of Redis. Or in url.', 'berth'),
@@ -167,9 +168,7 @@ export interface RedisStoreConfig {
   username: string | undefined
   password: string | undefined
   /** Absolute paths. Absent: no TLS. */
-  tls:
-    | { caFile?: string; certFile?: string; keyFile?: string; servername?: string }
-    | undefined
+  tls: { caFile?: string; certFile?: string; keyFile?: string; servername?: string } | undefined
 }
 
 export const drainOptions = {

@@ -107,10 +107,11 @@ describe('several gateways on one Redis', { skip: server.skip }, () => {
     await one.close()
     await two.close()
     const left = await keys()
-    assert.deepEqual(
-      left.map((key) => key.slice(prefix.length + 3)).sort(),
-      ['ids', `installation:${prefix}`, `session:${kept.id}`],
-    )
+    assert.deepEqual(left.map((key) => key.slice(prefix.length + 3)).sort(), [
+      'ids',
+      `installation:${prefix}`,
+      `session:${kept.id}`,
+    ])
     for (const key of left) assert.ok((await redis!.client.pttl(key)) > 0, key)
   })
 

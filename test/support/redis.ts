@@ -134,7 +134,7 @@ async function wordsOf(
   }
   if (options.cluster) {
     words.push('--cluster-enabled', 'yes', '--cluster-port', String(await freePort()))
-    words.push('--cluster-announce-ip', '127.0.0.1')
+    words.push('--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '500')
   }
   return [...words, ...(options.args ?? [])]
 }

@@ -133,7 +133,8 @@ export async function createRedisStore(
         const ids = flat.filter((id, at) => at % 2 === 0 && !seen.has(id))
         for (const id of ids) seen.add(id)
         for (const record of await recordsOf(ids)) {
-          if (host === undefined || (record.host === host && record.state !== 'closed')) yield record
+          if (host === undefined || (record.host === host && record.state !== 'closed'))
+            yield record
         }
       } while (cursor !== '0')
     },
@@ -143,10 +144,8 @@ export async function createRedisStore(
       const { host, owner, installation } = next
       const own = [keys.hosts, keys.replicas, keys.installation(installation), keys.ids]
       const timeIn = (answer: unknown): number => (answer as [number, number])[1]
-      const [answer] = await Promise.all([
-        link.runTimed(scripts.heartbeat, own, [host, owner], timeIn),
-        link.ping(),
-      ])
+      link.ping()
+      const answer = await link.runTimed(scripts.heartbeat, own, [host, owner], timeIn)
       return (answer as [number, number])[0] === 1
     },
 

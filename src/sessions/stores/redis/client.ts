@@ -54,15 +54,21 @@ export async function createClient(config: RedisStoreConfig): Promise<Client> {
   if (place.kind === 'cluster') {
     return {
       commands: () =>
-        new ioredis.Cluster(place.nodes.map((node) => ({ ...node })), {
-          redisOptions: shared,
-          enableOfflineQueue: false,
-          lazyConnect: true,
-          clusterRetryStrategy: backOffMs,
-          slotsRefreshTimeout: patienceMs,
-          // Certificates are for names, not for addresses.
-          ...(tls === undefined ? {} : { dnsLookup: (name, done) => done(null, name) }),
-        }),
+        new ioredis.Cluster(
+          place.nodes.map((node) => ({ ...node })),
+          {
+            redisOptions: shared,
+            enableOfflineQueue: false,
+            lazyConnect: true,
+            clusterRetryStrategy: backOffMs,
+            slotsRefreshTimeout: patienceMs,
+            // A node that is gone is found out by the next command; this one fails at once.
+            retryDelayOnFailover: 0,
+            maxRedirections: 5,
+            // Certificates are for names, not for addresses.
+            ...(tls === undefined ? {} : { dnsLookup: (name, done) => done(null, name) }),
+          },
+        ),
       once(commands) {
         const nodes = 'nodes' in commands ? commands.nodes() : []
         const node = nodes[Math.floor(Math.random() * nodes.length)]

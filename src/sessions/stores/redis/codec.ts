@@ -5,9 +5,9 @@ const plain: ReadonlySet<string> = new Set(['id', 'state', 'host', 'principal'])
 
 /** Fields and values of the hash of a record, by turns. */
 export function encode(record: Partial<SessionRecord>): string[] {
-  return Object.entries(record).flatMap(([key, value]) => {
+  return Object.entries<unknown>(record).flatMap(([key, value]) => {
     if (value === undefined) return []
-    return [key, plain.has(key) ? String(value) : JSON.stringify(value)]
+    return [key, typeof value === 'string' && plain.has(key) ? value : JSON.stringify(value)]
   })
 }
 

@@ -20,7 +20,10 @@ function cleaned(thrown: unknown): Error {
 
 /** An answer of Redis that is about one command, and not about Redis. */
 export function isAboutCommand(thrown: unknown): boolean {
-  return isReply(thrown) && !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MISCONF|OOM)\b/.test(text(thrown))
+  return (
+    isReply(thrown) &&
+    !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MISCONF|OOM)\b/.test(text(thrown))
+  )
 }
 
 /** Whether this server writes no more: another connection may find the one that does. */
@@ -97,9 +100,9 @@ function reason(cause: unknown, { place, key, prefix, usesTls }: Sought): string
     return `what answers at ${place} is not Redis. Correct ${key}.`
   }
   if (code === undefined && isReply(cause)) return `the Redis at ${place} says: ${said}`
-  const why = code ?? said
-  const tls = usesTls ? '' : ' If it expects TLS, write rediss:// or store.tls.'
-  return `no Redis answers at ${place} (${why}). Start one (redis-server), or correct ${key}.${code === undefined ? tls : ''}`
+  const isCut = code === undefined || code === 'ECONNRESET'
+  const hint = isCut && !usesTls ? ' If it expects TLS, write rediss:// or store.tls.' : ''
+  return `no Redis answers at ${place} (${code ?? said}). Start one (redis-server), or correct ${key}.${hint}`
 }
 
 /** A client of a cluster has the reason of one of its nodes. */

@@ -41,8 +41,8 @@ export interface Link {
   ): Promise<unknown>
   /** Asks with plain commands. @throws ERR_SESSIONS_STORE */
   ask<T>(question: (commands: Commands) => Promise<T>): Promise<T>
-  /** Finds out whether news still come in. @throws ERR_SESSIONS_STORE */
-  ping(): Promise<void>
+  /** Sees to it that it is noticed soon when news come in no more. */
+  ping(): void
   close(): Promise<void>
 }
 
@@ -180,7 +180,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
     runTimed: (script, ownKeys, args, timeIn) =>
       guarded(() => runTimed(script, ownKeys, args, timeIn)),
     ask: (question) => guarded(() => question(commands)),
-    ping: () => guarded(async () => listening?.ping()),
+    ping: () => listening?.ping(),
     close,
   }
 }

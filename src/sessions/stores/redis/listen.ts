@@ -17,8 +17,8 @@ export interface ListenOptions {
 
 export interface Listening {
   isReady(): boolean
-  /** Finds out whether the connection still is one. @throws when it is not */
-  ping(): Promise<void>
+  /** Sees to it that a connection that has died unseen is found out within a few seconds. */
+  ping(): void
   close(): Promise<void>
 }
 
@@ -41,7 +41,10 @@ export function listen(options: ListenOptions): Listening {
   const open = (): void => {
     const redis = options.connect()
     current = redis
-    if (redis === undefined) return again()
+    if (redis === undefined) {
+      again()
+      return
+    }
     redis.on('error', options.onError)
     redis.on('message', (_channel: string, text: string) => options.onMessage(text))
     redis.once('end', again)
@@ -63,8 +66,8 @@ export function listen(options: ListenOptions): Listening {
 
   return {
     isReady: () => isReady,
-    async ping() {
-      await current?.ping()
+    ping() {
+      if (isReady) current?.ping().catch(options.onError)
     },
     async close() {
       isClosed = true

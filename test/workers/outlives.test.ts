@@ -250,6 +250,25 @@ suite('a handle', { concurrency: 4 }, () => {
     await open(await attach(rig, handle))
   })
 
+  test('of another container is left alone as long as its keeper is there', async (t) => {
+    const rig = startRig(t)
+    const { handle } = await rig.start(['tells-who.js'])
+    const file = join(rig.markerDir, `${handle.workerId}.json`)
+    const text = readFileSync(file, 'utf8')
+    const marker = JSON.parse(text) as object
+    // Its pid means nothing here.
+    const foreign = { ...handle, pidNamespace: 'pid:[1]', pid: 1, initPid: 1 }
+    writeFileSync(file, JSON.stringify({ ...marker, handle: foreign }))
+    assert.deepEqual(await rig.driver.list(), [])
+    assert.ok(existsSync(file) && existsSync(String(handle.socketPath)))
+    const socketPath = join(rig.runtimeDir, '000000000001.sock')
+    writeFileSync(file, JSON.stringify({ ...marker, handle: { ...foreign, socketPath } }))
+    assert.deepEqual(await rig.driver.list(), [])
+    assert.ok(!existsSync(file))
+    writeFileSync(file, text)
+    await open(await attach(rig, handle))
+  })
+
   test('of a worker that another gateway is starting is listed, and not attached to', async (t) => {
     const rig = startRig(t)
     const calledOff = new AbortController()

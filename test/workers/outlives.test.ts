@@ -177,6 +177,23 @@ suite('a worker whose gateway was killed', { concurrency: 4 }, () => {
     await Promise.all(exits)
   })
 
+  test('shows its end to every gateway, and keeps none from ending', async (t) => {
+    const { rigs, mortal } = await startScene(t, [...stdio, ...stdio])
+    const [one, other] = await Promise.all(
+      mortal.handles.map((handle) => attach(rigs.process, handle)),
+    )
+    await one?.stop({ graceMs: 5000 })
+    await eventually(() =>
+      assert.deepEqual(
+        mortal.ends.map(({ workerId, how }) => ({ workerId, how })),
+        [{ workerId: one?.handle.workerId, how: 'killed by SIGTERM' }],
+      ),
+    )
+    assert.equal(await mortal.leave(), 0)
+    await open(other ?? assert.fail())
+    await other?.stop({ graceMs: 5000 })
+  })
+
   test('tells the next one how it ended while nobody was there', async (t) => {
     const { rigs, mortal } = await startScene(t, stdio)
     const { driver } = rigs.process

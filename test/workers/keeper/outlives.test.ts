@@ -9,15 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../../src/clock.ts'
 import { createKeeperClient } from '../../../src/workers/keeper-client.ts'
 import { createKeeperHost } from '../../../src/workers/keeper-host.ts'
-import type { KeeperExit, Outliving } from '../../../src/workers/keeper/protocol.ts'
+import type { KeeperExit, KeeperSpec, Outliving } from '../../../src/workers/keeper/protocol.ts'
 import { atEnd } from '../../support/at-end.ts'
 import { compiled } from '../../support/config.ts'
+import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { alive, processesWith } from '../../support/processes.ts'
 import { tempDir } from '../../support/temp.ts'
 import { outlivingNamespace } from '../rig.ts'
 
-/** A keeper that the gateway has let go of, with its server when `outlives` says when it ends. */
-async function startKeeper(t: TestContext, outlives?: Outliving) {
+/** A keeper, and what a gateway tells it to start. */
+async function startKeeper(t: TestContext) {
   const folder = tempDir(t)
   const host = createKeeperHost({
     clock: systemClock,
@@ -36,45 +38,64 @@ async function startKeeper(t: TestContext, outlives?: Outliving) {
   const client = createKeeperClient(keeper.socketPath, keeper.nonce)
   const mark = randomBytes(8).toString('hex')
   const exitFile = join(folder, 'exit.json')
-  if (outlives !== undefined) {
-    const { statusCode } = await client.call('POST', '/keeper/start', {
-      workerId: mark,
-      command: process.execPath,
-      args: [compiled('test/fixtures/workers/tells-who.js')],
-      cwd: folder,
-      env: {},
-      transport: 'stdio',
-      port: null,
-      relay: false,
-      outputFile: join(folder, 'output.log'),
-      outputMaxBytes: 1_000_000,
-      exitFile,
-      startTimeoutMs: 10_000,
-      outlives,
-      wrapped: null,
-    })
-    assert.equal(statusCode, 200)
-  }
-  keeper.letGo()
+  const spec = (fixture: string, port: number | null, outlives: Outliving): KeeperSpec => ({
+    workerId: mark,
+    command: process.execPath,
+    args: [compiled(`test/fixtures/workers/${fixture}`)],
+    cwd: folder,
+    env: {},
+    transport: port === null ? 'stdio' : 'http',
+    port,
+    relay: false,
+    outputFile: join(folder, 'output.log'),
+    outputMaxBytes: 1_000_000,
+    exitFile,
+    startTimeoutMs: 10_000,
+    outlives,
+    wrapped: null,
+  })
   return {
     ...keeper,
     client,
+    spec,
     exit: () => JSON.parse(readFileSync(exitFile, 'utf8')) as KeeperExit,
     processes: () => processesWith(`BERTH_WORKER_ID=${mark}`).length,
   }
+}
+
+/** The same with a server, when the gateway has let go of it. */
+async function startServer(t: TestContext, outlives: Outliving) {
+  const keeper = await startKeeper(t)
+  const spec = keeper.spec('tells-who.js', null, outlives)
+  const { statusCode } = await keeper.client.call('POST', '/keeper/start', spec)
+  assert.equal(statusCode, 200)
+  keeper.letGo()
+  return keeper
 }
 
 const long = 600_000
 
 suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   test('ends before it has a server', async (t) => {
-    const { ended, socketPath } = await startKeeper(t)
+    const { ended, socketPath, letGo } = await startKeeper(t)
+    letGo()
     assert.deepEqual(await ended, { code: 0, signal: null })
     assert.ok(!existsSync(socketPath))
   })
 
+  test('ends before its server is ready, and the server with it', async (t) => {
+    const { client, spec, ended, letGo, processes } = await startKeeper(t)
+    const unready = spec('never-listens.js', await freePort(), { maxMs: long, orphanMs: long })
+    const starting = client.call('POST', '/keeper/start', unready)
+    await eventually(() => assert.equal(processes(), 1))
+    letGo()
+    assert.notEqual((await starting).statusCode, 200)
+    await ended
+    assert.equal(processes(), 0)
+  })
+
   test('stays when its server outlives gateways, and can be stopped by another', async (t) => {
-    const { client, ended, pid, exit, processes } = await startKeeper(t, {
+    const { client, ended, pid, exit, processes } = await startServer(t, {
       maxMs: long,
       orphanMs: long,
     })
@@ -88,7 +109,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('ends its server when no other has come for too long', async (t) => {
-    const { ended, exit, processes } = await startKeeper(t, { maxMs: long, orphanMs: 500 })
+    const { ended, exit, processes } = await startServer(t, { maxMs: long, orphanMs: 500 })
     assert.deepEqual(await ended, { code: 0, signal: null })
     const { code, signal, how } = exit()
     assert.deepEqual(
@@ -99,7 +120,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('waits as long as any is there, and begins anew when the last has left', async (t) => {
-    const keeper = await startKeeper(t, { maxMs: long, orphanMs: 300 })
+    const keeper = await startServer(t, { maxMs: long, orphanMs: 300 })
     const one = new AbortController()
     const other = new AbortController()
     for (const { signal } of [one, other]) {
@@ -115,7 +136,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('ends its server when its time is over, though a gateway is there, and says so', async (t) => {
-    const { client, ended, exit } = await startKeeper(t, { maxMs: 700, orphanMs: long })
+    const { client, ended, exit } = await startServer(t, { maxMs: 700, orphanMs: long })
     const watch = await client.watch()
     assert.deepEqual(await watch?.over, exit())
     assert.equal(exit().how, 'maxLifetime was over')

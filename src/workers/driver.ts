@@ -101,8 +101,8 @@ export interface LocalSpec extends SpecBase {
   startTimeoutMs: number
   /**
    * Set for a worker that outlives its gateway: when its keeper ends it by itself, counted from its
-   * start and from the moment at which the last gateway had left it. Without it the worker ends
-   * with its gateway.
+   * start and from the moment at which the last gateway had left it. A gateway that is there gets
+   * some seconds more, to end it first. Without it the worker ends with its gateway.
    */
   outlives?: { maxMs: number; orphanMs: number }
 }

@@ -183,13 +183,16 @@ async function removeDeadSockets(folder: string): Promise<void> {
   )
 }
 
-function isListenedOn(path: string): Promise<boolean> {
+/** False for a socket that is gone, or whose process is. */
+export function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    )
   })
 }

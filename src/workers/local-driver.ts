@@ -9,10 +9,11 @@ import type {
   WorkerMarker,
   WorkerSpec,
 } from './driver.ts'
-import { isAlive } from './identity.ts'
+import { isAlive, ownPidNamespace } from './identity.ts'
 import type { KeeperClient } from './keeper-client.ts'
 import { createKeeperClient } from './keeper-client.ts'
-import type { KeeperHost, StartedKeeper } from './keeper-host.ts'
+import type { KeeperEnd, KeeperHost, StartedKeeper } from './keeper-host.ts'
+import { isListenedOn } from './keeper-host.ts'
 import type { KeeperLife } from './keeper-life.ts'
 import { lifeOfAttached, lifeOfChild, lifeOfOutliving, unseen } from './keeper-life.ts'
 import { keeperFailed, keeperSpec, startServer } from './keeper-start.ts'
@@ -58,6 +59,9 @@ export interface LocalKind extends Pick<
   wrap(spec: KeeperSpec, local: LocalSpec): KeeperSpec
 }
 
+/** As a keeper ends that has seen to everything itself. */
+const nothingLeft: KeeperEnd = { code: 0, signal: null }
+
 export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind): WorkerDriver {
   const { clock, owner, limitGroups } = options
   const warnedOf = new Set<string>()
@@ -66,6 +70,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
   const ports = createLocalPorts(options.ports, kind)
   /** Workers that this process sees through to their end. */
   const kept = new Set<string>()
+  const pidNamespace = ownPidNamespace()
 
   return {
     name: kind.name,
@@ -135,7 +140,8 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       for (const marker of markers.all()) {
         if (marker.handle.driver !== kind.name) continue
         const { handle, server, session, installation, store } = marker
-        if (isAlive(keeperIn(handle))) {
+        if (handle.pidNamespace !== pidNamespace) await clearForeign(handle)
+        else if (isAlive(keeperIn(handle))) {
           running.push({ handle, server, session, installation, store, owner: marker.owner })
         } else if (!kept.has(handle.workerId)) {
           await remains.clear(handle, unseen)
@@ -151,6 +157,14 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
     const worker = createLocalWorker({ clock, marker, client: clientOf(marker), life, remains })
     void worker.exited.then(() => kept.delete(workerId))
     return worker
+  }
+
+  /**
+   * The pids of another container with the same state directory mean nothing here, and its workers
+   * are not of this host. With a container that is gone its processes are.
+   */
+  async function clearForeign(handle: WorkerHandle): Promise<void> {
+    if (!(await isListenedOn(String(handle.socketPath)))) await remains.clear(handle, nothingLeft)
   }
 
   /** Every session of a server would say the same. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Endpoint, LocalLaunch, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
-import { hasEnded, killIfAlive, startTimeOf } from './identity.ts'
+import { hasEnded, killIfAlive, ownPidNamespace, startTimeOf } from './identity.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from './keeper/protocol.ts'
 import { markedTree, workerMark } from './keeper/tree.ts'
@@ -22,6 +22,7 @@ export function newHandle(
     driver,
     workerId,
     bootId,
+    pidNamespace: ownPidNamespace(),
     pid,
     startTime: startTimeOf(pid) ?? '',
     initPid: init?.pid ?? null,

@@ -58,6 +58,9 @@ export const foundSandbox = {
   outbound: findOutbound(searchPath),
 }
 
+/** Control groups are named after it. */
+export const newInstallation = (): string => randomBytes(16).toString('hex')
+
 /** To be given to `skip`: false, or why there is nothing to be tested here. */
 export const skipWithoutNamespace = foundNamespace.own
   ? false

@@ -34,17 +34,18 @@ export interface GatewayProcessOptions {
   overrides?: TestConfig
   /** Whether it takes over from the gateway that listens where it is to listen. */
   takeover?: boolean
+  lostAfterMs?: number
 }
 
 export async function startGatewayProcess(
   t: Owner,
   servers: Record<string, TestServer>,
-  { stateDir, env = process.env, overrides, takeover = false }: GatewayProcessOptions,
+  { stateDir, env = process.env, overrides, ...options }: GatewayProcessOptions,
 ): Promise<GatewayProcess> {
   const configured = Object.entries(servers).map(([name, server]) => testServer(name, server))
   const config = JSON.stringify(testConfig(stateDir, configured, overrides))
-  const words = [compiled('test/fixtures/gateway-program.js'), config]
-  const child = spawn(process.execPath, [...words, ...(takeover ? ['takeover'] : [])], {
+  const words = [compiled('test/fixtures/gateway-program.js'), config, JSON.stringify(options)]
+  const child = spawn(process.execPath, words, {
     env,
     // A process group of its own, as a shell gives it to what is started at a terminal.
     detached: true,

@@ -131,12 +131,13 @@ export function createSessions(options: SessionsOptions): Sessions {
   const opening = createOpening({
     ...options,
     clock,
+    lostAfterMs,
     sessions,
     move,
     ending,
     isDraining: () => isDraining,
   })
-  const shared = { ...options, clock, sessions, ending }
+  const shared = { ...options, clock, lostAfterMs, sessions, ending }
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
@@ -147,7 +148,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     adopting,
     writeBack,
     life: { host, owner, installation },
-    lostAfterMs,
     onHeartbeat: sharing.look,
   })
 

@@ -30,6 +30,9 @@ export function banner(
     lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
   lines.push('', ...isolationLines(servers, gateway, stderr))
+  if (config.store.kind === 'redis') {
+    lines.push(dim('store redis: sessions outlive this gateway; the next one goes on with them'))
+  }
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -38,6 +41,13 @@ export function banner(
   lines.push('', `Try it:  npx mcp-berth tools ${gateway.url}/servers/${first?.name ?? 'NAME'}/mcp`)
   lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
   return lines
+}
+
+/** What `serve` says when it is told to stop. */
+export function stoppingLine({ store }: Pick<Config, 'store'>): string {
+  return store.kind === 'redis'
+    ? 'Finishing requests; the sessions go on without this gateway … (Ctrl-C again does not wait)'
+    : 'Ending every worker … (Ctrl-C again does not wait)'
 }
 
 /**

@@ -6,8 +6,9 @@ import type { FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
 
 import { adminPlugin } from './admin/plugin.ts'
+import { localIssuerRoutes } from './admin/routes/local-issuer.ts'
 import { createAdminToken } from './auth/admin-token.ts'
-import { anonymous } from './auth/check.ts'
+import { setUpAuthorizers } from './auth/setup.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { GatewayError, messageOf } from './errors.ts'
@@ -16,6 +17,7 @@ import { createEvents } from './events.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import { mcp } from './protocols/mcp.ts'
 import { createGuard } from './proxy/guard.ts'
+import { metadataPlugin } from './proxy/metadata.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
 import type { SessionDirectories } from './sessions/directories.ts'
@@ -32,6 +34,13 @@ import { adviceForMissing, findMissing } from './workers/missing.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import { createSupervisor } from './workers/supervisor.ts'
 
+export {
+  initLocalIssuer,
+  localIssuerPath,
+  removeLocalIssuer,
+  requireLocalIssuer,
+  signLocalToken,
+} from './auth/local-issuer.ts'
 export { examineMachine } from './workers/doctor.ts'
 export { adviceForMissing, findAllMissing } from './workers/missing.ts'
 
@@ -109,6 +118,13 @@ export async function startGateway(
   if (followsOutput) followWorkers(events, directories)
 
   const guard = createGuard(listen)
+  const authorizers = setUpAuthorizers({
+    clock,
+    config: config.authorization,
+    stateDir,
+    warn: (message) => events.emit('operator.warned', { message }),
+    onExamined: (provider) => events.emit('token.examined', { provider }),
+  })
   const metrics = createMetrics(
     events,
     servers.map(({ name }) => name),
@@ -128,10 +144,19 @@ export async function startGateway(
     sessions,
     servers,
     protocol: mcp,
-    authorizer: anonymous,
+    authorizers,
     guard,
     bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
+  })
+  await front.register(metadataPlugin, {
+    authorizers,
+    guard,
+    servers,
+    resource: config.authorization.resource,
+    serverOfRuntime: (id) => servers.find(({ name }) => name === id)?.name,
+    basePath:
+      listen.publicUrl === undefined ? '' : new URL(listen.publicUrl).pathname.replace(/\/$/, ''),
   })
 
   const back = createListener()
@@ -142,6 +167,7 @@ export async function startGateway(
     allowedHosts: [],
     allowedOrigins: [],
   })
+  await back.register(localIssuerRoutes, { stateDir, check: adminGuard.check })
   await back.register(adminPlugin, {
     token,
     sessions,
@@ -225,6 +251,9 @@ function followWorkers(events: Events, directories: SessionDirectories): void {
   })
 }
 
+/** A token that is far too large is refused by name, not by the parser. */
+const maxHeaderBytes = 128 * 1024
+
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
 function createListener(): FastifyInstance {
   const prefix = randomBytes(4).toString('hex')
@@ -236,7 +265,7 @@ function createListener(): FastifyInstance {
     requestIdHeader: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    http: { keepAlive: true, keepAliveInitialDelay: 30_000 },
+    http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
   })
 }
 

@@ -1,3 +1,4 @@
+import type { AuthorizationConfig } from '../auth/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
@@ -8,6 +9,7 @@ export interface Config {
   admin: { host: string; port: number }
   store: { kind: 'memory' }
   allowAnonymous: 'loopback' | 'any-address'
+  authorization: AuthorizationConfig
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number

@@ -1,16 +1,17 @@
-import { isIP } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 
 import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
+import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
+import { bare, isLoopback } from './hosts.ts'
 import { withOverrides, type Flags } from './overrides.ts'
-import { createProblems, didYouMean, type Problems } from './problems.ts'
+import { createProblems, didYouMean, listed, type Problems } from './problems.ts'
 import {
   generalOptions,
   laterKeys,
@@ -49,7 +50,7 @@ export function loadConfig(input: LoadInput): Config {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
   const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
-  const servers = readServers(tree, {
+  const { servers, authorizers } = readServers(tree, {
     base: source.base,
     file: source.file,
     homeDir: input.homeDir,
@@ -58,7 +59,14 @@ export function loadConfig(input: LoadInput): Config {
     problems,
     warnings,
   })
-  if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
+  checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
+  const global = general?.authorizerConfiguration ?? 'none'
+  const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
+  if (listen && general) {
+    const open = settings.filter(([, setting]) => setting === 'none').map(([name]) => name)
+    checkListen(listen, { open, allowAnonymous: general.allowAnonymous }, problems, warnings)
+    warnOfTokens(listen, [global, ...authorizers.values()], warnings)
+  }
   if (listen && admin) checkAdmin(listen, admin, problems)
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !retention || !log) {
@@ -72,6 +80,12 @@ export function loadConfig(input: LoadInput): Config {
     admin: { ...admin, host: bare(admin.host) },
     store,
     allowAnonymous,
+    authorization: {
+      global,
+      servers: Object.fromEntries(settings),
+      resource: general.resource,
+      clockSkewMs: general.clockSkewSeconds * 1000,
+    },
     caps: {
       maxSessions,
       maxSessionsPerPrincipal: general.maxSessionsPerPrincipal,
@@ -122,7 +136,9 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
     const later = laterKeys.get(key)
     if (later !== undefined) problems.add(key, laterText(later))
     else if (known.includes(key)) continue
-    else if (Object.hasOwn(serverOptions.properties, key)) {
+    else if (key === 'customJWTAuthorizer') {
+      problems.add(key, 'belongs into authorizerConfiguration.')
+    } else if (Object.hasOwn(serverOptions.properties, key)) {
       problems.add(
         key,
         'is a key of a server: write it into the server, or under defaults for all.',
@@ -135,23 +151,23 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
 
 function checkListen(
   listen: Static<typeof listenOptions>,
-  allowAnonymous: string,
+  { open, allowAnonymous }: { open: readonly string[]; allowAnonymous: string },
   problems: Problems,
   warnings: string[],
 ): void {
   if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
     problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
   }
-  if (isLoopback(listen.host)) return
+  if (isLoopback(listen.host) || open.length === 0) return
   if (allowAnonymous === 'any-address') {
     warnings.push(
-      `Whoever reaches ${listen.host} may use every server without proof of who they are (allowAnonymous: any-address).`,
+      `Whoever reaches ${listen.host} may use ${listed(open)} without proof of who they are (allowAnonymous: any-address).`,
     )
     return
   }
   problems.add(
     'listen.host',
-    'other machines can reach this address, there is no authorizer in this version, and so anybody could start workers and use every server. Listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.',
+    `other machines can reach this address, there is no authorizer for ${listed(open)}, and so anybody could start workers and use what they can do. Write authorizerConfiguration, listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.`,
   )
 }
 
@@ -173,14 +189,6 @@ function checkAdmin(
       `is the port of the public listener too (${admin.port}); take another.`,
     )
   }
-}
-
-const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
-
-function isLoopback(host: string): boolean {
-  const name = bare(host).toLowerCase()
-  if (isIP(name) === 4) return name.startsWith('127.')
-  return name === 'localhost' || name === '::1' || name === '0:0:0:0:0:0:0:1'
 }
 
 function toListen(listen: Static<typeof listenOptions>): ListenConfig {

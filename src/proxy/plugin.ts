@@ -1,7 +1,9 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Authorizer } from '../auth/check.ts'
+import type { Caller } from '../auth/check.ts'
+import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
+import type { Authorizers } from '../auth/setup.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
@@ -12,6 +14,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
+import { pathOf } from './metadata.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
 
@@ -21,7 +24,7 @@ export interface ProxyOptions {
   sessions: Sessions
   servers: readonly Server[]
   protocol: Protocol
-  authorizer: Authorizer
+  authorizers: Authorizers
   guard: Guard
   bodyLimitBytes: number
   /** Whether unknown names may be answered with the known ones. */
@@ -30,7 +33,7 @@ export interface ProxyOptions {
 
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
 export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { clock, events, sessions, protocol, authorizer, guard } = options
+  const { clock, events, sessions, protocol, authorizers, guard } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const defaultServer = options.servers.find(({ isDefault }) => isDefault)
   const traffics = createTraffics(clock, events)
@@ -64,13 +67,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         return
       }
       const server = serverOf(request)
-      const principal = authorizer.authenticate(request.headers)
-      if (typeof principal === 'string') {
-        ask(request, server, principal)
+      const caller = authorizers.of(server?.name).authenticate(request.raw)
+      if (!(caller instanceof Promise)) {
+        ask(request, server, caller)
         done()
         return
       }
-      principal
+      caller
         .then((who) => ask(request, server, who))
         .then(
           () => done(),
@@ -90,15 +93,18 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     handler: (request, reply) => serve(request, reply),
   })
 
-  function serverOf(request: FastifyRequest): Server {
+  function serverOf(request: FastifyRequest): Server | undefined {
+    if (request.is404) return undefined
     const { server: name } = request.params as { server?: string }
-    const server = name === undefined ? defaultServer : byName.get(name)
-    if (server !== undefined && !request.is404) return server
-    if (name === undefined) throw nothingHere()
-    throw new GatewayError('ERR_PROXY_UNKNOWN_SERVER', { params: { server: name, hint: hint() } })
+    return name === undefined ? defaultServer : byName.get(name)
   }
 
-  function nothingHere(): GatewayError {
+  function nothingHere(name?: string): GatewayError {
+    if (name !== undefined) {
+      return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {
+        params: { server: name, hint: hint() },
+      })
+    }
     return new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: hint() } })
   }
 
@@ -109,7 +115,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   }
 
   /** Without an await in it: a GET has to be marked before anything that came after it runs. */
-  function ask(request: FastifyRequest, server: Server, principal: string): void {
+  function ask(request: FastifyRequest, server: Server | undefined, { principal }: Caller): void {
+    if (server === undefined) throw nothingHere((request.params as { server?: string }).server)
     const { headers, method } = request
     const id = protocol.publicId(headers)
     if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
@@ -141,8 +148,25 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         : []
     const answer = rpcReply(error, { requestId: request.id, ids })
     const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
-    const headers = { ...guard.headersFor(request.headers.origin), ...allow, ...answer.headers }
+    const headers = {
+      ...guard.headersFor(request.headers.origin),
+      ...allow,
+      ...answer.headers,
+      ...challengeTo(request, error),
+    }
     void reply.code(answer.statusCode).headers(headers).send(answer.body)
+  }
+
+  /** Where to get a token, for who came without one that is good enough. */
+  function challengeTo(request: FastifyRequest, { challenge }: GatewayError) {
+    if (challenge === undefined) return {}
+    const server = serverOf(request)
+    const { login } = authorizers.of(server?.name)
+    const path = server === undefined ? '' : pathOf(request.url)
+    const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
+    return {
+      'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),
+    }
   }
 
   function report(request: FastifyRequest, error: GatewayError): void {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
-import { errors, jwtVerify } from 'jose'
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
 
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
@@ -62,6 +62,7 @@ export function createJwtAuthorizer(options: JwtAuthorizerOptions): Authorizer {
   }
 
   async function verify(token: string, key: string): Promise<Caller> {
+    checkForm(token)
     const claims = await provider
       .withKeys((issuer, keys) => genuine(token, issuer, keys))
       .catch((thrown: unknown) => {
@@ -130,6 +131,26 @@ function callerOf(claims: JWTPayload): Caller {
   return Object.freeze({ principal: principalOf(identity), identity })
 }
 
+/** What can be no token of anybody is refused before a provider is asked for its keys. */
+function checkForm(token: string): void {
+  let alg: string | undefined
+  try {
+    alg = decodeProtectedHeader(token).alg
+  } catch (thrown) {
+    throw malformed(thrown)
+  }
+  if (alg === undefined || !algorithms.includes(alg)) throw invalidToken(badAlgorithm)
+}
+
+const badAlgorithm = 'it is not signed with an algorithm that is allowed'
+
+function malformed(cause: unknown): GatewayError {
+  return new GatewayError('ERR_AUTH_TOKEN_MALFORMED', {
+    challenge: { error: 'invalid_token', description: 'The token cannot be parsed.' },
+    cause,
+  })
+}
+
 /** Why jose refused it, in words without anything of the token. */
 function refusalOf(thrown: unknown): GatewayError {
   if (thrown instanceof errors.JWTExpired) return invalidToken('it has expired')
@@ -142,14 +163,7 @@ function refusalOf(thrown: unknown): GatewayError {
   if (thrown instanceof errors.JWSSignatureVerificationFailed) {
     return invalidToken('its signature is wrong')
   }
-  if (thrown instanceof errors.JOSEAlgNotAllowed) {
-    return invalidToken('it is not signed with an algorithm that is allowed')
-  }
-  if (thrown instanceof errors.JOSEError) {
-    return new GatewayError('ERR_AUTH_TOKEN_MALFORMED', {
-      challenge: { error: 'invalid_token', description: 'The token cannot be parsed.' },
-      cause: thrown,
-    })
-  }
+  if (thrown instanceof errors.JOSEAlgNotAllowed) return invalidToken(badAlgorithm)
+  if (thrown instanceof errors.JOSEError) return malformed(thrown)
   return invalidToken('it could not be verified', thrown)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHmac, randomBytes } from 'node:crypto'
+import { Agent, request } from 'node:http'
 import { after, test } from 'node:test'
 
 import { exportSPKI } from 'jose'
@@ -30,6 +31,16 @@ const [head = '', body = '', signature = ''] = good.split('.')
 const spki = await exportSPKI(key!.publicKey)
 const hmacInput = `${encoded({ alg: 'HS256', kid: 'rsa' })}.${encoded(claims)}`
 const hmac = createHmac('sha256', spki).update(hmacInput).digest('base64url')
+
+function statusOf(agent: Agent, token: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}` }
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { agent, method: 'POST', headers }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode ?? 0))
+    })
+    sent.once('error', reject).end()
+  })
+}
 
 function ask(authorization?: string | string[], at = url) {
   return postRpc(at, initializeMessage(), { headers: { authorization } })
@@ -189,19 +200,16 @@ test('1 000 tokens that are nearly right are all refused', async () => {
     ]
     return kinds[n % kinds.length] ?? ''
   })
+  const agent = new Agent({ keepAlive: true })
   const statuses = new Map<number, number>()
   const next = async (): Promise<void> => {
     for (let token = broken.pop(); token !== undefined; token = broken.pop()) {
-      const { status, body } = await fetch(url, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: '{}',
-      })
-      await body?.cancel()
+      const status = await statusOf(agent, token)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
   }
-  await Promise.all(Array.from({ length: 20 }, next))
+  await Promise.all(Array.from({ length: 8 }, next))
+  agent.destroy()
   const others = [...statuses].filter(([status]) => status !== 401 && status !== 403)
   assert.deepEqual(others, [])
 })

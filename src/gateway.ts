@@ -34,13 +34,6 @@ import { adviceForMissing, findMissing } from './workers/missing.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import { createSupervisor } from './workers/supervisor.ts'
 
-export {
-  initLocalIssuer,
-  localIssuerPath,
-  removeLocalIssuer,
-  requireLocalIssuer,
-  signLocalToken,
-} from './auth/local-issuer.ts'
 export { examineMachine } from './workers/doctor.ts'
 export { adviceForMissing, findAllMissing } from './workers/missing.ts'
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import type { JWK, JWTPayload } from 'jose'
+import type { JWK } from 'jose'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 
 import { atEnd } from '../support/at-end.ts'
@@ -11,8 +11,6 @@ export type Key = Awaited<ReturnType<typeof makeKey>>
 
 export interface SignOptions {
   key?: Key
-  header?: Record<string, unknown>
-  nowMs?: number
 }
 
 /** An identity provider over real HTTP, whose every answer can be changed and is counted. */
@@ -58,13 +56,13 @@ export async function startProvider(t: Owner, keys?: Key[]): Promise<StubProvide
     asked,
     keys: keys ?? [await makeKey('first')],
     isDown: false,
-    async sign(claims = {}, { key = provider.keys[0]!, header = {}, nowMs = Date.now() } = {}) {
-      const nowSeconds = Math.floor(nowMs / 1000)
+    async sign(claims = {}, { key = provider.keys[0]! } = {}) {
+      const nowSeconds = Math.floor(Date.now() / 1000)
       const usual = { iss: issuer, sub: 'alice', iat: nowSeconds, exp: nowSeconds + 300 }
-      const all = Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== null)
+      const all = Object.entries<unknown>({ ...usual, ...claims }).filter(([, value]) => value !== null)
       const named = key.kid === undefined ? {} : { kid: key.kid }
-      return new SignJWT(Object.fromEntries(all) as JWTPayload)
-        .setProtectedHeader({ alg: key.alg, ...named, ...header })
+      return new SignJWT(Object.fromEntries(all))
+        .setProtectedHeader({ alg: key.alg, ...named })
         .sign(key.privateKey)
     },
   }

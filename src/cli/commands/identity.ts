@@ -49,6 +49,9 @@ const options = {
 
 type Run = Context<typeof options>
 
+/** Only when it is needed: signing takes longer to load than most commands take to run. */
+const localIssuer = () => import('../../auth/local-issuer.ts')
+
 export const identity = defineCommand({
   name: 'identity',
   summary: 'Make tokens of your own for a gateway without an identity provider',
@@ -75,7 +78,7 @@ export const identity = defineCommand({
 
 async function init(stateDir: string, { values, stdout, stderr }: Run): Promise<number> {
   const port = portValue('admin-port', values['admin-port'], 1) ?? 8081
-  const { initLocalIssuer, localIssuerPath } = await import('../../gateway.ts')
+  const { initLocalIssuer, localIssuerPath } = await localIssuer()
   const url = `http://127.0.0.1:${port}${localIssuerPath}`
   const { discoveryUrl } = await initLocalIssuer(stateDir, url)
   writeLines(stderr, [`The local issuer is in ${stateDir}/identity. For the configuration:`, ''])
@@ -104,14 +107,14 @@ async function token(stateDir: string, { values, stdout }: Run): Promise<number>
     ...(aud.length === 0 ? {} : { aud: aud.length === 1 ? aud[0] : aud }),
     ...(scope.length === 0 ? {} : { scope: scope.join(' ') }),
   }
-  const { requireLocalIssuer, signLocalToken } = await import('../../gateway.ts')
+  const { requireLocalIssuer, signLocalToken } = await localIssuer()
   const seconds = Math.floor(expiresInMs / 1000)
   writeLines(stdout, [await signLocalToken(requireLocalIssuer(stateDir), claims, seconds)])
   return 0
 }
 
 async function cleanup(stateDir: string, { stderr }: Run): Promise<number> {
-  const { removeLocalIssuer } = await import('../../gateway.ts')
+  const { removeLocalIssuer } = await localIssuer()
   const wasThere = removeLocalIssuer(stateDir)
   writeLines(stderr, [
     wasThere

@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 
+import { messageOf } from '../errors.ts'
 import type { Published } from './provider.ts'
 
 const limitMs = 5000
@@ -28,6 +29,10 @@ async function fetchJson(url: string): Promise<Record<string, unknown>> {
     headers: { accept: 'application/json' },
     redirect: 'error',
     signal: AbortSignal.timeout(limitMs),
+  }).catch((thrown: unknown) => {
+    // `fetch failed` says nothing; what it was stands behind it.
+    const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown
+    throw new Error(`${url} cannot be read: ${messageOf(cause)}`, { cause: thrown })
   })
   const text = await textOf(response, url)
   if (!response.ok) throw new Error(`${url} answered ${response.status}`)

@@ -91,9 +91,9 @@ export function createProvider({ clock, name, load, warn }: ProviderOptions): Pr
         return await verify(before.issuer, before.keys)
       } catch (thrown) {
         if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown
-        if (loading !== undefined || (clock.now() - before.atMs >= coolDownMs && !isDown())) {
-          await reload()
-        }
+        // Another request may have fetched them since this one began.
+        const atMs = known?.atMs ?? before.atMs
+        if (loading !== undefined || (clock.now() - atMs >= coolDownMs && !isDown())) await reload()
         if (failed !== undefined) throw unavailable()
         const { issuer, keys } = await current()
         return verify(issuer, keys)

@@ -59,7 +59,9 @@ export async function startProvider(t: Owner, keys?: Key[]): Promise<StubProvide
     async sign(claims = {}, { key = provider.keys[0]! } = {}) {
       const nowSeconds = Math.floor(Date.now() / 1000)
       const usual = { iss: issuer, sub: 'alice', iat: nowSeconds, exp: nowSeconds + 300 }
-      const all = Object.entries<unknown>({ ...usual, ...claims }).filter(([, value]) => value !== null)
+      const all = Object.entries<unknown>({ ...usual, ...claims }).filter(
+        ([, value]) => value !== null,
+      )
       const named = key.kid === undefined ? {} : { kid: key.kid }
       return new SignJWT(Object.fromEntries(all))
         .setProtectedHeader({ alg: key.alg, ...named })

@@ -71,8 +71,9 @@ test('a token says what it is told to say', async (t) => {
   const words = ['--sub', 'ann', '--client-id', 'c', '--aud', 'a', '--aud', 'b', '--scope', 'x']
   const claims = ['--scope', 'y', '--claim', 'groups=["g"]', '--claim', 'email=a@b=c']
   const first = await here.berth(['identity', 'init'])
-  const again = await here.berth(['identity', 'init'])
+  const again = await here.berth(['identity', 'init', '--admin-port', '9081'])
   assert.equal(again.stdout, first.stdout)
+  assert.match(again.stderr, /one for another port already/)
   const [full, program, wrong] = await Promise.all([
     here.berth(['identity', 'token', ...words, ...claims, '--expires-in', '60']),
     here.berth(['identity', 'token', '--sub', '']),

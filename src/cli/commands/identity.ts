@@ -81,6 +81,9 @@ async function init(stateDir: string, { values, stdout, stderr }: Run): Promise<
   const { initLocalIssuer, localIssuerPath } = await localIssuer()
   const url = `http://127.0.0.1:${port}${localIssuerPath}`
   const { discoveryUrl } = await initLocalIssuer(stateDir, url)
+  if (!discoveryUrl.startsWith(`${url}/`) && values['admin-port'] !== undefined) {
+    writeLines(stderr, ['There is one for another port already; identity cleanup removes it.'])
+  }
   writeLines(stderr, [`The local issuer is in ${stateDir}/identity. For the configuration:`, ''])
   writeLines(stdout, [
     'authorizerConfiguration:',

@@ -55,7 +55,7 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
               : [
                   {
                     regex: '^(fastify|@fastify/)',
-                    message: 'Only proxy/, admin/ and gateway.ts know Fastify.',
+                    message: 'Only proxy/, admin/, listener.ts and gateway.ts know Fastify.',
                   },
                 ]),
           ],

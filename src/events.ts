@@ -19,6 +19,10 @@ export interface BerthEvents {
     /** What its worker has used, as far as that is known. */
     usage?: UsageCounts
   }
+  /** This gateway serves, from now on, a session that another one has opened. */
+  'session.adopted': SessionNews
+  /** Another gateway ends a session that this one served too. */
+  'session.released': SessionNews
   /** A request came with an id that is not served (any more). */
   'session.missed': { server: string; session: string; reason: string }
   'exchange.started': SessionNews & { method: string }
@@ -35,6 +39,8 @@ export interface BerthEvents {
   'roots.answered': SessionNews & { outcome: string }
   'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
   'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
+  /** A worker that another gateway process had started was found. */
+  'worker.attached': WorkerNews
   'worker.exited': WorkerNews & {
     code: number | null
     signal: string | null

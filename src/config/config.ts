@@ -1,4 +1,5 @@
 import type { AuthorizationConfig } from '../auth/options.ts'
+import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
@@ -7,7 +8,7 @@ export interface Config {
   file: string | undefined
   listen: ListenConfig
   admin: { host: string; port: number }
-  store: { kind: 'memory' }
+  store: { kind: 'memory' } | RedisStoreConfig
   allowAnonymous: 'loopback' | 'any-address'
   authorization: AuthorizationConfig
   caps: Caps

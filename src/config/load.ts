@@ -5,13 +5,20 @@ import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
 import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
-import { isMap, readSlice, type Tree } from './check.ts'
+import { readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
+import {
+  adminIsLocal,
+  bare,
+  exposureOf,
+  exposureRules,
+  isLoopback,
+  type ExposureRules,
+} from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
-import { bare, isLoopback } from './hosts.ts'
 import { withOverrides, type Flags } from './overrides.ts'
-import { createProblems, didYouMean, listed, type Problems } from './problems.ts'
+import { createProblems, didYouMean, type Problems } from './problems.ts'
 import {
   generalOptions,
   laterKeys,
@@ -23,6 +30,7 @@ import {
 } from './schema.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
+import { readStore } from './store.ts'
 
 export interface LoadInput extends SourceInput {
   flags?: Flags | undefined
@@ -49,7 +57,7 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, store, retention, log } = readSettings(tree, problems)
+  const { general, listen, admin, storeKeys, retention, log } = readSettings(tree, problems)
   const { servers, authorizers } = readServers(tree, {
     base: source.base,
     file: source.file,
@@ -63,11 +71,13 @@ export function loadConfig(input: LoadInput): Config {
   const global = general?.authorizerConfiguration ?? 'none'
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
-    const open = settings.filter(([, setting]) => setting === 'none').map(([name]) => name)
-    checkListen(listen, { open, allowAnonymous: general.allowAnonymous }, problems, warnings)
+    const rules = exposureRules(general.allowAnonymous, Object.fromEntries(settings))
+    checkListen(listen, rules, problems, warnings)
     warnOfTokens(listen, [global, ...authorizers.values()], warnings)
   }
   if (listen && admin) checkAdmin(listen, admin, problems)
+  const { base } = source
+  const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !retention || !log) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
@@ -106,17 +116,12 @@ export function loadConfig(input: LoadInput): Config {
 }
 
 function readSettings(tree: Tree, problems: Problems) {
-  const hasLaterStore =
-    isMap(tree.store) && (tree.store.kind === 'redis' || tree.store.url !== undefined)
-  if (hasLaterStore) {
-    problems.add('store', 'redis comes with a later release: only memory is available.')
-  }
   const own = Object.entries(tree).filter(([key]) => Object.hasOwn(generalOptions.properties, key))
   return {
     general: readSlice(generalOptions, Object.fromEntries(own), [], problems),
     listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
-    store: readSlice(slices.store, hasLaterStore ? {} : (tree.store ?? {}), ['store'], problems),
+    storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }
@@ -151,24 +156,16 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
 
 function checkListen(
   listen: Static<typeof listenOptions>,
-  { open, allowAnonymous }: { open: readonly string[]; allowAnonymous: string },
+  rules: ExposureRules,
   problems: Problems,
   warnings: string[],
 ): void {
   if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
     problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
   }
-  if (isLoopback(listen.host) || open.length === 0) return
-  if (allowAnonymous === 'any-address') {
-    warnings.push(
-      `Whoever reaches ${listen.host} may use ${listed(open)} without proof of who they are (allowAnonymous: any-address).`,
-    )
-    return
-  }
-  problems.add(
-    'listen.host',
-    `other machines can reach this address, there is no authorizer for ${listed(open)}, and so anybody could start workers and use what they can do. Write authorizerConfiguration, listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.`,
-  )
+  const { problem, warning } = exposureOf(listen.host, rules)
+  if (problem !== undefined) problems.add('listen.host', problem)
+  if (warning !== undefined) warnings.push(warning)
 }
 
 function checkAdmin(
@@ -177,10 +174,7 @@ function checkAdmin(
   problems: Problems,
 ): void {
   if (!isLoopback(admin.host)) {
-    problems.add(
-      'admin.host',
-      'the admin listener is for this machine alone. Take a loopback address (127.0.0.1), and a tunnel to it from elsewhere.',
-    )
+    problems.add('admin.host', adminIsLocal)
   }
   const same = bare(admin.host) === bare(listen.host) || !isLoopback(listen.host)
   if (same && admin.port === listen.port && admin.port !== 0) {

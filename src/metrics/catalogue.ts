@@ -18,7 +18,7 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
 
   const open = new Gauge({
     name: 'berth_sessions_open',
-    help: 'Sessions that have not ended, by server.',
+    help: 'Sessions that this gateway serves, by server; gateways of one host serve the same ones.',
     labelNames: ['server'],
     registers,
   })
@@ -71,6 +71,8 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
   }
 
   events.on('session.opened', ({ server }) => open.inc({ server }))
+  events.on('session.adopted', ({ server }) => open.inc({ server }))
+  events.on('session.released', ({ server }) => open.dec({ server }))
   events.on('session.live', ({ server, startMs }) => start.observe({ server }, startMs / 1000))
   events.on('session.closed', ({ server, reason }) => {
     open.dec({ server })

@@ -74,6 +74,8 @@ export const mcp: Protocol = {
     return out
   },
 
+  carriesAnswer: (headers) => headers[carriesHeader] !== undefined,
+
   workerSessionId(headers) {
     const id = headers[sessionHeader]
     return typeof id === 'string' ? id : undefined
@@ -93,6 +95,9 @@ export const mcp: Protocol = {
 }
 
 const sessionHeader = 'mcp-session-id'
+
+/** Said by a keeper of a stream on which an answer is still to come; see `workers/keeper/protocol.ts`. */
+const carriesHeader = 'x-berth-carries'
 
 const hopByHop = [
   'connection',
@@ -133,6 +138,7 @@ const keptFromClient = new Set([
   'access-control-allow-methods',
   'access-control-expose-headers',
   'access-control-max-age',
+  carriesHeader,
 ])
 
 /**

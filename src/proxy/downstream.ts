@@ -36,6 +36,8 @@ export interface Downstream {
   /** Another stream of the client has taken its place. */
   supersede(): void
   sessionEnded(): void
+  /** The gateway goes and the session stays: the client is to come back where it left off. */
+  leave(): void
   /** Sends a comment if it has been silent for long and is between two events. */
   keepAlive(nowMs: number): void
 }
@@ -72,6 +74,7 @@ const heldBytes = 64 * 1024
 const stringBytes = 16 * 1024
 
 const clientGone = new Error('The client has gone.')
+const leaving = new Error('The gateway is being restarted.')
 const superseded = new Error('Another stream has taken its place.')
 
 export function createDownstream(options: DownstreamOptions): Downstream {
@@ -87,10 +90,13 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   let isClientGone = false
   const eventIds: string[] = []
   let lastWriteMs = 0
+  /** Of an exchange that this gateway does not know, because it began at another one. */
+  let release: (() => void) | undefined
 
   const done = (): void => {
     if (state === 'done') return
     state = 'done'
+    release?.()
     if (traffic === undefined) return
     traffic.streams.delete(downstream)
     if (isClientGone) return
@@ -173,6 +179,9 @@ export function createDownstream(options: DownstreamOptions): Downstream {
         return
       }
       state = 'streaming'
+      if (exchanges.length === 0 && protocol.carriesAnswer(headers)) {
+        release = traffic?.session.carry()
+      }
       reader = createSseReader(({ data, id, isCut }) => onEvent(data, id, isCut))
       if (isClientGone) return
       // What the worker meant to write is not all that may be written.
@@ -213,6 +222,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
           downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
           return
         }
+        for (const exchange of left) traffic?.setAdrift(exchange)
         if (!isClientGone) response.end()
       } else {
         downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
@@ -249,6 +259,19 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       const error = endedError(traffic?.session.end ?? { reason: 'stopped', atMs: clock.now() })
       downstream.fail(error)
       downstream.upstream?.abort(error)
+    },
+
+    leave() {
+      if (state === 'done') return
+      flush()
+      const goesOn = kind === 'get' || eventIds.length > 0
+      if (state === 'streaming' && goesOn && reader?.atBoundary() === true) {
+        if (!isClientGone) response.end()
+        done()
+      } else {
+        downstream.fail(new GatewayError('ERR_SESSIONS_LEAVING'))
+      }
+      downstream.upstream?.abort(leaving)
     },
 
     keepAlive(nowMs) {

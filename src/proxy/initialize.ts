@@ -137,11 +137,17 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   async function bind(result: Peek, { statusCode, headers, chunks }: Answer): Promise<void> {
     state = 'binding'
     upstream?.pause()
-    const bound = await sessions.bind(session, {
-      workerSessionId: protocol.workerSessionId(headers),
-      protocolVersion: result.protocolVersion,
-      client: request.client,
-    })
+    let bound = false
+    try {
+      bound = await sessions.bind(session, {
+        workerSessionId: protocol.workerSessionId(headers),
+        protocolVersion: result.protocolVersion,
+        client: request.client,
+      })
+    } catch (thrown) {
+      giveUp(asGatewayError(thrown))
+      return
+    }
     // While we waited the client may have gone, or the session may have ended.
     if (isOver()) return
     if (!bound) {

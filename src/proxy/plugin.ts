@@ -15,6 +15,7 @@ import type { Server } from '../sessions/server.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { pathOf } from './metadata.ts'
+import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
 
@@ -29,6 +30,10 @@ export interface ProxyOptions {
   bodyLimitBytes: number
   /** Whether unknown names may be answered with the known ones. */
   listenHost: string
+  /** The sessions go on without this gateway: clients are to listen to another one … */
+  leaving: AbortSignal
+  /** … and what is still in progress here is cut. */
+  left: AbortSignal
 }
 
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
@@ -39,6 +44,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const traffics = createTraffics(clock, events)
   const serve = createServing({ ...options, traffics, report })
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
+  options.leaving.addEventListener('abort', () => traffics.leave((stream) => stream.isStandalone))
+  options.left.addEventListener('abort', () => traffics.leave(() => true))
   app.addHook('onClose', (_app, done) => {
     keepingAlive.cancel()
     done()
@@ -68,14 +75,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       }
       const server = serverOf(request)
       const caller = authorizers.of(server?.name).authenticate(request.raw)
-      if (!(caller instanceof Promise)) {
-        ask(request, server, caller)
-        done()
-        return
-      }
-      caller
-        .then((who) => ask(request, server, who))
-        .then(
+      const asking =
+        caller instanceof Promise
+          ? caller.then((who) => ask(request, server, who))
+          : ask(request, server, caller)
+      if (asking === undefined) done()
+      else
+        asking.then(
           () => done(),
           (thrown: unknown) => done(asGatewayError(thrown)),
         )
@@ -114,8 +120,15 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     return isLoopback(options.listenHost) ? ` There are ${names}.` : ''
   }
 
-  /** Without an await in it: a GET has to be marked before anything that came after it runs. */
-  function ask(request: FastifyRequest, server: Server | undefined, { principal }: Caller): void {
+  /**
+   * Without an await in it for a session that is known: a GET has to be marked before anything that
+   * came after it runs. Of those that are not, `lookup` keeps the order.
+   */
+  function ask(
+    request: FastifyRequest,
+    server: Server | undefined,
+    { principal }: Caller,
+  ): Promise<void> | undefined {
     if (server === undefined) throw nothingHere((request.params as { server?: string }).server)
     const { headers, method } = request
     const id = protocol.publicId(headers)
@@ -128,11 +141,27 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       throw new GatewayError('ERR_PROXY_METHOD')
     }
     const session = id === undefined ? undefined : sessions.find(id, server.name, principal)
+    const known = { server, principal, publicId: id, missing: undefined, release: undefined }
+    if (id === undefined || session !== undefined) {
+      mark(request, { ...known, session })
+      return undefined
+    }
+    return sessions.lookup(id, server.name, principal).then(
+      (found) => mark(request, { ...known, session: found }),
+      // Told when the body was read, because that has the id of the request.
+      (missing: unknown) => mark(request, { ...known, session: undefined, missing }),
+    )
+  }
+
+  function mark(request: FastifyRequest, asked: Asked): void {
+    const { session } = asked
     // For a keeper that keeps the order itself as well: on the way there a request may overtake a
     // stream, because it finds a connection open.
     const release =
-      session !== undefined && method === 'GET' ? traffics.of(session).hold.raise() : undefined
-    request.asked = { server, principal, publicId: id, session, release }
+      session !== undefined && request.method === 'GET'
+        ? traffics.of(session).hold.raise()
+        : undefined
+    request.asked = { ...asked, release }
   }
 
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {

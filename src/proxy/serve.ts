@@ -20,6 +20,8 @@ export interface Asked {
   principal: string
   publicId: string | undefined
   session: Session | undefined
+  /** Why there is none, for who came with an id. */
+  missing: unknown
   /** Of a GET: lets the session's POSTed requests go on. */
   release: (() => void) | undefined
 }
@@ -59,12 +61,8 @@ export function createServing(options: ServingOptions): Serve {
   return function serve(request, reply) {
     const { asked } = request
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
-    const { server, principal, publicId, session } = asked
-    if (publicId !== undefined && session === undefined) {
-      return sessions.explain(publicId, server.name, principal).then((error) => {
-        throw error
-      })
-    }
+    const { session } = asked
+    if (asked.missing !== undefined) throw asked.missing as Error
     if (request.method === 'POST') return handlePost(request, reply, asked)
     if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
     if (request.method === 'GET') {
@@ -96,11 +94,12 @@ export function createServing(options: ServingOptions): Serve {
     const traffic = traffics.of(session)
     const { messages } = posted
     const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
-    if (held === undefined) {
+    const confirmed = sessions.confirm(session)
+    if (held === undefined && confirmed === undefined) {
       post(request, reply, traffic, { messages, body })
       return undefined
     }
-    return held.then(async () => {
+    return Promise.all([held, confirmed]).then(async () => {
       if (session.end !== undefined) {
         throw await sessions.explain(session.id, asked.server.name, asked.principal)
       }
@@ -241,6 +240,7 @@ export function createServing(options: ServingOptions): Serve {
       },
       explainRefusal: async () => {
         const { server, principal } = session
+        if (session.end === undefined) await sessions.doubt(session)
         return session.end === undefined
           ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
           : await sessions.explain(session.id, server.name, principal)

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Downstream } from './downstream.ts'
 import type { Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -13,6 +14,8 @@ export interface Traffics {
   of: TrafficOf
   /** Sends what is due on silent streams. */
   keepAlive(nowMs: number): void
+  /** This gateway goes and the sessions stay: ends these streams, so that they can be resumed. */
+  leave(which: (stream: Downstream) => boolean): void
 }
 
 export function createTraffics(clock: Clock, events: Events): Traffics {
@@ -30,6 +33,11 @@ export function createTraffics(clock: Clock, events: Events): Traffics {
         void upstreams.destroy()
       })
       return traffic
+    },
+    leave(which) {
+      for (const { streams } of open.values()) {
+        for (const stream of [...streams].filter(which)) stream.leave()
+      }
     },
     keepAlive(nowMs) {
       for (const { streams } of open.values()) {

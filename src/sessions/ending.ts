@@ -4,17 +4,23 @@ import type { EndReason, Events } from '../events.ts'
 import type { Usage, WorkerExit } from '../workers/driver.ts'
 import type { SessionDirectories } from './directories.ts'
 import { judge } from './lifetime.ts'
+import type { Move } from './moving.ts'
+import { isStoreAway } from './moving.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 import { toldOf } from './record.ts'
 import type { OwnSession, Session } from './session.ts'
 import { workerIsGone } from './session.ts'
-import type { RecordChanges, SessionStore } from './store.ts'
+import type { Lease, RecordChanges } from './store.ts'
 
 /** How a session ends: for exactly one reason, and only when its worker is really gone. */
 export interface Ending {
   close(session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void>
   /** For a session that the store says is due; it may have come to life since. */
   closeDue(session: OwnSession, record: SessionRecord): Promise<void>
+  /** Finishes an end that another gateway had begun and will not finish. */
+  takeOver(session: OwnSession, end: SessionEnd): Promise<void>
+  /** Another gateway ends it: nothing is left to do but to tell those who are connected here. */
+  release(session: OwnSession, end: SessionEnd): void
   workerExited(session: OwnSession, exit: WorkerExit): Promise<void>
   /** What a failed start means for the session. */
   reasonOf(thrown: unknown): [EndReason, GatewayError]
@@ -23,16 +29,21 @@ export interface Ending {
 export interface EndingOptions {
   clock: Clock
   events: Events
-  store: SessionStore
   directories: SessionDirectories
+  /** Who carries the end out, and for how long nobody else tries. */
+  lease: Lease
   goodbye(session: Session): Promise<void>
-  /** Compare-and-set of the record; false when the state does not allow it any more. */
-  move(session: OwnSession, changes: RecordChanges): Promise<boolean>
+  move: Move
   forget(id: string): void
+  /** Whether this gateway is about to go and waits for nothing any more. */
+  hasLeft(): boolean
 }
 
+/** Between two tries to tell a store of an end that is away. */
+const retryMs = 500
+
 export function createEnding(options: EndingOptions): Ending {
-  const { clock, events, directories, goodbye, move, forget } = options
+  const { clock, events, directories, goodbye, move, forget, lease } = options
 
   const close = (session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> => {
     // Not at once: who is told that the end begins may ask for it as well, and has to find it.
@@ -45,32 +56,86 @@ export function createEnding(options: EndingOptions): Ending {
     const ending: SessionEnd = { reason, atMs: clock.now(), ...describe(error) }
     // Before the first await: from here on nobody finds it, and its open streams are told.
     session.begin(ending)
-    await move(session, { state: 'closing', end: ending })
+    const isOurs = await begins(session, ending)
+    if (isOurs) {
+      await finish(session, ending, { isPolite: wasLive && !workerIsGone(reason), error })
+      return
+    }
+    // The other gateway may not have found what we were about to start.
+    const started = await session.starting?.catch(() => undefined)
+    if (!wasLive) await started?.stop({ graceMs: session.server.graceMs })
+    letGo(session)
+  }
+
+  /**
+   * Whether the end is ours to carry out: the first reason wins. A store that is away is told
+   * afterwards, because nothing that it could say would keep this worker alive.
+   */
+  async function begins(session: OwnSession, ending: SessionEnd): Promise<boolean> {
+    try {
+      return (
+        (await move(session, { state: 'closing', end: ending }, lease)) ||
+        session.record.end === undefined
+      )
+    } catch (thrown) {
+      if (isStoreAway(thrown)) return true
+      throw thrown
+    }
+  }
+
+  async function finish(
+    session: OwnSession,
+    ending: SessionEnd,
+    { isPolite, error }: { isPolite: boolean; error?: GatewayError | undefined },
+  ): Promise<void> {
     // A start that is called off may take a while to be undone.
     const worker = session.worker ?? (await session.starting?.catch(() => undefined))
     let usage: Usage = {}
-    if (worker !== undefined) {
-      if (wasLive && !workerIsGone(reason)) await goodbye(session)
+    if (worker !== undefined && ending.reason !== 'host-lost') {
+      if (isPolite) await goodbye(session)
       await worker.stop({ graceMs: session.server.graceMs })
       await worker.exited
       usage = await worker.usage()
     }
     await addOutput(session, ending)
     const used = Object.keys(usage).length === 0 ? {} : { usage }
-    await move(session, { state: 'closed', end: ending, ...used })
+    // It has not begun in a store that was away.
+    await written(session, { state: 'closing', end: ending })
+    await written(session, { state: 'closed', end: ending, ...used })
     session.endTurn(false)
     forget(session.id)
     await directories.finish(session.handle)
     events.emit('session.closed', {
       session: session.handle,
       server: session.server.name,
-      reason,
+      reason: ending.reason,
       durationMs: clock.now() - session.record.openedAtMs,
       counts: session.counts,
       ...(error === undefined ? {} : { code: error.code }),
       ...(ending.details === undefined ? {} : { details: ending.details }),
       ...used,
     })
+  }
+
+  /** A store that is away is waited for: an end that it never hears of would be begun again. */
+  async function written(session: OwnSession, changes: RecordChanges): Promise<void> {
+    for (;;) {
+      try {
+        await move(session, changes, lease)
+        return
+      } catch (thrown) {
+        if (!isStoreAway(thrown)) throw thrown
+        if (options.hasLeft()) return
+        await new Promise((resolve) => setTimeout(resolve, retryMs))
+      }
+    }
+  }
+
+  function letGo(session: OwnSession): void {
+    const { handle, server } = session
+    session.endTurn(false)
+    forget(session.id)
+    events.emit('session.released', { session: handle, server: server.name })
   }
 
   /** A worker that failed is explained by what it wrote last. */
@@ -94,6 +159,20 @@ export function createEnding(options: EndingOptions): Ending {
       // The record may be older than what this replica knows of its own clients.
       if (verdict.reason === 'idle' && session.carried > 0) return
       await close(session, verdict.reason)
+    },
+
+    async takeOver(session, ending) {
+      session.begin(ending)
+      session.closed ??= finish(session, { ...ending }, { isPolite: false })
+      await session.closed
+    },
+
+    release(session, ending) {
+      // We may be the gateway that ends it.
+      if (session.closed !== undefined) return
+      session.begin(ending)
+      if (session.starting === undefined || session.record.liveAtMs !== undefined) letGo(session)
+      else void close(session, ending.reason)
     },
 
     async workerExited(session, exit) {

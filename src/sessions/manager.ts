@@ -2,15 +2,20 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { EndReason, Events } from '../events.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
+import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
-import { mayMove } from './lifetime.ts'
+import { createMove, isStoreAway } from './moving.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf, toldOf } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
-import type { RecordChanges, SessionStore, Touch } from './store.ts'
+import { createSharing } from './sharing.ts'
+import type { SessionStore } from './store.ts'
+import { createSweep } from './sweep.ts'
+import { createWatch, leaseMs } from './watch.ts'
+import { createWriteBack } from './write-back.ts'
 
 /** Opens, finds and ends sessions; the only one who moves a record from state to state. */
 export interface Sessions {
@@ -20,31 +25,60 @@ export interface Sessions {
    *
    * @param signal aborted with the reason when the client has gone
    * @throws ERR_SESSIONS_DRAINING, ERR_SESSIONS_FULL, ERR_SESSIONS_PRINCIPAL_FULL,
-   *   ERR_SESSIONS_QUEUE_FULL, and what starting a worker throws
+   *   ERR_SESSIONS_QUEUE_FULL, ERR_SESSIONS_STORE, and what starting a worker throws
    */
   open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
   /**
    * The worker has answered `initialize`: the session is live.
    *
    * @returns false when it has ended meanwhile
+   * @throws ERR_SESSIONS_STORE
    */
   bind(session: Session, initialized: Initialized): Promise<boolean>
   /** What `open` resolved to came to nothing. */
   fail(session: Session, error: GatewayError): Promise<void>
-  /** The live session of this id, if it is this server's and this principal's. */
+  /** The live session of this id, if it is known here, this server's and this principal's. */
   find(id: string, server: string, principal: string): Session | undefined
+  /**
+   * The same for one that `find` does not know: another gateway of this host may have opened it.
+   * Several that ask for one session go on in the order in which they asked.
+   *
+   * @throws what `explain` says when there is none, ERR_SESSIONS_ELSEWHERE, ERR_SESSIONS_STORE
+   */
+  lookup(id: string, server: string, principal: string): Promise<Session>
+  /**
+   * To be waited for before an exchange is forwarded: near its idle deadline, another gateway may be
+   * about to end the session.
+   *
+   * @returns undefined when there is nothing to wait for
+   */
+  confirm(session: Session): Promise<void> | undefined
+  /** Its worker does not answer as it should: looks whether it has ended elsewhere. */
+  doubt(session: Session): Promise<void>
   /**
    * Why `find` found nothing, for the answer: all alike for a stranger; the owner alone is told
    * reason and time of the end.
+   *
+   * @throws ERR_SESSIONS_STORE
    */
   explain(id: string, server: string, principal: string): Promise<GatewayError>
   /** Ends a session; the first reason wins. Settles when its worker is really gone. */
   close(session: Session, reason: EndReason, error?: GatewayError): Promise<void>
-  /** Every session that has not ended. */
+  /** Ends the session of a record, whoever serves it; one of another host is ended there, soon. */
+  stop(record: SessionRecord): Promise<void>
+  /** Every session that has not ended and that this gateway serves. */
   list(): Session[]
   /** Records of all sessions, tombstones included. */
   records(): Promise<SessionRecord[]>
-  /** Opens no more sessions, lets exchanges finish for `drainMs`, then ends all. */
+  /**
+   * Takes its place among the gateways of the store: says that it lives, and takes over the sessions
+   * of this host that are known to nobody yet.
+   */
+  join(): Promise<void>
+  /**
+   * Opens no more sessions and lets exchanges finish for `drainMs`. Then it ends all sessions, or,
+   * where the store is shared, leaves them to the next gateway.
+   */
   drain(drainMs: number): Promise<void>
 }
 
@@ -64,39 +98,57 @@ export interface SessionsOptions {
   host: string
   /** Name of this replica, for leases. */
   owner: string
+  /** Random id of the state directory. */
+  installation: string
+  servers: readonly Server[]
   outputMaxBytes: number
+  /** Without news for so long a host is lost. Default 15 000. */
+  lostAfterMs?: number
   /** How the protocol takes its leave of a worker; bounded by the protocol. */
   goodbye(session: Session): Promise<void>
 }
 
-const dueEveryMs = 250
+const hostLostAfterMs = 15_000
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { clock, events, store, host } = options
+  const { events, store, host, owner, installation, servers } = options
+  const lostAfterMs = options.lostAfterMs ?? hostLostAfterMs
+  // Times in records are the store's.
+  const clock: Clock = { ...options.clock, now: () => store.now() }
   const sessions = new Map<string, OwnSession>()
   let isDraining = false
+  let hasLeft = false
 
-  const move = async (session: OwnSession, changes: RecordChanges): Promise<boolean> => {
-    for (;;) {
-      const { state, version } = session.record
-      if (changes.state !== undefined && !mayMove(state, changes.state)) return false
-      const written = await store.update(session.id, version, changes)
-      if (written !== undefined) {
-        session.record = written
-        return true
-      }
-      const stored = await store.get(session.id)
-      if (stored === undefined) return false
-      session.record = stored
-    }
-  }
-  const ending = createEnding({ ...options, move, forget: (id) => sessions.delete(id) })
+  const move = createMove(store)
+  const ending = createEnding({
+    ...options,
+    clock,
+    move,
+    lease: { owner, leaseMs },
+    forget: (id) => sessions.delete(id),
+    hasLeft: () => hasLeft,
+  })
   const opening = createOpening({
     ...options,
+    clock,
     sessions,
     move,
     ending,
     isDraining: () => isDraining,
+  })
+  const shared = { ...options, clock, sessions, ending }
+  const adopting = createAdopting(shared)
+  const writeBack = createWriteBack(shared)
+  const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
+  const sweep = createSweep({ ...shared, allowanceMs: startAllowanceMs, now: clock.now })
+  const sharing = createSharing({ ...shared, adopting, sweep })
+  const watch = createWatch({
+    ...shared,
+    adopting,
+    writeBack,
+    life: { host, owner, installation },
+    lostAfterMs,
+    onHeartbeat: sharing.look,
   })
 
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
@@ -109,27 +161,32 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (found !== undefined) await ending.close(found, reason, error)
   }
 
-  const watching = clock.every(dueEveryMs, () => void endWhatIsDue())
-  let watchingNow = false
-  async function endWhatIsDue(): Promise<void> {
-    if (watchingNow) return
-    watchingNow = true
-    try {
-      // All that happened since the last look, in one go, and before anything is judged by it.
-      const touches: Touch[] = []
-      for (const session of sessions.values()) {
-        const touch = session.dueTouch()
-        if (touch !== undefined) touches.push(touch)
-      }
-      if (touches.length > 0) await store.touch(touches)
-      const due = await store.claimDue({ host, limit: 100, owner: options.owner, leaseMs: 15_000 })
-      for (const record of due) {
-        const session = sessions.get(record.id)
-        if (session !== undefined) void ending.closeDue(session, record)
-      }
-    } finally {
-      watchingNow = false
-    }
+  const find = (id: string, server: string, principal: string): OwnSession | undefined => {
+    const session = sessions.get(id)
+    if (session === undefined || session.end !== undefined) return undefined
+    if (session.server.name !== server || session.principal !== principal) return undefined
+    return session.record.state === 'live' ? session : undefined
+  }
+
+  /** What the store does not know it may have lost. */
+  const lostRecord = async (id: string): Promise<SessionRecord | undefined> =>
+    store.isShared && (await watch.verify()) ? store.get(id) : undefined
+
+  const explainRecord = (
+    id: string,
+    record: SessionRecord | undefined,
+    server: string,
+    principal: string,
+  ): GatewayError => {
+    const mine = record?.server === server && record.principal === principal
+    const end = mine ? record.end : undefined
+    const reason = end?.reason ?? (record === undefined ? 'unknown' : 'foreign')
+    events.emit('session.missed', { server, session: handleOf(id), reason })
+    return new GatewayError('ERR_SESSIONS_NOT_FOUND', {
+      ...(end === undefined
+        ? {}
+        : { data: { ...toldOf(end), endedAt: new Date(end.atMs).toISOString() } }),
+    })
   }
 
   return {
@@ -142,7 +199,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       const bound = await move(found, {
         state: 'live',
         liveAtMs: nowMs,
-        idleAtMs: nowMs + found.record.idleMs,
+        idleAtMs: nowMs + found.record.idleMs + store.touchEveryMs,
         ...(workerSessionId === undefined ? {} : { workerSessionId }),
         ...(protocolVersion === undefined ? {} : { protocolVersion }),
         ...(client === undefined ? {} : { client }),
@@ -150,6 +207,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       found.endTurn(true)
       if (!bound) return false
       found.touch()
+      // A copy that is missing is missed only if the store loses the record as well.
+      if (store.isShared) void writeBack.leaveCopy(found).catch(() => undefined)
       const startMs = nowMs - found.record.openedAtMs
       const { handle, server } = session
       events.emit('session.live', {
@@ -165,27 +224,50 @@ export function createSessions(options: SessionsOptions): Sessions {
       await close(session, ...ending.reasonOf(error))
     },
 
-    find(id, server, principal) {
-      const session = sessions.get(id)
-      if (session === undefined || session.end !== undefined) return undefined
-      if (session.server.name !== server || session.principal !== principal) return undefined
-      return session.record.state === 'live' ? session : undefined
+    find,
+
+    async lookup(id, server, principal) {
+      const record = (await sharing.recordOf(id)) ?? (await lostRecord(id))
+      const isTheirs = record?.server === server && record.principal === principal
+      if (isTheirs && record.state === 'live' && store.isShared) {
+        const session = find(id, server, principal) ?? (await adopting.adopt(record))
+        if (session !== undefined) return session
+        throw explainRecord(id, await store.get(id), server, principal)
+      }
+      throw explainRecord(id, record, server, principal)
+    },
+
+    confirm(session) {
+      const leftMs = session.record.idleAtMs - clock.now()
+      if (store.touchEveryMs === 0 || leftMs > 2 * store.touchEveryMs) return undefined
+      const found = own(session)
+      return found === undefined ? undefined : sharing.confirm(found)
+    },
+
+    async doubt(session) {
+      const found = own(session)
+      if (!store.isShared || found === undefined) return
+      try {
+        await writeBack.reconcile(found)
+      } catch (thrown) {
+        if (!isStoreAway(thrown)) throw thrown
+      }
     },
 
     async explain(id, server, principal) {
-      const record = await store.get(id)
-      const mine = record?.server === server && record.principal === principal
-      const end = mine ? record.end : undefined
-      const reason = end?.reason ?? (record === undefined ? 'unknown' : 'foreign')
-      events.emit('session.missed', { server, session: handleOf(id), reason })
-      return new GatewayError('ERR_SESSIONS_NOT_FOUND', {
-        ...(end === undefined
-          ? {}
-          : { data: { ...toldOf(end), endedAt: new Date(end.atMs).toISOString() } }),
-      })
+      return explainRecord(id, await store.get(id), server, principal)
     },
 
     close,
+
+    async stop(record) {
+      if (record.host === host || sessions.has(record.id)) await adopting.end(record, 'stopped')
+      else {
+        const end = { reason: 'stopped' as const, atMs: clock.now() }
+        await store.update(record.id, record.version, { state: 'closing', end })
+      }
+    },
+
     list: () => [...sessions.values()],
 
     async records() {
@@ -194,16 +276,27 @@ export function createSessions(options: SessionsOptions): Sessions {
       return all
     },
 
+    join: watch.look,
+
     async drain(drainMs) {
       isDraining = true
       const untilMs = Date.now() + drainMs
-      const isBusy = ({ record, carried }: OwnSession): boolean =>
-        carried > 0 || record.state === 'queued' || record.state === 'starting'
+      const isOpening = ({ record }: OwnSession): boolean =>
+        record.state === 'queued' || record.state === 'starting'
+      const isBusy = (session: OwnSession): boolean => session.carried > 0 || isOpening(session)
       while ([...sessions.values()].some(isBusy) && Date.now() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
-      await Promise.all([...sessions.values()].map((session) => close(session, 'drained')))
-      watching.cancel()
+      const leaves = store.isShared && store.isAvailable()
+      const doomed = [...sessions.values()].filter(
+        (session) => !store.isShared || isOpening(session) || session.end !== undefined,
+      )
+      const ended = Promise.all(doomed.map((session) => close(session, 'drained')))
+      hasLeft = true
+      await ended
+      watch.stop()
+      // What was carried until now is to be idle from now on.
+      if (leaves) await watch.tell().catch(() => undefined)
     },
   }
 }

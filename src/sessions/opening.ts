@@ -9,10 +9,11 @@ import type { SessionDirectories } from './directories.ts'
 import type { Ending } from './ending.ts'
 import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
+import type { Move } from './moving.ts'
 import type { OwnSession, Session } from './session.ts'
-import { createSession } from './session.ts'
+import { createSession, startLeaseMs } from './session.ts'
 import { createStarts } from './starts.ts'
-import type { RecordChanges, SessionStore } from './store.ts'
+import type { SessionStore } from './store.ts'
 
 /** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
 export interface Opening {
@@ -32,9 +33,11 @@ export interface OpeningOptions {
   sessions: Map<string, OwnSession>
   ending: Ending
   isDraining(): boolean
-  /** Compare-and-set of the record; false when the state does not allow it any more. */
-  move(session: OwnSession, changes: RecordChanges): Promise<boolean>
+  move: Move
 }
+
+/** How much longer a worker lives on its own than its session would: its gateways come first. */
+const orphanMarginMs = 60_000
 
 export function createOpening(options: OpeningOptions): Opening {
   const { clock, events, store, supervisor, directories, caps, host, sessions, ending } = options
@@ -43,7 +46,8 @@ export function createOpening(options: OpeningOptions): Opening {
 
   return {
     async open(server, principal, signal) {
-      const session = createSession({ record: newRecord(server, principal), server, clock })
+      const record = newRecord(server, principal)
+      const session = createSession({ record, server, clock, touchEveryMs: store.touchEveryMs })
       await makeRoom(session)
       // From here on the drain knows of it; until here it did not.
       sessions.set(session.id, session)
@@ -90,7 +94,7 @@ export function createOpening(options: OpeningOptions): Opening {
       host,
       openedAtMs: nowMs,
       idleMs,
-      idleAtMs: nowMs + maxMs,
+      idleAtMs: nowMs + (store.isShared ? startLeaseMs : maxMs),
       maxAtMs: nowMs + maxMs,
     }
   }
@@ -110,10 +114,7 @@ export function createOpening(options: OpeningOptions): Opening {
       if (outcome === 'gateway-full') {
         throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
       }
-      const idlest = [...sessions.values()]
-        .filter((other) => other.principal === session.principal)
-        .filter(({ record, carried, end }) => record.state === 'live' && carried === 0 && !end)
-        .sort((a, b) => a.lastActiveAtMs - b.lastActiveAtMs)[0]
+      const idlest = await idlestOf(session.principal)
       if (idlest === undefined) {
         throw new GatewayError('ERR_SESSIONS_PRINCIPAL_FULL', {
           params: { limit: storeCaps.maxSessionsPerPrincipal },
@@ -122,6 +123,28 @@ export function createOpening(options: OpeningOptions): Opening {
       }
       await ending.close(idlest, 'evicted')
     }
+  }
+
+  /** A session of this principal that no gateway carries an exchange of. */
+  async function idlestOf(principal: string): Promise<OwnSession | undefined> {
+    const idle = [...sessions.values()]
+      .filter((other) => other.principal === principal)
+      .filter(({ record, carried, end }) => record.state === 'live' && carried === 0 && !end)
+      .sort((a, b) => lastActiveAtMs(a.record, a) - lastActiveAtMs(b.record, b))
+    if (!store.isShared) return idle[0]
+    for (const candidate of idle) {
+      // What is carried elsewhere is told in every interval, and seen here a while later.
+      const record = await store.get(candidate.id)
+      const isQuiet =
+        record !== undefined &&
+        lastActiveAtMs(record, candidate) < clock.now() - 2 * store.touchEveryMs
+      if (isQuiet) return candidate
+    }
+    return undefined
+  }
+
+  function lastActiveAtMs({ idleAtMs, idleMs }: SessionRecord, known: OwnSession): number {
+    return Math.max(idleAtMs - idleMs - store.touchEveryMs, known.lastActiveAtMs)
   }
 
   function specFor({ id, handle, record, server }: OwnSession): WorkerSpec {
@@ -142,6 +165,14 @@ export function createOpening(options: OpeningOptions): Opening {
       },
       outputMaxBytes: options.outputMaxBytes,
       startTimeoutMs: server.startTimeoutMs,
+      ...(store.isShared
+        ? {
+            outlives: {
+              maxMs: record.maxAtMs - clock.now(),
+              orphanMs: record.idleMs + orphanMarginMs,
+            },
+          }
+        : {}),
     }
   }
 }

@@ -21,6 +21,22 @@ export interface Server {
   requireLimits: boolean
 }
 
+/** Of a session that was opened when the configuration still had its server: enough to end it. */
+export function unknownServer(name: string): Server {
+  return {
+    name,
+    isDefault: false,
+    driver: 'remote',
+    launch: { kind: 'remote', shown: name, url: '', headers: {} },
+    cwd: 'session',
+    env: {},
+    lifecycle: { idleMs: 900_000, maxMs: 28_800_000 },
+    startTimeoutMs: 120_000,
+    graceMs: 5000,
+    requireLimits: false,
+  }
+}
+
 /** AgentCore's `lifecycleConfiguration`, in milliseconds. `idleMs` <= `maxMs`. */
 export interface Lifecycle {
   idleMs: number

@@ -4,7 +4,7 @@ import type { Endpoint, Worker } from '../workers/driver.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 import { handleOf } from './record.ts'
 import type { Server } from './server.ts'
-import type { Touch } from './store.ts'
+import type { Touch, Touched } from './store.ts'
 
 /** A session that this replica serves: the record, its worker, and what goes on in it. */
 export interface Session {
@@ -13,7 +13,9 @@ export interface Session {
   readonly handle: string
   readonly server: Server
   readonly principal: string
-  /** As last written; replaced, never changed. */
+  /** Whether other gateways may serve it, too. */
+  readonly isShared: boolean
+  /** As last written or heard of; replaced, never changed. */
   readonly record: SessionRecord
   /** @throws when it is read before the worker was started */
   readonly endpoint: Endpoint
@@ -50,20 +52,40 @@ export interface OwnSession extends Session {
   /** Gives its turn to start to the next one. Idempotent. */
   endTurn: (served: boolean) => void
   begin(end: SessionEnd): void
-  /** What the store has not been told yet of its activity; once told, not given again. */
+  /** What the store is to be told of it now, or asked: what it was told is told once. */
   dueTouch(): Touch | undefined
+  /** The store's answer to `dueTouch`. */
+  touched(answer: Touched): void
+  /** What is known of its record may have changed unheard: the next `dueTouch` asks. */
+  doubt(): void
 }
 
-export function createSession(options: {
+export interface SessionOptions {
   record: SessionRecord
   server: Server
+  /** The clock of the store. */
   clock: Clock
-}): OwnSession {
-  const { server, clock } = options
-  const { id } = options.record
+  /** `SessionStore.touchEveryMs`. */
+  touchEveryMs: number
+}
+
+/** What is known of a record may be so old; an end that nobody told of is found out then. */
+export const cacheAgeMs = 5_000
+
+/** How long a session that starts is left alone after its gateway's last sign of life. */
+export const startLeaseMs = 15_000
+
+export function createSession(options: SessionOptions): OwnSession {
+  const { server, clock, touchEveryMs } = options
+  const { id, idleMs, idleAtMs, state } = options.record
+  const isShared = touchEveryMs > 0
+  // That it was taken over from another gateway is no activity.
+  const activeAtMs = state === 'live' ? idleAtMs - idleMs - touchEveryMs : clock.now()
   const listeners: ((end: SessionEnd) => void)[] = []
   let carried = 0
-  let touchedAtMs = 0
+  let toldAtMs = state === 'live' ? activeAtMs : 0
+  let tellingAtMs = toldAtMs
+  let confirmedAtMs = clock.now()
   let end: SessionEnd | undefined
 
   const session: OwnSession = {
@@ -71,13 +93,14 @@ export function createSession(options: {
     handle: handleOf(id),
     server,
     principal: options.record.principal,
+    isShared,
     record: options.record,
     worker: undefined,
     startingAtMs: options.record.openedAtMs,
     starting: undefined,
     closed: undefined,
     endTurn: () => undefined,
-    lastActiveAtMs: clock.now(),
+    lastActiveAtMs: activeAtMs,
     counts: { calls: 0, elicitations: 0, samplings: 0, progress: 0 },
     get endpoint() {
       if (session.worker === undefined) throw new Error(`session ${session.handle} has no worker`)
@@ -103,10 +126,20 @@ export function createSession(options: {
       session.lastActiveAtMs = clock.now()
     },
     dueTouch() {
-      const activeAtMs = carried > 0 ? clock.now() : session.lastActiveAtMs
-      if (activeAtMs === touchedAtMs) return undefined
-      touchedAtMs = activeAtMs
-      return { id, idleAtMs: activeAtMs + session.record.idleMs }
+      const nowMs = clock.now()
+      if (isShared && session.record.state !== 'live') return { id, idleAtMs: nowMs + startLeaseMs }
+      tellingAtMs = carried > 0 ? nowMs : session.lastActiveAtMs
+      if (tellingAtMs > toldAtMs) return { id, idleAtMs: tellingAtMs + idleMs + touchEveryMs }
+      const isOld = isShared && nowMs - confirmedAtMs >= cacheAgeMs
+      return isOld ? { id, idleAtMs: session.record.idleAtMs } : undefined
+    },
+    touched({ idleAtMs }) {
+      toldAtMs = tellingAtMs
+      confirmedAtMs = clock.now()
+      if (idleAtMs !== session.record.idleAtMs) session.record = { ...session.record, idleAtMs }
+    },
+    doubt() {
+      confirmedAtMs = -Infinity
     },
     onEnding(listener) {
       if (end === undefined) listeners.push(listener)

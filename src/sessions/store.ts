@@ -40,7 +40,8 @@ export interface SessionStore {
 
   /**
    * Moves idle deadlines, never backwards. It changes no version: a touch never makes a transition
-   * lose. A touch that moves nothing only asks.
+   * lose. One that moves a deadline ends the lease of whoever wanted to end the session; one that
+   * moves nothing only asks.
    *
    * @returns for each what is stored now, in the same order; undefined for what is gone or ended
    */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { Socket } from 'node:net'
 import test from 'node:test'
 
+import { withPassedSockets } from '../../src/config/passed.ts'
 import { load, problemsOf, withServer } from './in-folder.ts'
 
 test('an address that other machines reach is refused where there is no authorizer', (t) => {
@@ -53,4 +55,20 @@ test('the admin listener stays on loopback and off the public port', (t) => {
 test('a publicUrl that is none is named', (t) => {
   const found = problemsOf(t, withServer({}, { listen: { publicUrl: 'http://[' } }))
   assert.match(found['listen.publicUrl'] ?? '', /is no URL/)
+})
+
+test('the rules hold for the address of a socket that was passed, not for the configured one', (t) => {
+  const passed = (host: string) => ({ host, port: 8080, handle: new Socket() })
+  const plain = load(t, withServer({}, {}))
+  assert.throws(() => withPassedSockets(plain, { public: passed('::') }), /\[::\]:8080: other mach/)
+  assert.throws(() => withPassedSockets(plain, { admin: passed('0.0.0.0') }), /this machine alone/)
+
+  const top = { listen: { host: '0.0.0.0', port: 1 }, allowAnonymous: 'any-address' }
+  const open = load(t, withServer({}, top))
+  const closed = withPassedSockets(open, { public: passed('127.0.0.1') })
+  assert.deepEqual([closed.listen.host, closed.listen.port], ['127.0.0.1', 8080])
+  assert.doesNotMatch(closed.warnings.join('\n'), /Whoever reaches/)
+  const other = withPassedSockets(open, { public: passed('192.168.1.5') })
+  assert.match(other.warnings.join('\n'), /Whoever reaches 192\.168\.1\.5 may use every server/)
+  assert.deepEqual(withPassedSockets(plain, {}), plain)
 })

@@ -40,6 +40,8 @@ function startSessions(
     caps: { maxStarting: 10, maxQueued: 10, ...caps },
     host: 'h',
     owner: 'o',
+    installation: 'i',
+    servers: [server],
     outputMaxBytes: 1000,
     goodbye: () => Promise.resolve(),
   })

@@ -109,8 +109,7 @@ export function sessionRoutes(
     { schema: { params: Params, response: { 200: SessionView } } },
     async ({ params }) => {
       const record = await find(params.handle)
-      const session = sessions.list().find(({ id }) => id === record.id)
-      if (session !== undefined) await sessions.close(session, 'stopped')
+      if (record.state !== 'closed') await sessions.stop(record)
       return view(await find(handleOf(record.id)))
     },
   )

@@ -82,7 +82,10 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
         touches.map(({ id, idleAtMs }) => {
           const record = records.get(id)
           if (record === undefined || hasEnded(record)) return undefined
-          if (record.idleAtMs < idleAtMs) record.idleAtMs = idleAtMs
+          if (record.idleAtMs < idleAtMs) {
+            record.idleAtMs = idleAtMs
+            leases.delete(id)
+          }
           return { version: record.version, idleAtMs: record.idleAtMs }
         }),
       ),

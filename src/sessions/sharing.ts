@@ -1,0 +1,108 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events.ts'
+import type { Adopting } from './adopting.ts'
+import type { Ending } from './ending.ts'
+import { isStoreAway } from './moving.ts'
+import type { SessionRecord } from './record.ts'
+import type { OwnSession } from './session.ts'
+import type { SessionStore } from './store.ts'
+import type { Sweep } from './sweep.ts'
+
+/** How the gateways of one host share its sessions. */
+export interface Sharing {
+  /** The stored record; requests for one id that come together share one question. */
+  recordOf(id: string): Promise<SessionRecord | undefined>
+  /** Moves the idle deadline now; the end of a session that has ended has begun when it settles. */
+  confirm(session: OwnSession): Promise<void>
+  /** Takes over every session of this host that no request has asked for yet; sweeps now and then. */
+  look(): Promise<void>
+}
+
+export interface SharingOptions {
+  clock: Clock
+  events: Events
+  store: SessionStore
+  host: string
+  sessions: ReadonlyMap<string, OwnSession>
+  ending: Ending
+  adopting: Adopting
+  sweep: Sweep
+}
+
+/** Workers that are attached to at the same time. */
+const atOnce = 16
+const sweepEveryMs = 30_000
+
+export function createSharing(options: SharingOptions): Sharing {
+  const { clock, events, store, host, sessions, ending, adopting, sweep } = options
+  const asked = new Map<string, Promise<SessionRecord | undefined>>()
+  const confirming = new Map<string, Promise<void>>()
+  let sweptAtMs = -Infinity
+
+  async function confirmNow(session: OwnSession): Promise<void> {
+    const { id, record } = session
+    session.touch()
+    const idleAtMs = clock.now() + record.idleMs + store.touchEveryMs
+    try {
+      const [answer] = await store.touch([{ id, idleAtMs }])
+      if (answer !== undefined) {
+        session.touched(answer)
+        return
+      }
+      const stored = await store.get(id)
+      if (stored?.end !== undefined) ending.release(session, stored.end)
+      else if (stored === undefined) await store.restore(session.record)
+    } catch (thrown) {
+      // Nobody can end it either as long as the store is away.
+      if (!isStoreAway(thrown)) throw thrown
+    }
+  }
+
+  async function adoptAll(): Promise<void> {
+    const unknown: SessionRecord[] = []
+    for await (const record of store.scan(host)) {
+      if (record.state === 'live' && !sessions.has(record.id)) unknown.push(record)
+    }
+    const adoptNext = async (): Promise<void> => {
+      for (let record = unknown.shift(); record !== undefined; record = unknown.shift()) {
+        // One that was in use last will be asked for first; a server may be unknown here.
+        await adopting.adopt(record).catch(() => undefined)
+      }
+    }
+    unknown.sort((a, b) => b.idleAtMs - a.idleAtMs)
+    await Promise.all(Array.from({ length: atOnce }, adoptNext))
+  }
+
+  async function sweepNowAndThen(): Promise<void> {
+    if (clock.now() - sweptAtMs < sweepEveryMs) return
+    sweptAtMs = clock.now()
+    const ended = await sweep.look()
+    if (ended === 0) return
+    const message = `Ended ${ended} worker(s) that belonged to no session any more.`
+    events.emit('operator.warned', { message })
+  }
+
+  return {
+    recordOf(id) {
+      const found = asked.get(id)
+      if (found !== undefined) return found
+      const answer = store.get(id).finally(() => asked.delete(id))
+      asked.set(id, answer)
+      return answer
+    },
+
+    confirm(session) {
+      const found = confirming.get(session.id)
+      if (found !== undefined) return found
+      const answer = confirmNow(session).finally(() => confirming.delete(session.id))
+      confirming.set(session.id, answer)
+      return answer
+    },
+
+    async look() {
+      if (!store.isShared) return
+      await adoptAll()
+      await sweepNowAndThen()
+    },
+  }
+}

@@ -1,0 +1,187 @@
+import type { Clock } from '../clock.ts'
+import type { Events } from '../events.ts'
+import type { Adopting } from './adopting.ts'
+import type { Ending } from './ending.ts'
+import { judge } from './lifetime.ts'
+import { isStoreAway } from './moving.ts'
+import type { SessionRecord } from './record.ts'
+import type { OwnSession } from './session.ts'
+import type { Life, SessionStore, Touch } from './store.ts'
+import type { WriteBack } from './write-back.ts'
+
+/**
+ * What a gateway does all the time: tells the store of activity and that it lives, hears of what
+ * ended elsewhere, and ends what is due.
+ */
+export interface Watch {
+  /** Does all of it now, without waiting for its time. */
+  look(): Promise<void>
+  /** Tells what is to be told now. */
+  tell(): Promise<void>
+  /**
+   * The store does not know a session: it may have been emptied.
+   *
+   * @returns whether it was, and what is known here has been written back
+   */
+  verify(): Promise<boolean>
+  stop(): void
+}
+
+export interface WatchOptions {
+  clock: Clock
+  events: Events
+  store: SessionStore
+  life: Life
+  /**
+   * A host of which nothing was heard for so long is lost; and a gateway that was without its store
+   * ends nothing for so long, because others may have news that they could not tell either.
+   */
+  lostAfterMs: number
+  sessions: ReadonlyMap<string, OwnSession>
+  ending: Ending
+  adopting: Adopting
+  writeBack: WriteBack
+  /** After every sign of life. */
+  onHeartbeat(): Promise<void>
+}
+
+const dueEveryMs = 250
+const claimLimit = 100
+export const leaseMs = 15_000
+
+export function createWatch(options: WatchOptions): Watch {
+  const { clock, events, store, life, lostAfterMs, sessions, ending, adopting, writeBack } = options
+  let isBusy = false
+  let isAway = false
+  let connectedAtMs = store.isShared ? clock.now() : -Infinity
+  let livedAtMs = -Infinity
+  let verifying: Promise<boolean> | undefined
+
+  const unsubscribe = store.subscribe({
+    onEnded(record) {
+      adopting.onEnded(record)
+      const session = sessions.get(record.id)
+      if (session !== undefined && record.end !== undefined) ending.release(session, record.end)
+    },
+    onBack() {
+      connectedAtMs = clock.now()
+      livedAtMs = -Infinity
+      for (const session of sessions.values()) session.doubt()
+      void look()
+    },
+  })
+  const looking = clock.every(Math.max(dueEveryMs, store.touchEveryMs), () => void look())
+
+  async function look(): Promise<void> {
+    if (isBusy) return
+    isBusy = true
+    try {
+      noteAvailability()
+      if (!store.isAvailable()) return
+      // In this order: all that happened since the last look, before anything is judged by it.
+      await tell()
+      await live()
+      if (clock.now() - connectedAtMs >= (store.isShared ? lostAfterMs : 0)) await endWhatIsDue()
+    } catch (thrown) {
+      if (!isStoreAway(thrown)) throw thrown
+    } finally {
+      isBusy = false
+    }
+  }
+
+  async function tell(): Promise<void> {
+    const told: OwnSession[] = []
+    const touches: Touch[] = []
+    for (const session of sessions.values()) {
+      const touch = session.end === undefined ? session.dueTouch() : undefined
+      if (touch === undefined) continue
+      told.push(session)
+      touches.push(touch)
+    }
+    if (touches.length === 0) return
+    const answers = await store.touch(touches)
+    for (const [at, session] of told.entries()) {
+      const answer = answers[at]
+      if (answer !== undefined) session.touched(answer)
+      if (answer?.version !== session.record.version) await writeBack.reconcile(session)
+    }
+  }
+
+  async function live(): Promise<void> {
+    if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
+    await verify()
+    await options.onHeartbeat()
+  }
+
+  function verify(): Promise<boolean> {
+    verifying ??= verifyNow().finally(() => (verifying = undefined))
+    return verifying
+  }
+
+  async function verifyNow(): Promise<boolean> {
+    const isEnrolled = await store.heartbeat(life)
+    livedAtMs = clock.now()
+    if (!isEnrolled) await writeBack.all()
+    return !isEnrolled
+  }
+
+  async function endWhatIsDue(): Promise<void> {
+    const { host, owner } = life
+    const due = await store.claimDue({
+      host,
+      owner,
+      limit: claimLimit,
+      leaseMs,
+      ...(store.isShared ? { lostAfterMs } : {}),
+    })
+    for (const record of due) void endDue(record).catch(ignoreAway)
+  }
+
+  async function endDue(record: SessionRecord): Promise<void> {
+    const session = sessions.get(record.id)
+    if (session?.closed !== undefined) return
+    if (record.host !== life.host) await endLost(record)
+    else if (record.end !== undefined) await adopting.end(record, record.end.reason)
+    else if (session !== undefined) await ending.closeDue(session, record)
+    else await endUnknown(record)
+  }
+
+  /** Of a gateway of this host that is gone. */
+  async function endUnknown(record: SessionRecord): Promise<void> {
+    const verdict = judge(record, clock.now())
+    if (verdict.due) await adopting.end(record, verdict.reason)
+  }
+
+  /** What runs nowhere in particular is not lost with its host. */
+  async function endLost(record: SessionRecord): Promise<void> {
+    if (record.handle?.driver === 'remote' && record.state === 'live') {
+      await store.update(record.id, record.version, { host: life.host })
+    } else {
+      await adopting.end(record, record.end?.reason ?? 'host-lost')
+    }
+  }
+
+  function noteAvailability(): void {
+    if (isAway === !store.isAvailable()) return
+    isAway = !isAway
+    const message = isAway
+      ? 'The store of sessions does not answer: open sessions go on, new ones are refused (503) until it is back.'
+      : 'The store of sessions is back.'
+    events.emit('operator.warned', { message })
+  }
+
+  return {
+    look,
+    tell,
+    verify,
+    stop() {
+      looking.cancel()
+      unsubscribe()
+    },
+  }
+}
+
+/** The lease runs out, and the end is begun again. */
+function ignoreAway(thrown: unknown): void {
+  if (!isStoreAway(thrown)) throw thrown
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '../clock.ts'
+import type { WorkerMarker } from '../workers/driver.ts'
+import type { Supervisor } from '../workers/supervisor.ts'
+import * as Value from 'typebox/value'
+import type { Ending } from './ending.ts'
+import { SessionRecord } from './record.ts'
+import type { OwnSession } from './session.ts'
+import type { SessionStore } from './store.ts'
+
+/**
+ * What a gateway does when its store has lost what it knew: the records of living workers are
+ * written back, from its own memory and from the copies that stand beside the workers.
+ */
+export interface WriteBack {
+  /** The store is new, or was emptied. */
+  all(): Promise<void>
+  /** The store has something else of this session, or nothing: the later one is right. */
+  reconcile(session: OwnSession): Promise<void>
+  /** Leaves a copy of the record beside the worker. */
+  leaveCopy(session: OwnSession): Promise<void>
+}
+
+export interface WriteBackOptions {
+  clock: Clock
+  store: SessionStore
+  supervisor: Supervisor
+  installation: string
+  sessions: ReadonlyMap<string, OwnSession>
+  ending: Ending
+}
+
+export function createWriteBack(options: WriteBackOptions): WriteBack {
+  const { clock, store, supervisor, installation, sessions, ending } = options
+
+  async function fromCopy({ handle, session, server }: WorkerMarker): Promise<void> {
+    const worker = await supervisor.attach(handle, { session, server })
+    const record = readCopy(await worker?.note())
+    if (record === undefined) return
+    // Nobody knows how long it has been idle.
+    const idleAtMs = clock.now() + record.idleMs + store.touchEveryMs
+    await store.restore({ ...record, idleAtMs: Math.min(idleAtMs, record.maxAtMs) })
+  }
+
+  return {
+    async all() {
+      const known = new Set<string>()
+      for (const { record, end } of sessions.values()) {
+        known.add(record.workerId)
+        if (end === undefined) await store.restore(record)
+      }
+      const markers = await supervisor.list({ installation, store: store.name })
+      await Promise.all(markers.filter(({ handle }) => !known.has(handle.workerId)).map(fromCopy))
+      // Not before: whoever finds the key believes that nothing is missing.
+      await store.enroll(installation)
+    },
+
+    async reconcile(session) {
+      const stored = await store.get(session.id)
+      if (stored?.end !== undefined) ending.release(session, stored.end)
+      else if (stored === undefined || stored.version < session.record.version) {
+        if (session.end === undefined) await store.restore(session.record)
+      } else {
+        session.record = stored
+      }
+    },
+
+    async leaveCopy({ record, worker }) {
+      await worker?.leaveNote(JSON.stringify(record))
+    },
+  }
+}
+
+function readCopy(text: string | undefined): SessionRecord | undefined {
+  if (text === undefined) return undefined
+  try {
+    const record: unknown = JSON.parse(text)
+    return Value.Check(SessionRecord, record) ? record : undefined
+  } catch {
+    return undefined
+  }
+}

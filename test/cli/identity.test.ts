@@ -100,7 +100,12 @@ test('a token says what it is told to say', async (t) => {
 test('a gateway that wants a local issuer and finds none says how to make one', async (t) => {
   const here = place(t)
   here.put('berth.json', { authorizerConfiguration: 'local', mcpServers: { demo: server } })
-  const { code, stderr } = await here.berth(['serve', '--listen-port', '0', '--admin-port', '0'])
+  const [{ code, stderr }, trial] = await Promise.all([
+    here.berth(['serve', '--listen-port', '0', '--admin-port', '0']),
+    here.berth(['check', '--start']),
+  ])
   assert.equal(code, 1)
   assert.match(stderr, /no local issuer in .*npx mcp-berth identity init/)
+  assert.equal(trial.code, 0, 'servers can be tried without any token')
+  assert.match(trial.stdout, /✓ demo/)
 })

@@ -33,6 +33,7 @@ export function banner(
   if (config.store.kind === 'redis') {
     lines.push(dim('store redis: sessions outlive this gateway; the next one goes on with them'))
   }
+  lines.push(...authorizerLines(config.authorization.servers).map(dim))
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -76,6 +77,24 @@ export function isolationLines(
     return `${dim(`isolation ${driver}${isOnly ? '' : ` of ${names.join(', ')}`}:`)} ${how}`
   })
   return [...lines, ...[...missing].map(yellow)]
+}
+
+/** Who is let in; nothing where everybody is. Servers are named where they differ in it. */
+export function authorizerLines(servers: Config['authorization']['servers']): string[] {
+  const named = new Map<string, string[]>()
+  for (const [name, setting] of Object.entries(servers)) {
+    const who =
+      setting === 'none'
+        ? 'everybody'
+        : setting === 'local'
+          ? 'whoever has a token of the local issuer'
+          : `whoever has a token of ${setting.customJWTAuthorizer.discoveryUrl}`
+    named.set(who, [...(named.get(who) ?? []), name])
+  }
+  if ([...named.keys()].join() === 'everybody') return []
+  return [...named].map(([who, names]) =>
+    named.size === 1 ? `lets in: ${who}` : `lets in to ${names.join(', ')}: ${who}`,
+  )
 }
 
 /** What workers write, as `name/1a2b │ line`. */

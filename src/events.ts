@@ -39,6 +39,8 @@ export interface BerthEvents {
   'roots.answered': SessionNews & { outcome: string }
   'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
   'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
+  /** A worker that another gateway process had started was found. */
+  'worker.attached': WorkerNews
   'worker.exited': WorkerNews & {
     code: number | null
     signal: string | null
@@ -50,6 +52,8 @@ export interface BerthEvents {
   'worker.output': WorkerNews & { line: string }
   /** Something the operator should look at: said once, in one sentence. */
   'operator.warned': { server?: string; message: string }
+  /** The signature of a token was looked at; one that was seen a moment ago needs no look. */
+  'token.examined': { provider: string }
   'request.failed': { requestId: string; code: ErrorCode; statusCode: number; cause: string }
 }
 

@@ -2,31 +2,36 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { FastifyInstance } from 'fastify'
-import { fastify } from 'fastify'
-
+import type { HandoverNews } from './admin/handover.ts'
+import { createHandover } from './admin/handover.ts'
 import { adminPlugin } from './admin/plugin.ts'
+import { askToHandOver, findPredecessor } from './admin/predecessor.ts'
+import { localIssuerRoutes } from './admin/routes/local-issuer.ts'
 import { createAdminToken } from './auth/admin-token.ts'
-import { anonymous } from './auth/check.ts'
+import { setUpAuthorizers } from './auth/setup.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
-import { GatewayError, messageOf } from './errors.ts'
+import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
+import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
+import type { PassedSockets } from './passed-sockets.ts'
 import { createAgentcore } from './protocols/agentcore.ts'
 import { mcp } from './protocols/mcp.ts'
+import { createRuntimes } from './protocols/runtimes.ts'
 import { createGuard } from './proxy/guard.ts'
+import { metadataPlugin } from './proxy/metadata.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
-import type { SessionDirectories } from './sessions/directories.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
+import { followWorkers } from './sessions/follow.ts'
 import { createSessions } from './sessions/manager.ts'
-import { followOutput } from './sessions/output.ts'
+import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
-import { createMemoryStore } from './sessions/stores/memory.ts'
+import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
-import { hostOf, ownIdentity } from './workers/identity.ts'
+import { hostOf, isAlive, ownIdentity } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
 import { adviceForMissing, findMissing } from './workers/missing.ts'
@@ -46,15 +51,26 @@ export interface Gateway {
   probes: ReadonlyMap<string, Probe>
   /** The limits of each server, and what enforces them here. */
   enforcements: ReadonlyMap<string, SetLimit[]>
+  /** The gateway that this one has taken over from. */
+  predecessor: HandoverNews | undefined
+  /** Settles when a newer gateway has taken over: this one has to be closed. */
+  handedOver: Promise<HandoverNews>
   /** Drains, ends every worker, and lets go of everything. Idempotent. */
   close(options?: { drainMs: number }): Promise<void>
 }
 
+const takeoverWaitMs = 15_000
 const retentionSweepMs = 10 * 60 * 1000
 
 export interface GatewayOptions {
+  /** Without news for so long a host is lost. Default 15 000. */
+  lostAfterMs?: number
   /** Whether what workers write comes as `worker.output` events too, for a terminal. */
   followsOutput?: boolean
+  /** Listened on instead of the configured addresses. */
+  sockets?: PassedSockets
+  /** Whether it asks the gateway that listens on its port to hand over, and waits for the port. */
+  takeover?: boolean
   /** Called before anything happens, so that no event is missed. */
   onEvents?: (events: Events) => void
 }
@@ -62,24 +78,25 @@ export interface GatewayOptions {
 /** @throws ERR_CONFIG_INVALID when an address cannot be listened on */
 export async function startGateway(
   config: Config,
-  { followsOutput = false, onEvents }: GatewayOptions = {},
+  { followsOutput = false, sockets = {}, takeover = false, ...options }: GatewayOptions = {},
 ): Promise<Gateway> {
   const clock = systemClock
   const events = createEvents()
-  onEvents?.(events)
+  options.onEvents?.(events)
   const { stateDir, servers, listen } = config
   for (const name of ['', 'sessions', 'workers', 'gateways']) {
     mkdirSync(join(stateDir, name), { recursive: true, mode: 0o700 })
   }
   const owner = ownIdentity()
   const installation = installationOf(stateDir)
-  const store = createMemoryStore({ clock })
+  const store = await openStore(config.store, { clock })
   const workers = await setUpWorkers({
     clock,
     stateDir,
     installation,
     store: store.name,
     owner,
+    workersOutlive: store.isShared,
     searchPath: config.searchPath,
     launches: servers.map(({ launch }) => launch),
     wanted: servers.map(({ driver }) => driver),
@@ -101,8 +118,12 @@ export async function startGateway(
     servers,
     outputMaxBytes: config.retention.logFileBytes,
     goodbye: (session) => sayGoodbye(session, mcp),
+    ...(options.lostAfterMs === undefined ? {} : { lostAfterMs: options.lostAfterMs }),
   })
-  const swept = await supervisor.sweep({ installation, store: store.name, graceMs: 1000 })
+  // Under a shared store the workers are looked for by their sessions, and swept later.
+  const swept = store.isShared
+    ? 0
+    : await supervisor.sweep({ installation, store: store.name, graceMs: 1000 })
   if (swept > 0) {
     events.emit('operator.warned', {
       message: `Ended ${swept} worker(s) that an earlier gateway had left behind.`,
@@ -112,6 +133,13 @@ export async function startGateway(
   if (followsOutput) followWorkers(events, directories)
 
   const guard = createGuard(listen)
+  const authorizers = setUpAuthorizers({
+    clock,
+    config: config.authorization,
+    stateDir,
+    warn: (message) => events.emit('operator.warned', { message }),
+    onExamined: (provider) => events.emit('token.examined', { provider }),
+  })
   const metrics = createMetrics(
     events,
     servers.map(({ name }) => name),
@@ -122,11 +150,13 @@ export async function startGateway(
   const left = new AbortController()
   let isDraining = false
 
+  const runtimes = createRuntimes(servers)
   const front = createListener()
   front.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
-  front.get('/readyz', (_request, reply) =>
-    reply.code(isDraining ? 503 : 200).send({ status: isDraining ? 'draining' : 'ok' }),
-  )
+  front.get('/readyz', (_request, reply) => {
+    const status = isDraining ? 'draining' : store.isAvailable() ? 'ok' : 'store unreachable'
+    return reply.code(status === 'ok' ? 200 : 503).send({ status })
+  })
   await front.register(proxyPlugin, {
     clock,
     events,
@@ -138,11 +168,20 @@ export async function startGateway(
       protocol: createAgentcore(config.agentcore),
       bodyLimitBytes: config.agentcore.bodyLimitBytes,
     },
-    authorizer: anonymous,
+    authorizers,
     guard,
     listenHost: listen.host,
     leaving: leaving.signal,
     left: left.signal,
+  })
+  await front.register(metadataPlugin, {
+    authorizers,
+    guard,
+    servers,
+    resource: config.authorization.resource,
+    serverOfRuntime: (named) => runtimes.named(named)?.name,
+    basePath:
+      listen.publicUrl === undefined ? '' : new URL(listen.publicUrl).pathname.replace(/\/$/, ''),
   })
 
   const back = createListener()
@@ -153,8 +192,19 @@ export async function startGateway(
     allowedHosts: [],
     allowedOrigins: [],
   })
+  await back.register(localIssuerRoutes, { stateDir, check: adminGuard.check })
+  const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
+  const leaveAddresses = (): void => {
+    for (const app of [front, back]) stopListening(app)
+    rmSync(identityFile, { force: true })
+  }
+  const handover = createHandover({
+    stopListening: leaveAddresses,
+    openExchanges: () => sessions.list().reduce((sum, { carried }) => sum + carried, 0),
+  })
   await back.register(adminPlugin, {
     token,
+    handover,
     sessions,
     directories,
     limitsOf: (server) => enforcements.get(server) ?? [],
@@ -168,8 +218,10 @@ export async function startGateway(
   const retention = clock.every(retentionSweepMs, () => void sweepDirectories())
   void sweepDirectories()
   async function sweepDirectories(): Promise<void> {
-    const open = new Set(sessions.list().map(({ handle }) => handle))
-    await directories.sweep(open, clock.now())
+    // Of other gateways, too. A store that is away may know of more: nothing is removed then.
+    const records = await sessions.records().catch(() => undefined)
+    const open = records?.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
+    if (open !== undefined) await directories.sweep(new Set(open), clock.now())
   }
 
   /** What a server asks for and cannot have is said now, and not to its first client. */
@@ -181,11 +233,20 @@ export async function startGateway(
     })
   }
 
+  function sayThatItWaits(port: number): void {
+    events.emit('operator.warned', {
+      message: `Port ${port} is in use; trying again for ${takeoverWaitMs / 1000} s.`,
+    })
+  }
+
   let closing: Promise<void> | undefined
-  const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
   const close = async (drainMs: number): Promise<void> => {
     isDraining = true
-    if (store.isShared) leaving.abort()
+    // What comes for sessions that end with this gateway can be answered by nobody else.
+    if (store.isShared) {
+      leaveAddresses()
+      leaving.abort()
+    }
     await sessions.drain(drainMs)
     if (store.isShared) left.abort()
     retention.cancel()
@@ -196,85 +257,42 @@ export async function startGateway(
   }
 
   try {
-    const url = await listenOn(front, listen.host, listen.port, 'listen.port')
-    const adminUrl = await listenOn(back, config.admin.host, config.admin.port, 'admin.port')
-    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
-    writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
     for (const server of servers) {
       const { name, driver, launch } = server
       probes.set(name, await check(server))
       enforcements.set(name, withValues(launch, supervisor.enforcement(driver, launch)))
     }
+    const joined = sessions.join()
+    if (takeover) await joined
+    const folder = join(stateDir, 'gateways')
+    const old = takeover ? findPredecessor({ folder, port: listen.port, isAlive }) : undefined
+    const predecessor = old === undefined ? undefined : await askToHandOver(old)
+    const { host, port } = config.admin
+    const patience = { waitMs: takeover ? takeoverWaitMs : 0, onBusy: sayThatItWaits }
+    const url = await listenOn(front, listen.host, listen.port, 'listen.port', {
+      ...patience,
+      passed: sockets.public,
+    })
+    const adminUrl = await listenOn(back, host, port, 'admin.port', {
+      ...patience,
+      passed: sockets.admin,
+    })
+    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
+    writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
     return {
       url,
       adminUrl,
       events,
       probes,
       enforcements,
+      predecessor,
+      handedOver: handover.done,
       close: (options) => (closing ??= close(options?.drainMs ?? config.drainMs)),
     }
   } catch (thrown) {
     await close(0)
     throw thrown
   }
-}
-
-/** Reads what each worker writes until it has ended. */
-function followWorkers(events: Events, directories: SessionDirectories): void {
-  const following = new Map<string, AbortController>()
-  events.on('worker.started', ({ session, server, workerId, driver }) => {
-    const until = new AbortController()
-    following.set(workerId, until)
-    void followOutput({
-      file: directories.of(session).outputFile,
-      lines: 1000,
-      until: until.signal,
-      onLine: (line) => events.emit('worker.output', { session, server, workerId, driver, line }),
-    })
-  })
-  events.on('worker.exited', ({ workerId }) => {
-    following.get(workerId)?.abort()
-    following.delete(workerId)
-  })
-}
-
-/** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
-function createListener(): FastifyInstance {
-  const prefix = randomBytes(4).toString('hex')
-  let count = 0
-  return fastify({
-    logger: false,
-    routerOptions: { maxParamLength: 2048 },
-    genReqId: () => `${prefix}-${(count += 1).toString(36)}`,
-    requestIdHeader: false,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    http: { keepAlive: true, keepAliveInitialDelay: 30_000 },
-  })
-}
-
-async function listenOn(
-  app: FastifyInstance,
-  host: string,
-  port: number,
-  key: string,
-): Promise<string> {
-  try {
-    await app.listen({ host, port })
-  } catch (cause) {
-    const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
-    const why = isTaken
-      ? `port ${port} is in use already. Stop what uses it, or choose another with --${key.replace('.', '-')} (0 takes a free one)`
-      : messageOf(cause)
-    throw new GatewayError('ERR_CONFIG_INVALID', {
-      params: { problems: `${key}: cannot listen on ${host}:${port}: ${why}.` },
-      cause,
-    })
-  }
-  const [address] = app.addresses()
-  const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host
-  const name = shown.includes(':') && !shown.startsWith('[') ? `[${shown}]` : shown
-  return `http://${name}:${typeof address === 'object' ? address.port : port}`
 }
 
 function remoteLaunchOf(servers: readonly Server[], name: string) {

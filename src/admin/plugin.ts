@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminToken } from '../auth/admin-token.ts'
 import { GatewayError } from '../errors.ts'
 import { adminReply, asGatewayError } from '../replies.ts'
+import type { HandoverRoutesOptions } from './routes/handover.ts'
+import { handoverRoutes } from './routes/handover.ts'
 import type { SessionRoutesOptions } from './routes/sessions.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 
-export interface AdminOptions extends SessionRoutesOptions {
+export interface AdminOptions extends SessionRoutesOptions, HandoverRoutesOptions {
   token: AdminToken
   /** @throws ERR_PROXY_HOST, ERR_PROXY_ORIGIN */
   check(host: string | undefined, origin: string | undefined): void
@@ -37,6 +39,7 @@ export async function adminPlugin(app: FastifyInstance, options: AdminOptions): 
     return reply.type(type).send(text)
   })
   await app.register(sessionRoutes, { ...options, prefix: '/api' })
+  await app.register(handoverRoutes, { ...options, prefix: '/api' })
 }
 
 function translate(thrown: unknown): unknown {

@@ -1,10 +1,11 @@
-import { readFileSync, readdirSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 import { defaultStateDir, expandHome } from '../config/folders.ts'
+import type { GatewayIdentity } from '../identity-files.ts'
+import { readIdentities } from '../identity-files.ts'
 import type { CommandOptions, Values } from './command.ts'
 import { UsageError } from './command.ts'
 import { configOf, configOptions } from './config-options.ts'
@@ -34,7 +35,7 @@ export async function findGateway(
   values: Values<typeof adminOptions>,
 ): Promise<RunningGateway> {
   const stateDir = await stateDirOf(env, values)
-  const running = readGateways(join(stateDir, 'gateways'))
+  const running = readIdentities(join(stateDir, 'gateways')).filter(isRunning)
   const named = values.gateway?.replace(/\/+$/, '')
   const found = running.filter(
     ({ url, adminUrl }) => named === undefined || url === named || adminUrl === named,
@@ -53,39 +54,26 @@ export async function findGateway(
   return { ...gateway, ...clientOf(gateway) }
 }
 
-async function stateDirOf(env: Environment, values: Values<typeof adminOptions>): Promise<string> {
+/** The state directory, which is found without a configuration. */
+export async function stateDirOf(
+  env: Environment,
+  values: Values<typeof configOptions>,
+): Promise<string> {
   const given = values['state-dir'] ?? env.BERTH_STATE_DIR
   if (given !== undefined) return expandHome(given, homedir())
   if (values.config !== undefined) return (await configOf({ env }, values)).stateDir
   return defaultStateDir(env.XDG_STATE_HOME, homedir())
 }
 
-interface Identity {
-  pid: number
-  url: string
-  adminUrl: string
-  token: string
-}
-
-function readGateways(folder: string): Identity[] {
-  let names: string[]
+function isRunning({ pid }: GatewayIdentity): boolean {
   try {
-    names = readdirSync(folder)
+    return process.kill(pid, 0)
   } catch {
-    return [] // nothing was ever served from here
+    return false // it was killed, and could not remove its file
   }
-  return names.flatMap((name) => {
-    try {
-      const identity = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Identity
-      process.kill(identity.pid, 0)
-      return [identity]
-    } catch {
-      return [] // it was killed, and could not remove its file
-    }
-  })
 }
 
-function clientOf({ adminUrl, token }: Identity): Pick<RunningGateway, 'fetch' | 'stream'> {
+function clientOf({ adminUrl, token }: GatewayIdentity): Pick<RunningGateway, 'fetch' | 'stream'> {
   const send = (method: string, path: string, signal?: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const sent = request(

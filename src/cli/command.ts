@@ -30,7 +30,8 @@ export interface Context<O extends CommandOptions = CommandOptions> {
   /** For what was asked for. Everything else goes to stderr. */
   stdout: Writable
   stderr: Writable
-  env: Readonly<Record<string, string | undefined>>
+  /** The process's own. */
+  env: Record<string, string | undefined>
   /** Aborted by the first SIGINT or SIGTERM; the second one ends the process. */
   signal: AbortSignal
 }

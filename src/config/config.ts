@@ -1,4 +1,6 @@
+import type { AuthorizationConfig } from '../auth/options.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
+import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
@@ -7,9 +9,10 @@ export interface Config {
   file: string | undefined
   listen: ListenConfig
   admin: { host: string; port: number }
-  store: { kind: 'memory' }
+  store: { kind: 'memory' } | RedisStoreConfig
   agentcore: AgentcoreConfig
   allowAnonymous: 'loopback' | 'any-address'
+  authorization: AuthorizationConfig
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number

@@ -1,7 +1,9 @@
 import type { Static } from 'typebox'
 import * as Value from 'typebox/value'
 
+import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Server } from '../sessions/server.ts'
+import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import type { Environment } from './environment.ts'
 import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from './kind.ts'
@@ -32,6 +34,8 @@ export interface EntryContext {
 export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {
   isMarked: boolean
   agentRuntimeArn: string | undefined
+  /** Undefined where it is that of all servers. */
+  authorizer: AuthorizerSetting | undefined
 }
 
 /**
@@ -65,6 +69,9 @@ export function readEntry(
   const lifecycle = lifecycleOf(own.lifecycleConfiguration, defaults.lifecycleConfiguration)
   const wrong = lifecycleProblem(lifecycle)
   if (wrong !== undefined) problems.add([...where, 'lifecycleConfiguration'], wrong)
+  if (raw.customJWTAuthorizer !== undefined) {
+    problems.add([...where, 'customJWTAuthorizer'], 'belongs into authorizerConfiguration.')
+  }
   const isLost = ['command', 'url', 'transport'].some((key) => own[key] !== sound[key])
   if (kind === undefined || isLost) return undefined
   checkFit(own, kind, defaults, where, problems)
@@ -76,13 +83,15 @@ export function readEntry(
     problems.add(where, 'is not a valid server.')
     return undefined
   }
-  const { startTimeoutMs, graceMs, requireLimits, agentRuntimeArn, default: isMarked } = options
+  const { startTimeoutMs, graceMs, requireLimits, default: isMarked } = options
   const requestHeaders = allowedHeaders(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
+  const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
   const times = { lifecycle, startTimeoutMs, graceMs }
-  return { ...launch, ...times, requireLimits, requestHeaders, agentRuntimeArn, isMarked }
+  const names = { isMarked, agentRuntimeArn }
+  return { ...launch, ...times, ...names, requireLimits, requestHeaders, authorizer }
 }
 
 function allowedHeaders(
@@ -104,6 +113,7 @@ function soundKeys(own: Tree, where: Path, problems: Problems): Tree {
     if (key === 'transport' && value === 'sse') return false // refused already, with the reason
     const before = problems.found.length
     checkShape(serverOptions, { [key]: value }, where, problems)
+    if (key === 'authorizerConfiguration') checkAuthorizer(value, [...where, key], problems)
     return problems.found.length === before
   })
   return Object.fromEntries(sound)

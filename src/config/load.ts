@@ -1,13 +1,21 @@
-import { isIP } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 
 import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
-import { isMap, readSlice, type Tree } from './check.ts'
+import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
+import { readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
+import {
+  adminIsLocal,
+  bare,
+  exposureOf,
+  exposureRules,
+  isLoopback,
+  type ExposureRules,
+} from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
@@ -22,6 +30,7 @@ import {
 } from './schema.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
+import { readStore } from './store.ts'
 
 export interface LoadInput extends SourceInput {
   flags?: Flags | undefined
@@ -48,8 +57,11 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, store, agentcore, retention, log } = readSettings(tree, problems)
-  const servers = readServers(tree, {
+  const { general, listen, admin, storeKeys, agentcore, retention, log } = readSettings(
+    tree,
+    problems,
+  )
+  const { servers, authorizers } = readServers(tree, {
     base: source.base,
     file: source.file,
     homeDir: input.homeDir,
@@ -59,8 +71,17 @@ export function loadConfig(input: LoadInput): Config {
     problems,
     warnings,
   })
-  if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
+  checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
+  const global = general?.authorizerConfiguration ?? 'none'
+  const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
+  if (listen && general) {
+    const rules = exposureRules(general.allowAnonymous, Object.fromEntries(settings))
+    checkListen(listen, rules, problems, warnings)
+    warnOfTokens(listen, [global, ...authorizers.values()], warnings)
+  }
   if (listen && admin) checkAdmin(listen, admin, problems)
+  const { base } = source
+  const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !agentcore || !retention || !log) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
@@ -75,6 +96,12 @@ export function loadConfig(input: LoadInput): Config {
     store,
     agentcore: { ...dialect, bodyLimitBytes },
     allowAnonymous,
+    authorization: {
+      global,
+      servers: Object.fromEntries(settings),
+      resource: general.resource,
+      clockSkewMs: general.clockSkewSeconds * 1000,
+    },
     caps: {
       maxSessions,
       maxSessionsPerPrincipal: general.maxSessionsPerPrincipal,
@@ -95,17 +122,12 @@ export function loadConfig(input: LoadInput): Config {
 }
 
 function readSettings(tree: Tree, problems: Problems) {
-  const hasLaterStore =
-    isMap(tree.store) && (tree.store.kind === 'redis' || tree.store.url !== undefined)
-  if (hasLaterStore) {
-    problems.add('store', 'redis comes with a later release: only memory is available.')
-  }
   const own = Object.entries(tree).filter(([key]) => Object.hasOwn(generalOptions.properties, key))
   return {
     general: readSlice(generalOptions, Object.fromEntries(own), [], problems),
     listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
-    store: readSlice(slices.store, hasLaterStore ? {} : (tree.store ?? {}), ['store'], problems),
+    storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
     agentcore: readSlice(slices.agentcore, tree.agentcore ?? {}, ['agentcore'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
@@ -126,7 +148,9 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
     const later = laterKeys.get(key)
     if (later !== undefined) problems.add(key, laterText(later))
     else if (known.includes(key)) continue
-    else if (Object.hasOwn(serverOptions.properties, key)) {
+    else if (key === 'customJWTAuthorizer') {
+      problems.add(key, 'belongs into authorizerConfiguration.')
+    } else if (Object.hasOwn(serverOptions.properties, key)) {
       problems.add(
         key,
         'is a key of a server: write it into the server, or under defaults for all.',
@@ -139,24 +163,16 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
 
 function checkListen(
   listen: Static<typeof listenOptions>,
-  allowAnonymous: string,
+  rules: ExposureRules,
   problems: Problems,
   warnings: string[],
 ): void {
   if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
     problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
   }
-  if (isLoopback(listen.host)) return
-  if (allowAnonymous === 'any-address') {
-    warnings.push(
-      `Whoever reaches ${listen.host} may use every server without proof of who they are (allowAnonymous: any-address).`,
-    )
-    return
-  }
-  problems.add(
-    'listen.host',
-    'other machines can reach this address, there is no authorizer in this version, and so anybody could start workers and use every server. Listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.',
-  )
+  const { problem, warning } = exposureOf(listen.host, rules)
+  if (problem !== undefined) problems.add('listen.host', problem)
+  if (warning !== undefined) warnings.push(warning)
 }
 
 function checkAdmin(
@@ -165,10 +181,7 @@ function checkAdmin(
   problems: Problems,
 ): void {
   if (!isLoopback(admin.host)) {
-    problems.add(
-      'admin.host',
-      'the admin listener is for this machine alone. Take a loopback address (127.0.0.1), and a tunnel to it from elsewhere.',
-    )
+    problems.add('admin.host', adminIsLocal)
   }
   const same = bare(admin.host) === bare(listen.host) || !isLoopback(listen.host)
   if (same && admin.port === listen.port && admin.port !== 0) {
@@ -177,14 +190,6 @@ function checkAdmin(
       `is the port of the public listener too (${admin.port}); take another.`,
     )
   }
-}
-
-const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
-
-function isLoopback(host: string): boolean {
-  const name = bare(host).toLowerCase()
-  if (isIP(name) === 4) return name.startsWith('127.')
-  return name === 'localhost' || name === '::1' || name === '0:0:0:0:0:0:0:1'
 }
 
 function toListen(listen: Static<typeof listenOptions>): ListenConfig {

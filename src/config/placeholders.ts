@@ -74,7 +74,7 @@ function unsetText(name: string): string {
   const hint =
     name === 'PORT'
       ? 'a free port stands in its place only in args and env of a server with transport: http'
-      : `set it, put it into the envFile of the server, or give a default: \${${name}:-value}`
+      : `set it (that of a server may stand in its envFile), or give a default: \${${name}:-value}`
   return `the variable ${name} is not set; ${hint}.`
 }
 

@@ -70,7 +70,8 @@ const byCode: Partial<Record<ErrorCode, keyof typeof kinds>> = {
 const beforeMcp: ReadonlySet<ErrorCode> = new Set([
   'ERR_PROXY_NOT_FOUND',
   'ERR_AGENTCORE_NO_AGENT',
-  'ERR_AGENTCORE_AUTH_METHOD',
+  'ERR_AUTH_METHOD',
+  'ERR_AUTH_TOKEN_MALFORMED',
 ])
 
 function kindOf({ code, statusCode }: GatewayError): Kind {

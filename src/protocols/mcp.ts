@@ -68,6 +68,8 @@ export const mcp: Protocol = {
     return out
   },
 
+  carriesAnswer: (headers) => headers[carriesHeader] !== undefined,
+
   workerSessionId(headers) {
     const id = headers[sessionHeader]
     return typeof id === 'string' ? id : undefined
@@ -98,6 +100,9 @@ export const mcp: Protocol = {
   },
 }
 
+/** Said by a keeper of a stream on which an answer is still to come; see `workers/keeper/protocol.ts`. */
+const carriesHeader = 'x-berth-carries'
+
 /** CORS is the gateway's: what a worker says of it would stand beside what the gateway says. */
 const keptFromClient = new Set([
   ...hopByHop,
@@ -112,6 +117,7 @@ const keptFromClient = new Set([
   'access-control-allow-methods',
   'access-control-expose-headers',
   'access-control-max-age',
+  carriesHeader,
 ])
 
 const notificationBeginnings = ['{"method":"', '{"jsonrpc":"2.0","method":"'].map((beginning) => ({

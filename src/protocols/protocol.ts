@@ -54,6 +54,9 @@ export interface Protocol {
    */
   toClient(headers: IncomingHttpHeaders, publicId: string | undefined): HeaderMap
 
+  /** Whether an answer is still to come on the stream that begins with this head, as far as said. */
+  carriesAnswer(headers: IncomingHttpHeaders): boolean
+
   /** The worker's own id in its answer to `initialize`; many servers have none. */
   workerSessionId(headers: IncomingHttpHeaders): string | undefined
 

@@ -11,30 +11,46 @@ export interface RuntimeQuery {
   accountId?: unknown
 }
 
+/** Finds runtimes by what stands in a path: a whole ARN, or an id with `accountId` in the query. */
+export interface Runtimes<R> {
+  find(named: string, query: RuntimeQuery): R | undefined
+  /** Whatever the query: for what is said of a runtime and does nothing with it. */
+  named(named: string): R | undefined
+  /** Why `find` found nothing: ERR_AGENTCORE_NO_AGENT, ERR_AGENTCORE_VALIDATION. */
+  missing(named: string, query: RuntimeQuery): GatewayError
+}
+
 /** The only endpoint that a runtime has here: the one that AgentCore makes with it. */
 const endpoint = 'DEFAULT'
 
-/** Finds runtimes by what stands in a path: a whole ARN, or an id with `accountId` in the query. */
-export function createRuntimes<R extends Runtime>(runtimes: readonly R[]) {
-  const byArn = new Map(runtimes.map((runtime) => [runtime.runtimeArn, runtime]))
+const isAccount = (text: unknown): text is string =>
+  typeof text === 'string' && /^[0-9]{12}$/.test(text)
+const isArn = (named: string): boolean => named.startsWith('arn:')
 
-  /** @throws ERR_AGENTCORE_NO_AGENT, ERR_AGENTCORE_VALIDATION */
-  return function find(named: string, { qualifier = endpoint, accountId }: RuntimeQuery): R {
-    const found = named.startsWith('arn:') ? byArn.get(named) : byId(named, accountId)
-    if (found !== undefined && qualifier === endpoint) return found
-    throw new GatewayError('ERR_AGENTCORE_NO_AGENT', {
-      params: { qualifier: shown(qualifier), agent: named },
-    })
-  }
+export function createRuntimes<R extends Runtime>(all: readonly R[]): Runtimes<R> {
+  const byArn = new Map(all.map((runtime) => [runtime.runtimeArn, runtime]))
+  const byEnd = (end: string): R | undefined =>
+    all.find(({ runtimeArn }) => runtimeArn.endsWith(end))
 
-  function byId(id: string, accountId: unknown): R | undefined {
-    if (typeof accountId !== 'string' || !/^[0-9]{12}$/.test(accountId)) {
-      const why =
-        'An agent id needs its account: add accountId=, twelve digits, to the query, or give the whole ARN.'
-      throw new GatewayError('ERR_AGENTCORE_VALIDATION', { params: { why } })
-    }
-    return runtimes.find(({ runtimeArn }) => runtimeArn.endsWith(`:${accountId}:runtime/${id}`))
+  return {
+    find(named, { qualifier = endpoint, accountId }) {
+      if (qualifier !== endpoint) return undefined
+      if (isArn(named)) return byArn.get(named)
+      return isAccount(accountId) ? byEnd(`:${accountId}:runtime/${named}`) : undefined
+    },
+
+    named: (named) => (isArn(named) ? byArn.get(named) : byEnd(`:runtime/${named}`)),
+
+    missing(named, { qualifier = endpoint, accountId }) {
+      if (!isArn(named) && !isAccount(accountId)) {
+        const why =
+          'An agent id needs its account: add accountId=, twelve digits, to the query, or give the whole ARN.'
+        return new GatewayError('ERR_AGENTCORE_VALIDATION', { params: { why } })
+      }
+      const shown = typeof qualifier === 'string' ? qualifier : ''
+      return new GatewayError('ERR_AGENTCORE_NO_AGENT', {
+        params: { qualifier: shown, agent: named },
+      })
+    },
   }
 }
-
-const shown = (value: unknown): string => (typeof value === 'string' ? value : '')

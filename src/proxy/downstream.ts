@@ -90,10 +90,13 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   let isClientGone = false
   const eventIds: string[] = []
   let lastWriteMs = 0
+  /** Of an exchange that this gateway does not know, because it began at another one. */
+  let release: (() => void) | undefined
 
   const done = (): void => {
     if (state === 'done') return
     state = 'done'
+    release?.()
     if (traffic === undefined) return
     traffic.streams.delete(downstream)
     if (isClientGone) return
@@ -176,6 +179,9 @@ export function createDownstream(options: DownstreamOptions): Downstream {
         return
       }
       state = 'streaming'
+      if (exchanges.length === 0 && protocol.carriesAnswer(headers)) {
+        release = traffic?.session.carry()
+      }
       reader = createSseReader(({ data, id, isCut }) => onEvent(data, id, isCut))
       if (isClientGone) return
       // What the worker meant to write is not all that may be written.
@@ -216,6 +222,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
           downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))
           return
         }
+        for (const exchange of left) traffic?.setAdrift(exchange)
         if (!isClientGone) response.end()
       } else {
         downstream.fail(new GatewayError('ERR_PROXY_WORKER_CUT'))

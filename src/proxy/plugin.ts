@@ -3,8 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Authorizer } from '../auth/check.ts'
-import { withSigV4 } from '../auth/sigv4.ts'
+import type { Asking, Authorizer, Caller } from '../auth/check.ts'
+import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
+import type { Authorizers } from '../auth/setup.ts'
+import { signedCaller } from '../auth/sigv4.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
@@ -20,6 +22,7 @@ import type { Session } from '../sessions/session.ts'
 import { createChosenIds } from './chosen-ids.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
+import { pathOf } from './metadata.ts'
 import { httpMethods, isOfRuntimes, isStop, runtimesPlugin } from './runtimes.ts'
 import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
@@ -35,7 +38,7 @@ export interface ProxyOptions {
   bodyLimitBytes: number
   /** At `/runtimes/ARN/invocations`. */
   runtimes: { protocol: Protocol; bodyLimitBytes: number }
-  authorizer: Authorizer
+  authorizers: Authorizers
   guard: Guard
   /** Whether unknown names may be answered with the known ones. */
   listenHost: string
@@ -45,13 +48,18 @@ export interface ProxyOptions {
   left: AbortSignal
 }
 
+/** Parameters of the path. */
+interface Named {
+  server?: string
+  runtime?: string
+}
+
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
 export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { clock, events, sessions, authorizer, guard } = options
+  const { clock, events, sessions, authorizers, guard } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const defaultServer = options.servers.find(({ isDefault }) => isDefault)
-  const runtimeOf = createRuntimes(options.servers)
-  const signed = withSigV4(authorizer, { isLoopback: isLoopback(options.listenHost) })
+  const runtimes = createRuntimes(options.servers)
   const traffics = createTraffics(clock, events)
   const chosenIds = createChosenIds()
   const serve = createServing({ ...options, traffics, chosenIds, report })
@@ -73,7 +81,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   app.setErrorHandler((thrown, request, reply) => sendError(request, reply, thrown))
   // Here, so that the checks of every other request come first.
   app.setNotFoundHandler(() => {
-    throw nothingHere()
+    throw nothingHere({})
   })
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -86,12 +94,14 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         return
       }
       const server = serverOf(request)
-      const judge = isOfRuntimes(request) ? signed : authorizer
-      const principal = judge.authenticate(request.headers)
+      const authorizer = authorizers.of(server?.name)
+      const caller = isOfRuntimes(request)
+        ? callerOf(authorizer, request.raw)
+        : authorizer.authenticate(request.raw)
       const asking =
-        typeof principal === 'string'
-          ? ask(request, server, principal)
-          : principal.then((who) => ask(request, server, who))
+        caller instanceof Promise
+          ? caller.then((who) => ask(request, server, who))
+          : ask(request, server, caller)
       if (asking === undefined) done()
       else
         asking.then(
@@ -119,16 +129,26 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     serve,
   })
 
-  function serverOf(request: FastifyRequest): Server {
-    const { server: name, runtime } = request.params as { server?: string; runtime?: string }
-    if (runtime !== undefined) return runtimeOf(runtime, request.query as RuntimeQuery)
-    const server = name === undefined ? defaultServer : byName.get(name)
-    if (server !== undefined && !request.is404) return server
-    if (name === undefined) throw nothingHere()
-    throw new GatewayError('ERR_PROXY_UNKNOWN_SERVER', { params: { server: name, hint: hint() } })
+  /** Signatures can be told apart only, and that is enough where everybody is let in anyway. */
+  function callerOf(authorizer: Authorizer, asking: Asking): Caller | Promise<Caller> {
+    const isTaken = authorizer.login === undefined && isLoopback(options.listenHost)
+    return (isTaken ? signedCaller(asking) : undefined) ?? authorizer.authenticate(asking)
   }
 
-  function nothingHere(): GatewayError {
+  function serverOf(request: FastifyRequest): Server | undefined {
+    if (request.is404) return undefined
+    const { server: name, runtime } = request.params as Named
+    if (runtime !== undefined) return runtimes.find(runtime, request.query as RuntimeQuery)
+    return name === undefined ? defaultServer : byName.get(name)
+  }
+
+  function nothingHere({ server: name, runtime }: Named, query?: unknown): GatewayError {
+    if (runtime !== undefined) return runtimes.missing(runtime, query as RuntimeQuery)
+    if (name !== undefined) {
+      return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {
+        params: { server: name, hint: hint() },
+      })
+    }
     return new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: hint() } })
   }
 
@@ -144,9 +164,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
    */
   function ask(
     request: FastifyRequest,
-    server: Server,
-    principal: string,
+    server: Server | undefined,
+    { principal }: Caller,
   ): Promise<void> | undefined {
+    if (server === undefined) throw nothingHere(request.params as Named, request.query)
     const { headers, method } = request
     const protocol = protocolOf(request)
     const known = { protocol, server, principal, missing: undefined, release: undefined }
@@ -221,7 +242,24 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     const answer = protocol.reply(error, { requestId: request.id, ids, publicId, to })
     const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
     const headers = { ...headersOf(request), ...allow, ...answer.headers }
-    void reply.code(answer.statusCode).headers(headers).send(answer.body)
+    void reply
+      .code(answer.statusCode)
+      .headers({ ...headers, ...challengeTo(request, error) })
+      .send(answer.body)
+  }
+
+  /** Where to get a token, for who came without one that is good enough. */
+  function challengeTo(request: FastifyRequest, { challenge }: GatewayError) {
+    if (challenge === undefined) return {}
+    const server = serverOf(request)
+    const { login } = authorizers.of(server?.name)
+    // AgentCore's metadata is of an endpoint, and there is only one.
+    const query = isOfRuntimes(request) ? '?qualifier=DEFAULT' : ''
+    const path = server === undefined ? '' : `${pathOf(request.url)}${query}`
+    const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
+    return {
+      'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),
+    }
   }
 
   function protocolOf(request: FastifyRequest): Protocol {

@@ -34,12 +34,14 @@ export interface Traffic {
   readonly hold: Hold
   /** Every response to a client of this session that is not finished. */
   readonly streams: Set<Downstream>
-  /** How many exchanges are open. */
+  /** How many exchanges are in progress on a stream of this gateway. */
   size(): number
   /** Counts a request in, carried by the connection it came on. */
   open(request: Peek): Exchange
   carry(exchange: Exchange): void
   drop(exchange: Exchange): void
+  /** No stream of it is open: its answer comes when a client resumes one, here or elsewhere. */
+  setAdrift(exchange: Exchange): void
   end(exchange: Exchange, outcome: 'answered' | 'cancelled' | 'failed'): void
   /** The open exchange with this request id. */
   find(id: RpcId): Exchange | undefined
@@ -61,10 +63,14 @@ export function rememberEvent(eventIds: string[], eventId: string): void {
   if (eventIds.length > keptEventIds) eventIds.shift()
 }
 
+/** So many exchanges without a stream are remembered of a session. */
+const maxAdrift = 64
+
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
   /** By request id: of several with one, which no client should send, the newest. */
   const exchanges = new Map<string, Exchange>()
   const open = new Set<Exchange>()
+  const adrift = new Set<Exchange>()
   const observer = createObserver(session, clock, events)
   const handle = session.handle
   const server = session.server.name
@@ -73,7 +79,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     session,
     hold: createHold(clock),
     streams: new Set(),
-    size: () => open.size,
+    size: () => open.size - adrift.size,
 
     open(request) {
       const id = request.id ?? ''
@@ -97,6 +103,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
 
     carry(exchange) {
       if (exchange.isOver) return
+      adrift.delete(exchange)
       exchange.carriers += 1
       // A ping is no activity: a client that only pings does not keep its session alive.
       if (exchange.method !== 'ping') exchange.release ??= session.carry()
@@ -109,10 +116,18 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       exchange.release = undefined
     },
 
+    setAdrift(exchange) {
+      adrift.add(exchange)
+      // Answered at another gateway, it would stay here for ever.
+      const [oldest] = adrift
+      if (adrift.size > maxAdrift && oldest !== undefined) traffic.end(oldest, 'failed')
+    },
+
     end(exchange, outcome) {
       if (exchange.isOver) return
       exchange.isOver = true
       open.delete(exchange)
+      adrift.delete(exchange)
       exchange.release?.()
       exchange.release = undefined
       const key = idKey(exchange.id)
@@ -145,8 +160,10 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         const exchange = exchanges.get(idKey(message.cancels))
         if (exchange !== undefined) traffic.end(exchange, 'cancelled')
       }
-      const wasPing = observer.fromClient(message) === 'ping'
-      if (!wasPing) session.touch()
+      const answers = observer.fromClient(message)
+      // Another gateway may have seen it asked, and counts the exchange that it belongs to.
+      const isForeign = message.kind === 'response' && answers === undefined && session.isShared
+      if (answers !== 'ping' && !isForeign) session.touch()
     },
 
     tellFailure(requestId, error) {

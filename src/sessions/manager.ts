@@ -14,7 +14,7 @@ import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
 import type { SessionStore } from './store.ts'
 import { createSweep } from './sweep.ts'
-import { createWatch, leaseMs } from './watch.ts'
+import { createWatch } from './watch.ts'
 import { createWriteBack } from './write-back.ts'
 
 /** Opens, finds and ends sessions; the only one who moves a record from state to state. */
@@ -70,8 +70,11 @@ export interface Sessions {
   list(): Session[]
   /** Records of all sessions, tombstones included. */
   records(): Promise<SessionRecord[]>
-  /** Looks for sessions of this host that are not known here yet; settles when they are. */
-  adoptAll(): Promise<void>
+  /**
+   * Takes its place among the gateways of the store: says that it lives, and takes over the sessions
+   * of this host that are known to nobody yet.
+   */
+  join(): Promise<void>
   /**
    * Opens no more sessions and lets exchanges finish for `drainMs`. Then it ends all sessions, or,
    * where the store is shared, leaves them to the next gateway.
@@ -99,7 +102,7 @@ export interface SessionsOptions {
   installation: string
   servers: readonly Server[]
   outputMaxBytes: number
-  /** Without news for so long a host is lost. Default 15 000. */
+  /** Without news for so long a host, or a replica, is lost. Default 15 000. */
   lostAfterMs?: number
   /** How the protocol takes its leave of a worker; bounded by the protocol. */
   goodbye(session: Session): Promise<void>
@@ -121,19 +124,20 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...options,
     clock,
     move,
-    lease: { owner, leaseMs },
+    lease: { owner, leaseMs: lostAfterMs },
     forget: (id) => sessions.delete(id),
     hasLeft: () => hasLeft,
   })
   const opening = createOpening({
     ...options,
     clock,
+    lostAfterMs,
     sessions,
     move,
     ending,
     isDraining: () => isDraining,
   })
-  const shared = { ...options, clock, sessions, ending }
+  const shared = { ...options, clock, lostAfterMs, sessions, ending }
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
@@ -144,7 +148,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     adopting,
     writeBack,
     life: { host, owner, installation },
-    lostAfterMs,
     onHeartbeat: sharing.look,
   })
 
@@ -164,6 +167,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (session.server.name !== server || session.principal !== principal) return undefined
     return session.record.state === 'live' ? session : undefined
   }
+
+  /** What the store does not know it may have lost. */
+  const lostRecord = async (id: string): Promise<SessionRecord | undefined> =>
+    store.isShared && (await watch.verify()) ? store.get(id) : undefined
 
   const explainRecord = (
     id: string,
@@ -220,7 +227,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     find,
 
     async lookup(id, server, principal) {
-      const record = await sharing.recordOf(id)
+      const record = (await sharing.recordOf(id)) ?? (await lostRecord(id))
       const isTheirs = record?.server === server && record.principal === principal
       if (isTheirs && record.state === 'live' && store.isShared) {
         const session = find(id, server, principal) ?? (await adopting.adopt(record))
@@ -269,7 +276,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return all
     },
 
-    adoptAll: sharing.look,
+    join: watch.look,
 
     async drain(drainMs) {
       isDraining = true

@@ -80,15 +80,96 @@ export const capOptions = {
   }),
 }
 
+const addresses = (description: string, example: string) =>
+  Type.Optional(
+    Type.Array(
+      Type.String({
+        pattern: String.raw`^(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):[0-9]{1,5}$`,
+        'x-expected': 'HOST:PORT',
+      }),
+      { minItems: 1, examples: [[example]], description },
+    ),
+  )
+
+const text = (description: string, example: string) =>
+  Type.Optional(Type.String({ minLength: 1, examples: [example], description }))
+
 export const storeOptions = Type.Object(
   {
-    kind: Type.Enum(['memory'], {
+    kind: Type.Enum(['memory', 'redis'], {
       default: 'memory',
-      description: 'memory: sessions end with the gateway.',
+      description:
+        'memory: sessions end with the gateway. redis: they outlive it, and gateways share them.',
     }),
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        'x-default': 'redis://127.0.0.1:6379/0',
+        'x-expected':
+          'redis://USER:PASSWORD@HOST:PORT/DB, the same with rediss:// for TLS, or redis+unix:///PATH?db=DB',
+        'x-type': 'URL',
+        examples: ['redis://127.0.0.1:6379/0'],
+        description:
+          'One Redis: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS, or redis+unix:///PATH?db=DB.',
+      }),
+    ),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: String.raw`^[^{}\s]{1,100}$`,
+        examples: ['berth'],
+        'x-default': 'berth',
+        'x-expected': 'a text without spaces and braces',
+        'x-type': 'text',
+        description:
+          'What every key in Redis begins with, in braces. One for each set of gateways.',
+      }),
+    ),
+    username: text('ACL user of Redis. Or in url.', 'berth'),
+    password: text('Password of Redis. Or in url, percent-encoded.', '${REDIS_PASSWORD}'),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          caFile: text('File with the CA of Redis. Default: the CAs of Node.js.', './redis-ca.pem'),
+          certFile: text('File with the certificate that Berth shows.', './berth.pem'),
+          keyFile: text('File with the key of that certificate.', './berth-key.pem'),
+          servername: text('Name in the certificate of Redis, where it is another.', 'redis.local'),
+        },
+        {
+          additionalProperties: false,
+          description: 'TLS to Redis; an empty map is enough. rediss:// implies it.',
+        },
+      ),
+    ),
+    sentinels: addresses('Sentinels that know where Redis is, in place of url.', '10.0.0.1:26379'),
+    sentinelName: text('Name that the sentinels have for that Redis.', 'mymaster'),
+    sentinelPassword: text('Password of the sentinels.', '${SENTINEL_PASSWORD}'),
+    cluster: addresses('Some nodes of a Redis Cluster, in place of url.', '10.0.0.1:6379'),
   },
   { additionalProperties: false, default: {}, description: 'Where sessions are kept.' },
 )
+
+export interface RedisAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** A Redis store as the loader makes it of `store`: checked and filled. Holds secrets. */
+export interface RedisStoreConfig {
+  kind: 'redis'
+  place:
+    | { kind: 'server'; host: string; port: number }
+    | { kind: 'socket'; path: string }
+    | { kind: 'sentinel'; name: string; sentinels: RedisAddress[]; password: string | undefined }
+    | { kind: 'cluster'; nodes: RedisAddress[] }
+  /** Of a server or a socket; 0 elsewhere. */
+  db: number
+  /** Default `berth`. */
+  prefix: string
+  username: string | undefined
+  password: string | undefined
+  /** Absolute paths. Absent: no TLS. */
+  tls: { caFile?: string; certFile?: string; keyFile?: string; servername?: string } | undefined
+}
 
 export const drainOptions = {
   drainMs: Type.Integer({

@@ -14,8 +14,16 @@ import type { WriteBack } from './write-back.ts'
  * ended elsewhere, and ends what is due.
  */
 export interface Watch {
-  /** Tells what is to be told now, without waiting for its time. */
+  /** Does all of it now, without waiting for its time. */
+  look(): Promise<void>
+  /** Tells what is to be told now. */
   tell(): Promise<void>
+  /**
+   * The store does not know a session: it may have been emptied.
+   *
+   * @returns whether it was, and what is known here has been written back
+   */
+  verify(): Promise<boolean>
   stop(): void
 }
 
@@ -26,7 +34,8 @@ export interface WatchOptions {
   life: Life
   /**
    * A host of which nothing was heard for so long is lost; and a gateway that was without its store
-   * ends nothing for so long, because others may have news that they could not tell either.
+   * ends nothing for so long, because others may have news that they could not tell either. A
+   * gateway that is silent for so long does not finish an end that it has begun.
    */
   lostAfterMs: number
   sessions: ReadonlyMap<string, OwnSession>
@@ -39,7 +48,6 @@ export interface WatchOptions {
 
 const dueEveryMs = 250
 const claimLimit = 100
-export const leaseMs = 15_000
 
 export function createWatch(options: WatchOptions): Watch {
   const { clock, events, store, life, lostAfterMs, sessions, ending, adopting, writeBack } = options
@@ -47,6 +55,7 @@ export function createWatch(options: WatchOptions): Watch {
   let isAway = false
   let connectedAtMs = store.isShared ? clock.now() : -Infinity
   let livedAtMs = -Infinity
+  let verifying: Promise<boolean> | undefined
 
   const unsubscribe = store.subscribe({
     onEnded(record) {
@@ -100,10 +109,20 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function live(): Promise<void> {
     if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
+    await verify()
+    await options.onHeartbeat()
+  }
+
+  function verify(): Promise<boolean> {
+    verifying ??= verifyNow().finally(() => (verifying = undefined))
+    return verifying
+  }
+
+  async function verifyNow(): Promise<boolean> {
     const isEnrolled = await store.heartbeat(life)
     livedAtMs = clock.now()
     if (!isEnrolled) await writeBack.all()
-    await options.onHeartbeat()
+    return !isEnrolled
   }
 
   async function endWhatIsDue(): Promise<void> {
@@ -112,7 +131,7 @@ export function createWatch(options: WatchOptions): Watch {
       host,
       owner,
       limit: claimLimit,
-      leaseMs,
+      leaseMs: lostAfterMs,
       ...(store.isShared ? { lostAfterMs } : {}),
     })
     for (const record of due) void endDue(record).catch(ignoreAway)
@@ -152,7 +171,9 @@ export function createWatch(options: WatchOptions): Watch {
   }
 
   return {
+    look,
     tell,
+    verify,
     stop() {
       looking.cancel()
       unsubscribe()

@@ -35,15 +35,20 @@ export interface WorkerDriver {
   start(spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
 
   /**
-   * Finds a worker that another gateway process started, by the handle of its record.
+   * Finds a worker that another gateway process started, by the handle of its record; one that this
+   * process started, too. Several gateways may be attached to a worker at once: all see its end.
+   * What is attached to costs nothing as long as nothing happens, and does not keep this process
+   * alive.
    *
    * @returns undefined when it is gone, or when what is there now is not it (a recycled pid)
    */
   attach(handle: WorkerHandle): Promise<Worker | undefined>
 
   /**
-   * Clears away what is left of a worker that `attach` did not find, processes included, and tells
-   * how it ended as far as its keeper has written it down. Idempotent.
+   * Clears away what is left of a worker, processes included, and tells how it ended as far as its
+   * keeper has written it down, else `its keeper vanished`. Idempotent, and harmless when several
+   * gateways do it at once. Only to be called after `attach` has returned undefined: a worker that
+   * is there and well is killed.
    */
   bury(handle: WorkerHandle): Promise<WorkerExit>
 
@@ -96,8 +101,8 @@ export interface LocalSpec extends SpecBase {
   startTimeoutMs: number
   /**
    * Set for a worker that outlives its gateway: when its keeper ends it by itself, counted from its
-   * start and from the moment at which the last gateway had left it. Without it the worker ends
-   * with its gateway.
+   * start and from the moment at which the last gateway had left it. A gateway that is there gets
+   * some seconds more, to end it first. Without it the worker ends with its gateway.
    */
   outlives?: { maxMs: number; orphanMs: number }
 }
@@ -196,7 +201,8 @@ export interface Worker {
   usage(): Promise<Usage>
   /**
    * Leaves a text beside the worker, in place of the one before: it is kept as long as the worker
-   * lives, and no worker can read it. A driver that starts nothing keeps nothing.
+   * lives, and no worker can read it. Never rejects: a driver that starts nothing and a worker that
+   * is gone keep nothing.
    */
   leaveNote(text: string): Promise<void>
   /** The text that was left last, by whatever gateway; undefined if none is to be had. */

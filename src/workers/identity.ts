@@ -47,16 +47,19 @@ export function startTimeOf(pid: number): string | undefined {
 
 /** Where a worker can be stopped from: this boot, this PID namespace, this state directory. */
 export function hostOf(stateDir: string): string {
-  let namespace = ''
-  try {
-    namespace = readlinkSync('/proc/self/ns/pid')
-  } catch {
-    // No namespaces here; boot and directory have to do.
-  }
   return createHash('sha256')
-    .update([bootId(), namespace, stateDir].join('\n'))
+    .update([bootId(), ownPidNamespace(), stateDir].join('\n'))
     .digest('hex')
     .slice(0, 16)
+}
+
+/** What this process's pids mean something in; empty where there are no namespaces. */
+export function ownPidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
 }
 
 let knownBootId: string | undefined

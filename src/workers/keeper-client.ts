@@ -1,10 +1,20 @@
+import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
+import type { KeeperExit } from './keeper/protocol.ts'
 import { nonceHeader } from './keeper/protocol.ts'
 
 /** The gateway's side of the keeper's control requests (`keeper/protocol.ts`). */
 export interface KeeperClient {
+  /** Rejects with the error of the connection when nobody is there any more. */
   call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<KeeperAnswer>
+  /**
+   * Is there for the keeper from now on, and hears of the end of its server at once. The connection
+   * lets this process end.
+   *
+   * @returns undefined when the keeper has no server, is not the one that is meant, or is gone
+   */
+  watch(): Promise<Watch | undefined>
 }
 
 export interface KeeperAnswer {
@@ -12,35 +22,75 @@ export interface KeeperAnswer {
   body: unknown
 }
 
-/** Rejects with the error of the connection when nobody is there any more. */
+export interface Watch {
+  /** Settles when it is over: with how the server ended; undefined when the connection broke. */
+  over: Promise<KeeperExit | undefined>
+}
+
+/** A keeper answers in a moment; one that does not for so long is stuck. */
+const answerMs = 10_000
+
 export function createKeeperClient(socketPath: string, nonce: string): KeeperClient {
+  const to = (method: string, path: string) => ({
+    socketPath,
+    method,
+    path,
+    agent: false,
+    headers: { host: 'keeper', [nonceHeader]: nonce, connection: 'close' },
+  })
+
   return {
     call: (method, path, body, signal) =>
       new Promise((resolve, reject) => {
-        const sent = request(
-          {
-            socketPath,
-            method,
-            path,
-            agent: false,
-            headers: { host: 'keeper', [nonceHeader]: nonce, connection: 'close' },
-            ...(signal === undefined ? {} : { signal }),
-          },
-          (response) => {
-            let text = ''
-            response.setEncoding('utf8')
-            response.on('data', (chunk: string) => (text += chunk))
-            response.on('error', reject)
-            response.once('end', () =>
-              resolve({
-                statusCode: response.statusCode ?? 0,
-                body: text === '' ? undefined : (JSON.parse(text) as unknown),
-              }),
-            )
-          },
-        )
+        const options = { ...to(method, path), ...(signal === undefined ? {} : { signal }) }
+        const sent = request(options, (response) => {
+          response.on('error', reject)
+          void bodyOf(response).then((text) => {
+            const statusCode = response.statusCode ?? 0
+            if (text === undefined) reject(new Error('the connection broke'))
+            else resolve({ statusCode, body: valueOf(text) })
+          })
+        })
         sent.on('error', reject)
         sent.end(body === undefined ? undefined : JSON.stringify(body))
       }),
+
+    watch: () =>
+      new Promise((resolve) => {
+        const sent = request(to('GET', '/keeper/watch'), (response) => {
+          clearTimeout(limit)
+          // Its early end is told by its body.
+          response.on('error', () => undefined)
+          const body = bodyOf(response)
+          if (response.statusCode !== 200) {
+            resolve(undefined)
+            return
+          }
+          response.socket.unref()
+          const over = body.then((text) =>
+            text === undefined ? undefined : (valueOf(text) as KeeperExit | undefined),
+          )
+          resolve({ over })
+        })
+        const limit = setTimeout(() => sent.destroy(), answerMs)
+        sent.on('error', () => undefined)
+        sent.once('close', () => {
+          clearTimeout(limit)
+          resolve(undefined)
+        })
+        sent.end()
+      }),
   }
 }
+
+/** The whole of it; undefined when the connection broke before. */
+function bodyOf(response: IncomingMessage): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => (text += chunk))
+    response.once('close', () => resolve(response.complete ? text : undefined))
+  })
+}
+
+const valueOf = (text: string): unknown => (text === '' ? undefined : (JSON.parse(text) as unknown))

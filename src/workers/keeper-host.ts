@@ -30,6 +30,11 @@ export interface StartedKeeper {
   /** Settles when the process has ended. */
   ended: Promise<KeeperEnd>
   kill(): void
+  /**
+   * For one whose server outlives us: nothing of it is held any more, and this process may end
+   * while it runs. `ended` settles still, as long as something else keeps this process alive.
+   */
+  letGo(): void
 }
 
 /** How a keeper ended. With code 0 it has left nothing of its tree behind. */
@@ -45,7 +50,6 @@ export interface KeeperHostOptions {
   /** Gets what a keeper itself says when it fails. */
   logFile: string
   namespace: PidNamespace
-  endsWithGateway: boolean
   spares: number
 }
 
@@ -95,7 +99,7 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
 }
 
 async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
-  const { namespace, endsWithGateway } = options
+  const { namespace } = options
   const socketPath = join(options.runtimeDir, `${randomBytes(6).toString('hex')}.sock`)
   const nonce = randomBytes(24).toString('base64url')
   const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
@@ -118,19 +122,30 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
     child.once('exit', settle)
     child.once('error', () => settle(null, null))
   })
-  const boot: KeeperBoot = { socketPath, nonce, endsWithGateway, ownPidNamespace: namespace.own }
+  const boot: KeeperBoot = { socketPath, nonce, ownPidNamespace: namespace.own }
   try {
-    await listening(child, `${JSON.stringify(boot)}\n`, endsWithGateway)
+    await listening(child, `${JSON.stringify(boot)}\n`)
   } catch (cause) {
     child.kill('SIGKILL')
     throw cause
   }
   const pid = child.pid ?? 0
   const init = namespace.own ? childOf(pid) : undefined
-  return { pid, init, socketPath, nonce, ended, kill: () => child.kill('SIGKILL') }
+  return {
+    pid,
+    init,
+    socketPath,
+    nonce,
+    ended,
+    kill: () => child.kill('SIGKILL'),
+    letGo() {
+      child.stdin?.destroy()
+      child.unref()
+    },
+  }
 }
 
-function listening(child: ChildProcess, boot: string, holdStdin: boolean): Promise<void> {
+function listening(child: ChildProcess, boot: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const limit = setTimeout(
       () => fail(`it did not listen within ${startTimeoutMs} ms`),
@@ -143,8 +158,7 @@ function listening(child: ChildProcess, boot: string, holdStdin: boolean): Promi
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code, signal) => fail(`it ended (${signal ?? `exit code ${code ?? ''}`})`))
     child.stdin?.on('error', () => undefined) // its end is told by `exit`
-    if (holdStdin) child.stdin?.write(boot)
-    else child.stdin?.end(boot)
+    child.stdin?.write(boot)
     child.stdout?.once('data', () => {
       clearTimeout(limit)
       child.stdout?.destroy()
@@ -169,13 +183,16 @@ async function removeDeadSockets(folder: string): Promise<void> {
   )
 }
 
-function isListenedOn(path: string): Promise<boolean> {
+/** False for a socket that is gone, or whose process is. */
+export function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    )
   })
 }

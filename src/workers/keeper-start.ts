@@ -6,6 +6,9 @@ import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperFailure, KeeperSpec, KeeperStarted } from './keeper/protocol.ts'
 import { isRelayed } from './process-handle.ts'
 
+/** A gateway that is there ends a worker when its time is over, and gets as long for that. */
+const gatewayFirstMs = 10_000
+
 export const exitFileOf = (directory: string): string => join(directory, 'exit.json')
 
 /**
@@ -44,7 +47,7 @@ export function keeperFailed(cause: unknown): GatewayError {
 
 /** What a keeper is told to start: the command line with its port filled in. */
 export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
-  const { launch, directory, cwd, workerId } = local
+  const { launch, directory, cwd, workerId, outlives } = local
   const fill = (text: string): string =>
     port === null ? text : text.replaceAll('${PORT}', String(port))
   const env = Object.fromEntries(
@@ -63,6 +66,9 @@ export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
     outputMaxBytes: local.outputMaxBytes,
     exitFile: exitFileOf(directory),
     startTimeoutMs: local.startTimeoutMs,
+    ...(outlives === undefined
+      ? {}
+      : { outlives: { ...outlives, maxMs: outlives.maxMs + gatewayFirstMs } }),
     wrapped: null,
   }
 }

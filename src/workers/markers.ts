@@ -1,5 +1,13 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
 
 import type { WorkerMarker } from './driver.ts'
 
@@ -14,7 +22,10 @@ export interface Marker extends WorkerMarker {
 /** The files that tell of running workers, one each, so that a later gateway finds them. */
 export interface Markers {
   write(marker: Marker): void
-  /** Undefined for a file that is missing or half written: both mean that nothing is known. */
+  /**
+   * Undefined for a file that is missing, half written or of another worker: each means that
+   * nothing is known.
+   */
   read(workerId: string): Marker | undefined
   remove(workerId: string): void
   all(): Marker[]
@@ -22,19 +33,60 @@ export interface Markers {
 
 export function createMarkers(folder: string): Markers {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const fileOf = (workerId: string): string => join(folder, `${workerId}.json`)
+  const fileOf = (workerId: string): string => join(folder, `${basename(workerId)}${ending}`)
+  const nextOf = (file: string): string => `${file}${next}`
+  const readFile = (file: string): Marker | undefined => {
+    const found = readJson(file)
+    return isMarker(found) && fileOf(found.handle.workerId) === file ? found : undefined
+  }
+
   return {
     write(marker) {
-      writeFileSync(fileOf(marker.handle.workerId), JSON.stringify(marker), { mode: 0o600 })
+      const file = fileOf(marker.handle.workerId)
+      const text = JSON.stringify(marker)
+      // In one step: another gateway may be reading it.
+      writeFileSync(nextOf(file), text, { mode: 0o600 })
+      renameSync(nextOf(file), file)
     },
-    read: (workerId) => readJson(fileOf(workerId)) as Marker | undefined,
-    remove: (workerId) => rmSync(fileOf(workerId), { force: true }),
-    all: () =>
-      readdirSync(folder).flatMap((name) => {
-        const marker = readJson(join(folder, name)) as Marker | undefined
-        return marker === undefined ? [] : [marker]
-      }),
+    read: (workerId) => readFile(fileOf(workerId)),
+    remove(workerId) {
+      const file = fileOf(workerId)
+      for (const each of [nextOf(file), file]) rmSync(each, { force: true })
+    },
+    all() {
+      const names = readdirSync(folder)
+      for (const name of names.filter((each) => each.endsWith(next))) removeOld(join(folder, name))
+      return names
+        .filter((name) => name.endsWith(ending))
+        .map((name) => readFile(join(folder, name)))
+        .filter((marker) => marker !== undefined)
+    },
   }
+}
+
+const ending = '.json'
+const next = '.next'
+
+/** It takes a moment to write a marker. */
+const writingMs = 10_000
+
+/** Whoever wrote it was killed meanwhile. */
+function removeOld(file: string): void {
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
+  if (Date.now() - mtimeMs > writingMs) rmSync(file, { force: true })
+}
+
+/** Whoever may write here may have written anything. */
+function isMarker(found: unknown): found is Marker {
+  if (typeof found !== 'object' || found === null) return false
+  const { handle, owner, nonce, directory } = found as Partial<Marker>
+  return (
+    typeof handle?.workerId === 'string' &&
+    typeof handle.driver === 'string' &&
+    typeof owner?.pid === 'number' &&
+    typeof nonce === 'string' &&
+    typeof directory === 'string'
+  )
 }
 
 /** Undefined for a file that is missing or half written. */

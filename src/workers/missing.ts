@@ -54,6 +54,7 @@ export async function findAllMissing(all: Wish[], searchPath: string): Promise<s
       installation: randomBytes(16).toString('hex'),
       store: 'none',
       owner,
+      workersOutlive: false,
       searchPath,
       launches: [],
       wanted: servers.map(({ driver }) => driver),

@@ -8,7 +8,13 @@ import type { Clock } from '../clock.ts'
 /** Hands out free loopback ports, none of them twice until `quietMs` after it was given back. */
 export interface Ports {
   take(): Promise<number>
-  /** To be called when the worker that it was taken for has ended. */
+  /**
+   * Keeps the port of a worker that another gateway has started as if it had been taken here.
+   *
+   * @returns false when it is held here already, by whoever releases it
+   */
+  hold(port: number): boolean
+  /** To be called when the worker that it was taken or held for has ended. */
   release(port: number): void
 }
 
@@ -48,12 +54,32 @@ export function createPorts(clock: Clock, quietMs: number): Ports {
         held.delete(port)
       }
     },
+    hold(port) {
+      if (held.has(port)) return false
+      held.set(port, undefined)
+      claimHeld(port)
+      return true
+    },
     release(port) {
+      claimHeld(port)
       clock.after(quietMs, () => {
         held.get(port)?.close()
         held.delete(port)
       })
     },
+  }
+
+  /**
+   * Of the gateways that know a worker one has the claim, and the others need none: as long as the
+   * worker lives, its listening socket keeps everybody off. They try once more when it has ended, so
+   * that the port is claimed for the quiet time, though the one that had the claim may be gone.
+   */
+  function claimHeld(port: number): void {
+    if (held.get(port) !== undefined) return
+    void claimFor(port).then((claim) => {
+      if (held.has(port) && held.get(port) === undefined) held.set(port, claim)
+      else claim?.close()
+    })
   }
 }
 

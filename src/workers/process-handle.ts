@@ -1,25 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Endpoint, LocalLaunch, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
-import { hasEnded, killIfAlive, startTimeOf } from './identity.ts'
+import { hasEnded, killIfAlive, ownPidNamespace, startTimeOf } from './identity.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from './keeper/protocol.ts'
 import { markedTree, workerMark } from './keeper/tree.ts'
 import { needsGroups } from './limits/enforcement.ts'
+import type { ClaimedPort } from './local-ports.ts'
 
 /** What cannot be killed, because it waits for a broken disk, for one, is not waited for. */
 const unkillableMs = 5000
 
-/** The handle of a worker that its keeper is about to start; the address comes later. */
+/** The handle of a worker that its keeper is about to start; address and groups come later. */
 export function newHandle(
   { workerId, directory, launch }: LocalSpec,
   { pid, init, socketPath }: StartedKeeper,
-  { driver, port, bootId }: { driver: string; port: number | null; bootId: string },
+  more: Pick<ClaimedPort, 'port' | 'portKind'> & { driver: string; bootId: string },
 ): WorkerHandle {
+  const { driver, port, portKind, bootId } = more
   return {
     driver,
     workerId,
     bootId,
+    pidNamespace: ownPidNamespace(),
     pid,
     startTime: startTimeOf(pid) ?? '',
     initPid: init?.pid ?? null,
@@ -30,7 +33,9 @@ export function newHandle(
     path: launch.path,
     relay: isRelayed(launch),
     hasGroups: needsGroups(launch.limits),
+    groups: null,
     port,
+    portKind,
     address: null,
   }
 }
@@ -44,6 +49,10 @@ export function isRelayed({ relay, transport, sandbox }: LocalLaunch): boolean {
 export function keeperIn({ pid, startTime, bootId }: WorkerHandle): ProcessIdentity {
   return { pid: Number(pid), startTime: String(startTime), bootId: String(bootId) }
 }
+
+/** Whether its server had become ready when this was written. */
+export const isReached = ({ transport, address }: WorkerHandle): boolean =>
+  transport === 'stdio' || address !== null
 
 export function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {
   const path = String(handle.path)
@@ -74,7 +83,11 @@ export async function endTreeOf(handle: WorkerHandle): Promise<void> {
     await markedTree(workerMark(workerId)).kill()
     return
   }
-  const init = { pid: initPid, startTime: String(initStartTime), bootId: String(bootId) }
-  killIfAlive(init)
-  await Promise.race([hasEnded(init), sleep(unkillableMs, undefined, { ref: false })])
+  await endProcess({ pid: initPid, startTime: String(initStartTime), bootId: String(bootId) })
+}
+
+/** Kills the very process that is meant, if it runs, and waits until it is gone. */
+export async function endProcess(identity: ProcessIdentity): Promise<void> {
+  killIfAlive(identity)
+  await Promise.race([hasEnded(identity), sleep(unkillableMs, undefined, { ref: false })])
 }

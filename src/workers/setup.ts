@@ -25,6 +25,8 @@ export interface WorkersOptions {
   installation: string
   store: string
   owner: ProcessIdentity
+  /** Whether workers outlive this process: the store that knows them does. */
+  workersOutlive: boolean
   /** Where programs such as bwrap are looked for. */
   searchPath: string
   launches: (LocalLaunch | RemoteLaunch)[]
@@ -44,7 +46,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
   const local = launches.filter((launch) => launch.kind === 'local')
   // It may move this process, which has to happen before it has children.
   if (local.some(({ limits }) => Object.keys(limits).length > 0)) limitGroups.enforcement()
-  const namespace = await findPidNamespace(true)
+  const namespace = await findPidNamespace(!options.workersOutlive)
   const support: SandboxSupport = options.wanted.includes('sandbox')
     ? await findSandbox({ namespace, folder: stateDir, searchPath })
     : { available: false, why: 'no server asked for one when the gateway started' }
@@ -53,7 +55,6 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     runtimeDir: prepareRuntimeDir(stateDir),
     logFile: join(stateDir, 'keepers.log'),
     namespace,
-    endsWithGateway: true,
   }
   const usesKeepers = local.some((launch) => !hasOwnNetwork(launch))
   const keepers = createKeeperHost({ ...keeping, spares: usesKeepers ? 1 : 0 })

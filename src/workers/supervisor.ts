@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import type { Events } from '../events.ts'
+import type { Events, WorkerNews } from '../events.ts'
 import type {
   Enforcement,
   Probe,
@@ -18,6 +18,11 @@ import { isAlive } from './identity.ts'
 export interface Supervisor {
   /** @throws ERR_WORKERS_DRIVER_UNAVAILABLE and what `WorkerDriver.start` throws */
   start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
+  /**
+   * Finds a worker that another gateway process has started, and tells of its end as of one's own.
+   *
+   * @param names what the record says of it, for the news
+   */
   attach(
     handle: WorkerHandle,
     names: { session: string; server: string },
@@ -56,6 +61,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     })
   }
 
+  const tellEnd = (worker: Worker, news: WorkerNews): void => {
+    void worker.exited.then((exit) => events.emit('worker.exited', { ...news, ...exit }))
+  }
+
   return {
     async start(name, spec, signal) {
       const driver = driverNamed(name)
@@ -71,11 +80,19 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const news = { session, server, workerId, driver: name }
       const pid = typeof worker.handle.pid === 'number' ? worker.handle.pid : undefined
       events.emit('worker.started', { ...news, pid, startMs: clock.now() - beganAtMs })
-      void worker.exited.then((exit) => events.emit('worker.exited', { ...news, ...exit }))
+      tellEnd(worker, news)
       return worker
     },
 
-    attach: (handle) => driverNamed(handle.driver).attach(handle),
+    async attach(handle, { session, server }) {
+      const { driver, workerId } = handle
+      const worker = await driverNamed(driver).attach(handle)
+      if (worker === undefined) return undefined
+      const news = { session, server, workerId, driver }
+      events.emit('worker.attached', news)
+      tellEnd(worker, news)
+      return worker
+    },
 
     bury: (handle) => driverNamed(handle.driver).bury(handle),
 
@@ -96,7 +113,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         const isOwn = marker.owner.pid === owner.pid && marker.owner.startTime === owner.startTime
         if (!ours || isOwn || isAlive(marker.owner)) return 0
         const worker = await driver.attach(marker.handle)
-        if (worker === undefined) return 0
+        if (worker === undefined) {
+          // It was about to end with its gateway, or had not become ready.
+          await driver.bury(marker.handle)
+          return 0
+        }
         await worker.stop({ graceMs })
         return 1
       }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
-import { withSigV4 } from '../../src/auth/sigv4.ts'
 import { createTimes } from '../../src/proxy/times.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { getStream, postRpc } from '../support/raw-http.ts'
 import { openRaw } from '../support/raw-session.ts'
-import { rpcError, signature, startRuntime } from './rig.ts'
+import { rpcError, startRuntime } from './rig.ts'
 
 const compatible = await startRuntime(
   { after },
@@ -85,24 +84,4 @@ test('times are counted from the request on, a stream gets more of it, and the e
   clock.advance(1)
   assert.deepEqual(said, ['stream: It took longer than 3600000 ms (agentcore.streamMaxMs).'])
   assert.equal(clock.pending, 0)
-})
-
-test('a signature is refused where tokens are asked for, and proves nothing beyond loopback', () => {
-  const headers = { authorization: signature('AKIA1') }
-  const anonymous = { name: 'anonymous', authenticate: () => 'anonymous' }
-  const jwt = { name: 'jwt', authenticate: () => 'somebody' }
-  const here = { isLoopback: true }
-  assert.equal(withSigV4(anonymous, here).authenticate(headers), 'aws:AKIA1')
-  assert.equal(withSigV4(anonymous, here).authenticate({}), 'anonymous')
-  const dummy = { authorization: signature('a-dummy_key') }
-  assert.equal(withSigV4(anonymous, here).authenticate(dummy), 'aws:a-dummy_key')
-  const bad = { authorization: 'AWS4-HMAC-SHA256 nonsense' }
-  assert.equal(withSigV4(anonymous, here).authenticate(bad), 'anonymous')
-  assert.equal(withSigV4(anonymous, { isLoopback: false }).authenticate(headers), 'anonymous')
-  assert.equal(withSigV4(jwt, here).authenticate({ authorization: 'Bearer x' }), 'somebody')
-  assert.throws(() => withSigV4(jwt, here).authenticate(headers), {
-    code: 'ERR_AGENTCORE_AUTH_METHOD',
-    statusCode: 403,
-    message: /^Authorization method mismatch\./,
-  })
 })

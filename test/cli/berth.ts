@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
@@ -41,6 +42,8 @@ export interface RunOptions {
   /** Default: the folder of the place. */
   cwd?: string
   env?: NodeJS.ProcessEnv
+  /** Passed by name as systemd does it. */
+  sockets?: Record<string, Server>
 }
 
 /** A folder with a state directory beside it, where the shipped command can be run. */
@@ -70,16 +73,25 @@ export function place(t: TestContext): Place {
   const stateHome = join(root, 'state')
   mkdirSync(folder)
 
-  const run = (words: string[], { cwd = folder, env = {} }: RunOptions = {}): Running => {
+  const run = (words: string[], options: RunOptions = {}): Running => {
+    const { cwd = folder, env = {}, sockets = {} } = options
     const [command = '', ...args] = words
     const child = spawn(command, args, {
       cwd,
       env: { ...plainEnvironment(), XDG_STATE_HOME: stateHome, ...env },
-      stdio: 'pipe',
+      stdio: ['pipe', 'pipe', 'pipe', ...Object.values(sockets).map(descriptorOf)],
     })
-    return follow(t, child)
+    return follow(t, child as ChildProcessWithoutNullStreams)
   }
-  const start: Place['start'] = (args, options) => run([process.execPath, main, ...args], options)
+  const start: Place['start'] = (args, options = {}) => {
+    const words = [process.execPath, main, ...args]
+    const names = Object.keys(options.sockets ?? {})
+    if (names.length === 0) return run(words, options)
+    const told = { LISTEN_FDS: String(names.length), LISTEN_FDNAMES: names.join(':') }
+    // Only the process itself knows its pid before it runs.
+    const shell = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...words]
+    return run(shell, { ...options, env: { ...options.env, ...told } })
+  }
   const atTerminal: Place['atTerminal'] = (args, options = {}) => {
     const python = need(t, 'python3')
     if (python === undefined) return undefined
@@ -115,6 +127,10 @@ export function place(t: TestContext): Place {
       return running === undefined ? undefined : listening(running)
     },
   }
+}
+
+function descriptorOf(server: Server): number {
+  return (server as unknown as { _handle: { fd: number } })._handle.fd
 }
 
 /** What a user has, and nothing that says that this is a test. */

@@ -30,6 +30,12 @@ test('a file with servers alone gets every default', (t) => {
       streamMaxMs: 3_600_000,
     },
     allowAnonymous: 'loopback',
+    authorization: {
+      global: 'none',
+      servers: { demo: 'none' },
+      resource: 'server',
+      clockSkewMs: 60_000,
+    },
     caps: {
       maxSessions: 500,
       maxSessionsPerPrincipal: 100,
@@ -161,14 +167,9 @@ test('the message has a line for each problem and begins with the file', (t) => 
 })
 
 test('what later releases have is refused with a sentence, never ignored', (t) => {
-  const top = {
-    authorizerConfiguration: { customJWTAuthorizer: {} },
-    resource: 'gateway',
-    store: { kind: 'redis', url: 'redis://127.0.0.1' },
-  }
+  const top = {}
   const server = { isolation: 'container' }
   const found = problemsOf(t, withServer(server, top))
-  assert.match(found.store ?? '', /redis comes with a later release: only memory is available/)
   for (const key of Object.keys(top)) assert.match(found[key] ?? '', /comes with a later release/)
   for (const key of Object.keys(server)) {
     assert.match(found[`mcpServers.demo.${key}`] ?? '', /comes with a later release/)

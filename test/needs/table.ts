@@ -5,7 +5,7 @@ import { pythonInterpreter } from './python-interpreter.ts'
 /**
  * What tests need from the system. A package of Debian is one line:
  *
- *     debianPackage({ name: 'redis-server', why: 'the Redis store' }),
+ *     debianPackage({ name: 'slirp4netns', why: 'private networks that lead out' }),
  */
 export const needs = [
   pythonInterpreter({ name: 'python3', why: 'MCP servers in Python', atLeast: [3, 10] }),
@@ -14,6 +14,7 @@ export const needs = [
   pythonEnvironment({ name: 'boto3', why: 'the AWS SDK', requirement: 'boto3==1.43.107' }),
   debianPackage({ name: 'bubblewrap', why: 'the sandbox', executable: 'bwrap' }),
   debianPackage({ name: 'slirp4netns', why: 'private networks that lead out' }),
+  debianPackage({ name: 'redis-server', why: 'the Redis store' }),
   debianPackage({ name: 'nginx', kind: 'bench', why: 'a yardstick', check: ['-v'] }),
 ] as const
 

@@ -18,6 +18,8 @@ export interface Subject {
   wrongSpec: WorkerSpec
   /** Handles like this one that mean no worker there is, by what is wrong with them. */
   strangers(handle: WorkerHandle): Record<string, WorkerHandle>
+  /** Makes a worker that lives impossible to attach to. */
+  hide(handle: WorkerHandle): void
   /** How many processes this test's workers consist of now. */
   processes(): number
 }
@@ -150,6 +152,52 @@ export function testDriver(
       await worker.exited
       assert.equal(subject.processes(), 0)
       assert.equal(await subject.driver.attach(handle), undefined)
+    })
+
+    checkOwn('shows its end to all that are attached to it', async (t, subject) => {
+      const { driver } = subject
+      const worker = await start(t, subject, 'tells-who.js')
+      const [one, other] = await Promise.all([
+        driver.attach(worker.handle),
+        driver.attach(worker.handle),
+      ])
+      assert.ok(one !== undefined && other !== undefined)
+      const sessionId = await open(worker)
+      void call(one, sessionId, 'exit', { code: 7 }).catch(() => undefined)
+      const exit = { code: 7, signal: null, how: 'exit code 7' }
+      const exits = await Promise.all([worker.exited, one.exited, other.exited])
+      assert.deepEqual(exits, [exit, exit, exit])
+      assert.equal(subject.processes(), 0)
+      assert.deepEqual(await driver.list(), [])
+      assert.equal(await driver.attach(worker.handle), undefined)
+      assert.deepEqual(await driver.bury(worker.handle), exit)
+      assert.deepEqual(await driver.bury(worker.handle), exit)
+    })
+
+    check('keeps the note that was left last', async (t, subject) => {
+      const worker = await start(t, subject, 'tells-who.js')
+      const again = await subject.driver.attach(worker.handle)
+      assert.ok(again !== undefined)
+      assert.equal(await again.note(), undefined)
+      await worker.leaveNote('the first')
+      await worker.leaveNote('"the" second\n')
+      assert.equal(await again.note(), capabilities.perSession ? '"the" second\n' : undefined)
+      await worker.stop({ graceMs: 1000 })
+      await worker.leaveNote('too late')
+      assert.equal(await again.note(), undefined)
+    })
+
+    checkOwn('buries what can be reached no more', async (t, subject) => {
+      const { driver } = subject
+      const worker = await start(t, subject, 'tells-who.js')
+      subject.hide(worker.handle)
+      assert.equal(await driver.attach(worker.handle), undefined)
+      const vanished = { code: null, signal: 'SIGKILL', how: 'its keeper vanished' }
+      const exits = await Promise.all([driver.bury(worker.handle), driver.bury(worker.handle)])
+      assert.deepEqual(exits, [vanished, vanished])
+      assert.equal(subject.processes(), 0)
+      assert.deepEqual(await driver.list(), [])
+      await worker.exited
     })
 
     check('does not take what is there for what a handle means', async (t, subject) => {

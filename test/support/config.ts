@@ -76,9 +76,10 @@ export function testServer(name: string, options: TestServer): Server {
 const account = { accountId: '123456789012', region: 'us-east-1' }
 
 export interface TestConfig extends Partial<
-  Omit<Config, 'listen' | 'caps' | 'retention' | 'agentcore'>
+  Omit<Config, 'listen' | 'caps' | 'retention' | 'authorization' | 'agentcore'>
 > {
   agentcore?: Partial<Config['agentcore']>
+  authorization?: Partial<Config['authorization']>
   listen?: Partial<Config['listen']>
   caps?: Partial<Config['caps']>
   retention?: Partial<Config['retention']>
@@ -90,7 +91,7 @@ export function testConfig(
   servers: Server[],
   overrides: TestConfig = {},
 ): Config {
-  const { listen, caps, retention, agentcore, ...rest } = overrides
+  const { listen, caps, retention, authorization, agentcore, ...rest } = overrides
   return {
     file: undefined,
     listen: {
@@ -114,6 +115,13 @@ export function testConfig(
       ...agentcore,
     },
     allowAnonymous: 'loopback',
+    authorization: {
+      global: 'none',
+      servers: {},
+      resource: 'server',
+      clockSkewMs: 60_000,
+      ...authorization,
+    },
     caps: {
       maxSessions: 500,
       maxSessionsPerPrincipal: 100,

@@ -11,6 +11,8 @@ import type { Owner } from './temp.ts'
 /** A gateway in a process of its own (`test/fixtures/gateway-program.ts`), to be killed. */
 export interface GatewayProcess {
   pid: number
+  /** The pid of the gateway that it has taken over from. */
+  predecessor: number | undefined
   mcp(server: string): string
   /** The next event of this name that fits; it may have come already. */
   saw<N extends EventName>(
@@ -30,16 +32,20 @@ export interface GatewayProcessOptions {
   /** Environment of the gateway itself. */
   env?: NodeJS.ProcessEnv
   overrides?: TestConfig
+  /** Whether it takes over from the gateway that listens where it is to listen. */
+  takeover?: boolean
+  lostAfterMs?: number
 }
 
 export async function startGatewayProcess(
   t: Owner,
   servers: Record<string, TestServer>,
-  { stateDir, env = process.env, overrides }: GatewayProcessOptions,
+  { stateDir, env = process.env, overrides, ...options }: GatewayProcessOptions,
 ): Promise<GatewayProcess> {
   const configured = Object.entries(servers).map(([name, server]) => testServer(name, server))
   const config = JSON.stringify(testConfig(stateDir, configured, overrides))
-  const child = spawn(process.execPath, [compiled('test/fixtures/gateway-program.js'), config], {
+  const words = [compiled('test/fixtures/gateway-program.js'), config, JSON.stringify(options)]
+  const child = spawn(process.execPath, words, {
     env,
     // A process group of its own, as a shell gives it to what is started at a terminal.
     detached: true,
@@ -76,9 +82,13 @@ export async function startGatewayProcess(
       look()
     })
 
-  const { url } = (await saw('ready')) as { url: string }
+  const { url, predecessor } = (await saw('ready')) as {
+    url: string
+    predecessor?: { pid: number }
+  }
   return {
     pid: child.pid ?? 0,
+    predecessor: predecessor?.pid,
     mcp: (server) => `${url}/servers/${server}/mcp`,
     seen: seen as GatewayProcess['seen'],
     saw: saw as GatewayProcess['saw'],

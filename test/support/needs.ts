@@ -23,6 +23,12 @@ export function need(t: TestContext, name: NeedName): string | undefined {
   return undefined
 }
 
+/** The same for a whole file: the path, or the reason why everything in it is skipped. */
+export function needed(name: NeedName): { path: string; skip: false } | { skip: string } {
+  const { path, reason } = lookUp(name)
+  return path === undefined ? { skip: needReason(name, reason) } : { path, skip: false }
+}
+
 function lookUp(name: NeedName): { path: string | undefined; reason: string } {
   const variable = needs.find((entry) => entry.name === name)?.variable ?? ''
   const path = process.env[variable] || undefined

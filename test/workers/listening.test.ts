@@ -99,7 +99,7 @@ suite('an HTTP server', { concurrency: 4 }, () => {
   test('is not mistaken for the stranger who took its port', { skip: noProc }, async (t) => {
     const port = await stranger(t)
     const rig = startRig(t, {
-      ports: { take: () => Promise.resolve(port), release: () => undefined },
+      ports: { take: () => Promise.resolve(port), hold: () => true, release: () => undefined },
     })
     const options = { http: true, startTimeoutMs: 600 }
     await assert.rejects(rig.start(['never-listens.js'], options), (thrown: Error) => {

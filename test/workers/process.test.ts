@@ -6,7 +6,9 @@ const own = { isolation: 'process', perSession: true, reattach: true, output: tr
 
 testDriver('process, over stdio', own, (t) => subject(t, {}))
 testDriver('process, over HTTP', own, (t) => subject(t, { http: true }))
-testDriver('process, over HTTP through its keeper', own, (t) => subject(t, { relay: true }))
+testDriver('process, over HTTP through its keeper, outliving its gateway', own, (t) =>
+  subject(t, { relay: true }, { outlives: { maxMs: 600_000, orphanMs: 600_000 } }),
+)
 testDriver('process, with limits', own, (t) =>
   subject(t, { limits: { memoryBytes: 512 * 1024 ** 2, pids: 256, openFiles: 1024 } }),
 )

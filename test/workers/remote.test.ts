@@ -27,6 +27,7 @@ async function subject(t: TestContext): Promise<Subject> {
       'a server that is not configured any more': { ...handle, server: 'gone' },
       'no server at all': { driver: 'remote', workerId: handle.workerId },
     }),
+    hide: () => undefined,
     processes: () => rig.running().length - 1,
   }
 }

@@ -45,6 +45,9 @@ export const noNamespace: PidNamespace = {
 /** As `probe()` finds it here. */
 export const foundNamespace = await findPidNamespace(true)
 
+/** The same for workers that outlive their gateway. */
+export const outlivingNamespace = await findPidNamespace(false)
+
 /** What there is here for sandboxes; what the tests have fetched is at the end of PATH. */
 const searchPath = process.env['PATH'] ?? ''
 const projectDir = join(import.meta.dirname, '..', '..', '..')
@@ -54,6 +57,9 @@ export const foundSandbox = {
   support: await findSandbox({ namespace: foundNamespace, folder, searchPath }),
   outbound: findOutbound(searchPath),
 }
+
+/** Control groups are named after it. */
+export const newInstallation = (): string => randomBytes(16).toString('hex')
 
 /** To be given to `skip`: false, or why there is nothing to be tested here. */
 export const skipWithoutNamespace = foundNamespace.own
@@ -102,8 +108,8 @@ export interface RigOptions {
   /** Default `process`. */
   isolation?: 'process' | 'sandbox'
   namespace?: PidNamespace
-  /** Default true; false for workers that outlive their gateway. */
-  endsWithGateway?: boolean
+  /** For workers that outlive their gateway, unless their own specification says otherwise. */
+  outlives?: NonNullable<LocalSpec['outlives']>
   installation?: string
   spares?: number
   ports?: Ports
@@ -111,7 +117,13 @@ export interface RigOptions {
 }
 
 export function startRig(t: Owner, options: RigOptions = {}): Rig {
-  const { namespace = foundNamespace, stateDir = tempDir(t) } = options
+  const { outlives, stateDir = tempDir(t) } = options
+  const { namespace = outlives === undefined ? foundNamespace : outlivingNamespace } = options
+  if (outlives !== undefined) {
+    // They do not keep this process alive, and a test that waits for their end needs it.
+    const awake = setInterval(() => undefined, 60_000)
+    atEnd(t, () => clearInterval(awake))
+  }
   const markerDir = join(stateDir, 'workers')
   const runtimeDir = prepareRuntimeDir(stateDir)
   const mark = `BERTH_TEST_MARK=${randomBytes(8).toString('hex')}`
@@ -123,7 +135,6 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     runtimeDir,
     logFile: join(stateDir, 'keepers.log'),
     namespace,
-    endsWithGateway: options.endsWithGateway ?? true,
     spares: options.spares ?? 0,
   })
   const { support, outbound } = foundSandbox
@@ -133,7 +144,6 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     runtimeDir,
     logFile: join(stateDir, 'keepers.log'),
     namespace,
-    endsWithGateway: true,
   }
   const networkKeepers = support.available
     ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: [] })
@@ -188,6 +198,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
       env: { PATH: searchPath, BERTH_WORKSPACE: workspace, [name]: value, ...env },
       outputMaxBytes: 1024 * 1024,
       startTimeoutMs: 20_000,
+      ...(outlives === undefined ? {} : { outlives }),
       ...rest,
     }
   }

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
 import type { WorkerHandle } from '../../src/workers/driver.ts'
@@ -8,7 +10,7 @@ import { startRig } from './rig.ts'
 
 /** A driver of local workers, for the driver suite. */
 export function subject(t: TestContext, transport: SpecOptions, options: RigOptions = {}): Subject {
-  const { driver, spec, running } = startRig(t, options)
+  const { driver, spec, running, markerDir } = startRig(t, options)
   const remote = { kind: 'remote', shown: '', url: 'http://127.0.0.1:9', headers: {} } as const
   return {
     driver,
@@ -29,6 +31,7 @@ export function subject(t: TestContext, transport: SpecOptions, options: RigOpti
       'another pid': { ...handle, pid: process.pid },
       'the same pid after a restart of the machine': { ...handle, bootId: 'another' },
     }),
+    hide: ({ workerId }) => rmSync(join(markerDir, `${workerId}.json`)),
     processes: () => running().length,
   }
 }

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
@@ -13,13 +11,10 @@ import type { Supervisor } from '../../src/workers/supervisor.ts'
 import { createSupervisor } from '../../src/workers/supervisor.ts'
 import { hasCode } from '../suites/driver.ts'
 import { atEnd } from '../support/at-end.ts'
-import { compiled } from '../support/config.ts'
 import { alive } from '../support/processes.ts'
-import { tempDir } from '../support/temp.ts'
+import { startMortal } from './mortal.ts'
 import type { Rig } from './rig.ts'
 import { open, startRig } from './rig.ts'
-
-const names = { session: 'session', server: 'server' }
 
 const never = new AbortController().signal
 
@@ -39,6 +34,7 @@ function supervise(...drivers: WorkerDriver[]) {
 interface Abandoned {
   rig: Rig
   supervisor: Supervisor
+  news: [string, object][]
   handle: WorkerHandle
   /** Kills the gateway that started it. */
   abandon(): Promise<void>
@@ -46,26 +42,18 @@ interface Abandoned {
 
 /** A worker that outlives its gateway, and the gateway that comes after that one. */
 async function startAbandoned(t: TestContext): Promise<Abandoned> {
-  const stateDir = tempDir(t)
-  const rig = startRig(t, { stateDir })
-  const { supervisor } = supervise(rig.driver)
-  const [, mark = ''] = rig.mark.split('=')
-  const program = compiled('test/fixtures/abandoning-program.js')
-  const gateway = spawn(process.execPath, [program, stateDir, 'installation-1', mark], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(gateway, 'exit')
-  const abandon = async (): Promise<void> => {
-    gateway.kill('SIGKILL')
-    await exited
-  }
-  atEnd(t, abandon)
-  const [line] = (await once(gateway.stdout, 'data')) as [Buffer]
-  const handle = JSON.parse(line.toString()) as WorkerHandle
+  const rig = startRig(t)
+  const { supervisor, news } = supervise(rig.driver)
+  const { installation, store } = memory
+  const starts = [{ driver: 'process', spec: rig.spec(['tells-who.js'], { outlives: long }) }]
+  const mortal = await startMortal(t, { stateDir: rig.stateDir, installation, store, starts })
+  const [handle] = mortal.handles as [WorkerHandle]
   atEnd(t, async () => (await rig.driver.attach(handle))?.stop({ graceMs: 0 }))
-  return { rig, supervisor, handle, abandon }
+  return { rig, supervisor, news, handle, abandon: mortal.kill }
 }
 
+const long = { maxMs: 600_000, orphanMs: 600_000 }
+const names = { session: 'session', server: 'fixture' }
 const memory = { installation: 'installation-1', store: 'memory', graceMs: 1000 }
 
 suite('the sweep', { concurrency: 4 }, () => {
@@ -91,6 +79,15 @@ suite('the sweep', { concurrency: 4 }, () => {
     assert.equal((await rig.driver.list()).length, 1)
   })
 
+  test('is told of all of one installation and one store', async (t) => {
+    const { supervisor, handle } = await startAbandoned(t)
+    const handles = async (installation: string, store: string) =>
+      (await supervisor.list({ installation, store })).map((marker) => marker.handle)
+    assert.deepEqual(await handles('installation-1', 'memory'), [handle])
+    assert.deepEqual(await handles('installation-2', 'memory'), [])
+    assert.deepEqual(await handles('installation-1', 'redis'), [])
+  })
+
   test('leaves alone what is its own', async (t) => {
     const rig = startRig(t, { installation: 'installation-1' })
     const { supervisor } = supervise(rig.driver)
@@ -100,7 +97,7 @@ suite('the sweep', { concurrency: 4 }, () => {
   })
 
   test('leaves what a worker may still be attached by', async (t) => {
-    const { supervisor, handle, abandon } = await startAbandoned(t)
+    const { supervisor, handle, news, abandon } = await startAbandoned(t)
     await abandon()
     const worker = await supervisor.attach(handle, names)
     assert.ok(worker !== undefined)
@@ -108,6 +105,10 @@ suite('the sweep', { concurrency: 4 }, () => {
     await worker.stop({ graceMs: 1000 })
     assert.equal((await worker.exited).how, 'killed by SIGTERM')
     assert.equal(await supervisor.attach(handle, names), undefined)
+    const how = { code: null, signal: 'SIGTERM', how: 'killed by SIGTERM' }
+    const { workerId, driver } = handle
+    assert.deepEqual(news, [['worker.exited', { ...names, workerId, driver, ...how }]])
+    assert.deepEqual(await supervisor.bury(handle), how)
   })
 })
 

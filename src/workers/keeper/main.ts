@@ -4,9 +4,10 @@ import { createServer } from 'node:http'
 
 import { systemClock } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
+import { createCompany } from './company.ts'
 import { closeInherited } from './inherited.ts'
 import { createOutbox } from './outbox.ts'
-import type { KeeperBoot, KeeperFailure, KeeperSpec } from './protocol.ts'
+import type { KeeperBoot, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
 import { nonceHeader } from './protocol.ts'
 import { createRelay } from './relay.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -23,13 +24,19 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const readingMs = 5000
 /** … and how long after a stop, when hardly anybody reads them any more. */
 const leavingMs = 1000
+/** What a server gets to end by itself when nobody says how long. */
+const graceMs = 5000
 closeInherited()
 const outbox = createOutbox()
+const company = createCompany(systemClock)
 
 let boot: KeeperBoot | undefined
 let server: ServerProcess | undefined
 let toServer: Handler = (_request, response) => answer(response, 503)
 let ending: Promise<void> | undefined
+let isOnItsOwn = false
+/** The last that a gateway has left, as JSON. */
+let note: string | undefined
 
 readBoot((line) => {
   const booted = JSON.parse(line) as KeeperBoot
@@ -53,7 +60,7 @@ readBoot((line) => {
 
 // Whoever asks the keeper to end means the worker: it may be found in a process list and killed.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  process.on(signal, () => void end(5000))
+  process.on(signal, () => void end(graceMs))
 }
 // The gateway may be gone while it still waits for a line; that must not end the keeper.
 process.stdout.on('error', () => undefined)
@@ -76,6 +83,16 @@ function control(request: IncomingMessage, response: ServerResponse): void {
     case 'GET /keeper/usage':
       answer(response, 200, server?.usage() ?? {})
       return
+    case 'PUT /keeper/note':
+      readBody(request, (body) => {
+        note = body
+        answer(response, 204)
+      })
+      return
+    case 'GET /keeper/note':
+      if (note === undefined) answer(response, 204)
+      else send(response, 200, note)
+      return
     default:
       answer(response, 404)
   }
@@ -88,6 +105,7 @@ function watch(response: ServerResponse): void {
   }
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
+  company.add(response)
   void server.exited.then((exit) => response.end(JSON.stringify(exit)))
 }
 
@@ -106,6 +124,7 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
           onGarbage: (line) => server?.note(line),
         })
       : undefined
+  const beganAtMs = systemClock.now()
   try {
     server = startServerProcess({
       spec,
@@ -128,10 +147,20 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
     answer(response, 502, outcome.failure)
     return
   }
+  if (spec.outlives !== undefined) liveOn(spec.outlives, systemClock.now() - beganAtMs)
   const { address } = outcome.started
   if (face !== undefined) toServer = (req, res) => face.handle(req, res)
   else if (spec.relay && address !== null) toServer = createRelay(address, spec.port ?? 0)
   answer(response, 200, outcome.started)
+}
+
+/** From now on the end of a gateway is not the end of this worker. */
+function liveOn({ maxMs, orphanMs }: Outliving, startMs: number): void {
+  isOnItsOwn = true
+  systemClock.after(maxMs - startMs, () => void end(graceMs, leavingMs, 'maxLifetime was over'))
+  company.onMissed(orphanMs, () => {
+    void end(graceMs, leavingMs, `no gateway came for ${Math.round(orphanMs / 1000)} s`)
+  })
 }
 
 function keeperFailure(why: string): KeeperFailure {
@@ -139,17 +168,17 @@ function keeperFailure(why: string): KeeperFailure {
   return { code, params: { why }, exitCode: null, signal: null, lastLines: [] }
 }
 
-/** Ends the tree, and then the keeper: asked first, killed after `graceMs`. The first call wins. */
-function end(graceMs: number, lastMs = leavingMs): Promise<void> {
-  ending ??= endTree(graceMs).then((isGone) => void leave(isGone, lastMs))
+/** Ends the tree, and then the keeper: asked first, killed after `afterMs`. The first call wins. */
+function end(afterMs: number, lastMs = leavingMs, why?: string): Promise<void> {
+  ending ??= endTree(afterMs, why).then((isGone) => void leave(isGone, lastMs))
   return ending
 }
 
 /** @returns whether nothing of it is left */
-async function endTree(graceMs: number): Promise<boolean> {
+async function endTree(afterMs: number, why?: string): Promise<boolean> {
   if (server === undefined) return true
-  server.ask()
-  if (await server.gone(graceMs)) return true
+  server.ask(why)
+  if (await server.gone(afterMs)) return true
   await server.kill()
   return server.gone(1000)
 }
@@ -161,9 +190,13 @@ async function leave(isGone: boolean, lastMs: number): Promise<void> {
 }
 
 function answer(response: ServerResponse, statusCode: number, body?: unknown): void {
+  send(response, statusCode, body === undefined ? '' : JSON.stringify(body))
+}
+
+function send(response: ServerResponse, statusCode: number, json: string): void {
   if (response.headersSent) return
   response.writeHead(statusCode, { 'content-type': 'application/json' })
-  response.end(body === undefined ? '' : JSON.stringify(body))
+  response.end(json)
 }
 
 function readBody(request: IncomingMessage, onBody: (body: string) => void): void {
@@ -187,6 +220,6 @@ function readBoot(onLine: (line: string) => void): void {
     onLine(text.slice(0, at))
   })
   process.stdin.on('end', () => {
-    if (boot === undefined || boot.endsWithGateway) void end(0)
+    if (!isOnItsOwn) void end(0)
   })
 }

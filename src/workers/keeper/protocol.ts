@@ -10,11 +10,18 @@ import type { Usage } from '../driver.ts'
  *   or 502 `KeeperFailure`; a keeper starts one server in its life, and none once it was told to
  *   stop (409)
  * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended;
- *   409 before there is one
+ *   409 before there is one. Whoever has it open is a gateway that is there
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
  * - `GET /keeper/usage` -> what the server has used so far, `Usage`
+ * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
+ * - `GET /keeper/note` -> 200 that string, or 204 when none was left
  * - anything else goes to the server
+ *
+ * The end of stdin means that the gateway is gone, and then the keeper and its server go too. (Where
+ * the kernel can, they are killed sooner, by the death of their parent.) With `outlives` in the
+ * specification that holds until the server is ready; from then on the keeper ends it by itself when
+ * its time is over, or when no gateway has been there for too long.
  *
  * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
  * has left nothing of the tree behind.
@@ -22,11 +29,6 @@ import type { Usage } from '../driver.ts'
 export interface KeeperBoot {
   socketPath: string
   nonce: string
-  /**
-   * The end of stdin means that the gateway is gone, and then the worker has to go too. (Where
-   * the kernel can, it is killed sooner, by the death of its parent.)
-   */
-  endsWithGateway: boolean
   /** Whether the keeper and what it starts have a PID namespace to themselves. */
   ownPidNamespace: boolean
 }
@@ -46,10 +48,20 @@ export interface KeeperSpec {
   /** Where `KeeperExit` is left for whoever comes later. */
   exitFile: string
   startTimeoutMs: number
+  /** Set for a server that outlives its gateway. */
+  outlives?: Outliving
   /** Where the kernel counts what it has killed of the worker for want of memory. */
   oomFile?: string
   /** What the command stands around, when it is a wrapper; null when it is the server itself. */
   wrapped: Wrapped | null
+}
+
+/** When the keeper of a server that outlives its gateway ends it by itself. */
+export interface Outliving {
+  /** After its start. A gateway that is there should have ended it before. */
+  maxMs: number
+  /** After the last gateway has left. */
+  orphanMs: number
 }
 
 export interface Wrapped {

@@ -32,8 +32,12 @@ export interface ServerProcess {
   readonly exited: Promise<KeeperExit>
   /** Writes one line to a stdio server; false when it does not read any more. */
   send(line: string): boolean
-  /** Asks it to end: stdin closed, SIGTERM to its process group. */
-  ask(): void
+  /**
+   * Asks it to end: stdin closed, SIGTERM to its process group.
+   *
+   * @param why said of its end in place of how it ended
+   */
+  ask(why?: string): void
   /** Kills what is left of the tree. */
   kill(): Promise<void>
   /** Settles when nothing of the tree is left, or after `ms`: true if nothing is. */
@@ -74,7 +78,8 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   /** What it wrote has been read, too. */
   let isOver = false
   let isAsked = false
-  let brokenStream: string | undefined
+  /** Why its keeper has ended it, where that says more than the signal. */
+  let endedFor: string | undefined
 
   let settle: (code: number | null, signal: string | null) => void = () => undefined
   const exited = new Promise<KeeperExit>((resolve) => {
@@ -83,7 +88,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       hasExited = true
       isOver = true
       const ended = seenThrough(code, signal, spec)
-      const how = describeExit(ended, spawnProblem, brokenStream)
+      const how = describeExit(ended, spawnProblem, endedFor)
       output.close()
       const seen = { ...ended, how, lastLines: output.lastLines(), usage: usage.atEnd() }
       const isOom = !isAsked && hasKilled(spec.oomFile)
@@ -123,14 +128,14 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   function broken(stream: string): void {
     setTimeout(() => {
       if (hasExited || isAsked) return
-      brokenStream = stream
-      ask()
+      ask(`it closed its ${stream}`)
       setTimeout(() => void kill(), brokenGraceMs)
     }, brokenMs)
   }
 
-  function ask(): void {
+  function ask(why?: string): void {
     isAsked = true
+    if (!hasExited) endedFor ??= why
     usage.look()
     child?.stdin?.end()
     // A wrapper that were asked would take the server down with it, unasked.
@@ -271,9 +276,9 @@ function seenThrough(code: number | null, signal: string | null, spec: KeeperSpe
 function describeExit(
   { code, signal }: Ending,
   spawnProblem: Error | undefined,
-  brokenStream: string | undefined,
+  endedFor: string | undefined,
 ): string {
   if (spawnProblem !== undefined) return 'it could not be started'
-  if (brokenStream !== undefined) return `it closed its ${brokenStream}`
+  if (endedFor !== undefined) return endedFor
   return signal === null ? `exit code ${code ?? 'unknown'}` : `killed by ${signal}`
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 import { messageOf } from '../../errors.ts'
 import {
@@ -7,11 +7,14 @@ import {
   pidsIn,
   readKey,
   readText,
+  readWords,
   removeGroup,
   removeGroupSoon,
   removeIfEmpty,
   tryWrite,
 } from './cgroup-files.ts'
+import { v1, v2 } from './controllers.ts'
+import type { Hierarchy } from './hierarchies.ts'
 import { findHierarchies } from './hierarchies.ts'
 import type { Enforcement, Usage } from '../driver.ts'
 import type { Group, LimitGroups } from './limits.ts'
@@ -40,7 +43,10 @@ export function createLimitGroups(options: LimitGroupsOptions): LimitGroups {
   const cgroup = () => options.cgroup ?? readText('/proc/self/cgroup') ?? ''
   const mountinfo = () => options.mountinfo ?? readText('/proc/self/mountinfo') ?? ''
   let found: Places | undefined
-  const places = () => (found ??= findPlaces(findHierarchies(cgroup(), mountinfo()), folderName))
+  let known: Hierarchy[] | undefined
+  // Where they are mounted; that does not change when this process moves.
+  const hierarchies = () => (known ??= findHierarchies(cgroup(), mountinfo()))
+  const places = () => (found ??= findPlaces(hierarchies(), folderName))
 
   const enforcementOf = (controller: keyof typeof controllerOf): Enforcement => {
     const limit = controllerOf[controller]
@@ -80,14 +86,37 @@ export function createLimitGroups(options: LimitGroupsOptions): LimitGroups {
       return groupOf(parts)
     },
 
-    find(workerId) {
+    find(workerId, where) {
       if (!isWorkerId(workerId)) return undefined
+      if (where !== undefined) return groupAt(join(folderName, workerId), where)
       const parts = places()
         .usable.map((place) => ({ place, dir: join(place.folder, workerId) }))
         .filter(({ dir }) => existsSync(dir))
       return parts.length === 0 ? undefined : groupOf(parts)
     },
   }
+
+  /** It may come from a record, and must not name a folder elsewhere. */
+  function groupAt(ending: string, where: string): Group | undefined {
+    const parts = where.split(separator).flatMap((dir): Part[] => {
+      if (!dir.endsWith(`/${ending}`) || dir !== resolve(dir) || !existsSync(dir)) return []
+      const [hierarchy] = hierarchies()
+        .filter(({ mountPoint }) => dir.startsWith(`${mountPoint}/`))
+        .sort((one, other) => other.mountPoint.length - one.mountPoint.length)
+      return hierarchy === undefined ? [] : [{ place: placeOf(hierarchy, dir), dir }]
+    })
+    return parts.length === 0 ? undefined : groupOf(parts)
+  }
+}
+
+const separator = '\n'
+
+/** Where a group is that is there. */
+function placeOf({ version, controllers }: Hierarchy, dir: string): Place {
+  const dialect = version === 1 ? v1 : v2
+  const there = version === 1 ? controllers : readWords(join(dir, 'cgroup.controllers'))
+  const its = dialect.controllers.filter((name) => there.includes(name))
+  return { version, folder: dirname(dir), controllers: new Set(its), dialect }
 }
 
 /** The group of a worker in one place. */
@@ -108,6 +137,7 @@ function groupOf(parts: Part[]): Group {
 
   return {
     procsFiles: dirs.map((dir) => join(dir, 'cgroup.procs')),
+    where: dirs.join(separator),
     oomFile,
 
     usage() {

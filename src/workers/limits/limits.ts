@@ -18,10 +18,11 @@ export interface LimitGroups {
    */
   create(workerId: string, limits: Limits): Group | undefined
   /**
-   * Finds the groups of a worker that an earlier gateway made, to be read or removed. It looks
-   * where this gateway would make them.
+   * Finds the groups of a worker that another gateway made, to be read or removed.
+   *
+   * @param where what `Group.where` said; without it, where this gateway would make them
    */
-  find(workerId: string): Group | undefined
+  find(workerId: string, where?: string): Group | undefined
 }
 
 /** The groups of one worker. */
@@ -31,6 +32,8 @@ export interface Group {
    * v1. The worker's wrapper does before it becomes the server.
    */
   readonly procsFiles: string[]
+  /** To find them again from a gateway that is in other groups itself. */
+  readonly where: string
   /** Where the kernel counts, as `oom_kill`, what it has killed for want of memory. */
   readonly oomFile: string | undefined
   usage(): Usage

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { tombstoneMs } from '../../../src/sessions/record.ts'
 import type { CreateStore } from './rig.ts'
-import { endAt, withLive } from './rig.ts'
+import { endAt, recordAt, room, withLive } from './rig.ts'
 
 export function changing(create: CreateStore): void {
   test('writes a change once, whoever was first', async (t) => {
@@ -37,6 +37,26 @@ export function changing(create: CreateStore): void {
     assert.deepEqual(await store.get(id), { ...live, idleAtMs: later })
     assert.equal((await store.update(id, live.version, { client: 'c' }))?.idleAtMs, later)
     await store.touch([])
+  })
+
+  test('answers a touch with what is stored now, in the same order', async (t) => {
+    const { store, id, live, nowMs } = await withLive(create, t)
+    const [ended, queued] = [recordAt(nowMs()), recordAt(nowMs())]
+    for (const record of [ended, queued]) await store.create(record, room)
+    await store.update(ended.id, 1, { state: 'closing', end: endAt(nowMs()) })
+    const answers = await store.touch([
+      { id: 'other', idleAtMs: 1 },
+      { id, idleAtMs: 0 },
+      { id: ended.id, idleAtMs: nowMs() + 99_000 },
+      { id: queued.id, idleAtMs: queued.idleAtMs + 7 },
+    ])
+    assert.deepEqual(answers, [
+      undefined,
+      { version: live.version, idleAtMs: live.idleAtMs },
+      undefined,
+      { version: 1, idleAtMs: queued.idleAtMs + 7 },
+    ])
+    assert.deepEqual(await store.touch([]), [])
   })
 
   test('does not touch what has ended', async (t) => {

@@ -28,6 +28,35 @@ export function claiming(create: CreateStore): void {
     assert.equal((await store.claimDue(claim))[0]?.id, queued.id)
   })
 
+  test('hands out what nobody starts any more, and not what is kept alive', async (t) => {
+    const { store, nowMs, advance } = await create(t)
+    const soon = { idleAtMs: nowMs() + 1000, maxAtMs: nowMs() + 60_000 }
+    const [queued, starting, kept] = [
+      recordAt(nowMs(), soon),
+      recordAt(nowMs(), soon),
+      recordAt(nowMs(), soon),
+    ]
+    for (const record of [queued, starting, kept]) await store.create(record, room)
+    await store.update(starting.id, 1, { state: 'starting' })
+    await store.update(kept.id, 1, { state: 'starting' })
+    await store.touch([{ id: kept.id, idleAtMs: nowMs() + 2000 }])
+    await advance(1000)
+    const due = await store.claimDue(claim)
+    assert.deepEqual(due.map(({ id }) => id).sort(), [queued.id, starting.id].sort())
+    assert.deepEqual(due.map(({ state }) => state).sort(), ['queued', 'starting'])
+  })
+
+  test('hands out a session that reaches its maximum, however busy it is', async (t) => {
+    const { store, nowMs, advance } = await create(t)
+    const record = recordAt(nowMs(), { idleAtMs: nowMs() + 500, maxAtMs: nowMs() + 1000 })
+    await store.create(record, room)
+    await store.touch([{ id: record.id, idleAtMs: nowMs() + 60_000 }])
+    await advance(999)
+    assert.deepEqual(await store.claimDue(claim), [])
+    await advance(1)
+    assert.equal((await store.claimDue(claim))[0]?.id, record.id)
+  })
+
   test('hands out what one owner has taken to no other until the lease is over', async (t) => {
     const { store, id, advance } = await withLive(create, t)
     await advance(1000)
@@ -59,34 +88,5 @@ export function claiming(create: CreateStore): void {
     assert.equal(some.length, 2)
     const rest = await store.claimDue({ ...claim, owner: 'b' })
     assert.deepEqual([...some, ...rest].map(({ id }) => id).sort(), ours.map(({ id }) => id).sort())
-  })
-}
-
-export function telling(create: CreateStore): void {
-  test('tells of every end, once, until it is not asked to any more', async (t) => {
-    const { store, id, live, nowMs } = await withLive(create, t)
-    const told: string[] = []
-    const stop = store.subscribe({
-      onEnded: (record) => told.push(`${record.id} ${record.end?.reason ?? ''}`),
-      onBack: () => undefined,
-    })
-    await store.touch([{ id, idleAtMs: live.idleAtMs + 1 }])
-    await store.update(id, live.version, { state: 'closing', end: endAt(nowMs()) })
-    await store.update(id, live.version + 1, { state: 'closed', end: endAt(nowMs()) })
-    assert.deepEqual(told, [`${id} idle`])
-    stop()
-    const other = recordAt(nowMs())
-    await store.create(other, room)
-    await store.update(other.id, 1, { state: 'closing', end: endAt(nowMs()) })
-    assert.equal(told.length, 1)
-  })
-
-  test('takes signs of life, and lets go when it is closed', async (t) => {
-    const { store } = await create(t)
-    const life = { host: 'here', owner: 'a', installation: 'i' }
-    assert.equal(await store.heartbeat(life), false)
-    await store.enroll('i')
-    assert.equal(await store.heartbeat(life), true)
-    await store.close()
   })
 }

@@ -77,4 +77,16 @@ export function creating(create: CreateStore): void {
     assert.equal(await store.create(recordAt(nowMs()), caps), 'created')
     assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
   })
+
+  test('counts the sessions of each host, and of a principal on all of them', async (t) => {
+    const { store, nowMs } = await create(t)
+    const caps = { maxSessions: 1, maxSessionsPerPrincipal: 2 }
+    const by = (principal: string, host: string) =>
+      store.create(recordAt(nowMs(), { principal, host }), caps)
+    assert.equal(await by('adam', 'here'), 'created')
+    assert.equal(await by('adam', 'far'), 'created')
+    assert.equal(await by('adam', 'farther'), 'principal-full')
+    assert.equal(await by('eve', 'far'), 'gateway-full')
+    assert.equal(await by('eve', 'farther'), 'created')
+  })
 }

@@ -49,3 +49,16 @@ export async function withLive(create: CreateStore, t: TestContext) {
   assert.equal(live?.version, 3)
   return { ...under, id, live }
 }
+
+/** The ids of what a store shows, sorted. */
+export async function shownBy(store: SessionStore, host?: string): Promise<string[]> {
+  const shown: string[] = []
+  for await (const { id } of store.scan(host)) shown.push(id)
+  return shown.sort()
+}
+
+/** Ends a session of that version for good. */
+export async function end(store: SessionStore, id: string, version: number): Promise<void> {
+  await store.update(id, version, { state: 'closing', end: endAt(1) })
+  await store.update(id, version + 1, { state: 'closed' })
+}

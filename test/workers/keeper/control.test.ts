@@ -27,7 +27,6 @@ async function startKeeper(t: TestContext) {
     runtimeDir: folder,
     logFile: join(folder, 'keepers.log'),
     namespace: foundNamespace,
-    endsWithGateway: true,
     spares: 0,
   })
   const keeper = await host.take()
@@ -65,7 +64,14 @@ suite('a keeper', { concurrency: 4 }, () => {
     const { socketPath, nonce, pid } = await startKeeper(t)
     const wrong = [undefined, '', 'wrong', `${nonce}x`, nonce.slice(1), nonce.toUpperCase()]
     for (const given of wrong) {
-      for (const path of ['/keeper/lines', '/keeper/stop?graceMs=0', '/mcp', '/']) {
+      for (const path of [
+        '/keeper/lines',
+        '/keeper/note',
+        '/keeper/watch',
+        '/keeper/stop?graceMs=0',
+        '/mcp',
+        '/',
+      ]) {
         const answer = await rawRequest(`http://localhost${path}`, {
           method: path.startsWith('/keeper/stop') ? 'POST' : 'GET',
           socketPath,
@@ -102,6 +108,15 @@ suite('a keeper', { concurrency: 4 }, () => {
     assert.equal(exit.how, 'killed by SIGTERM')
     assert.equal((await stopping).statusCode, 204)
     assert.deepEqual(await ended, { code: 0, signal: null })
+  })
+
+  test('keeps the note that was left last', async (t) => {
+    const { client } = await startKeeper(t)
+    assert.deepEqual(await client.call('GET', '/keeper/note'), { statusCode: 204, body: undefined })
+    for (const text of ['one', 'a "longer" one\n', '']) {
+      assert.equal((await client.call('PUT', '/keeper/note', text)).statusCode, 204)
+      assert.deepEqual(await client.call('GET', '/keeper/note'), { statusCode: 200, body: text })
+    }
   })
 
   test('ends without a server as well', async (t) => {

@@ -137,6 +137,30 @@ suite('the groups of a worker', { skip: skipWithout('memory', 'pids') }, () => {
     await once(child, 'exit')
   })
 
+  test('are found again by a gateway that is in other groups itself', async (t) => {
+    const { installation, groups } = startGroups()
+    const workerId = newId()
+    const group = makeGroup(t, groups, { pids: 20 }, workerId)
+    const { child } = runIn(t, group, idle)
+    await eventually(() => assert.equal(group.usage().processes, 1))
+
+    const cgroup = readFileSync('/proc/self/cgroup', 'utf8').replace(/:[^:\n]*$/gm, ':/elsewhere')
+    const elsewhere = createLimitGroups({ installation, cgroup })
+    const again = elsewhere.find(workerId, group.where)
+    assert.deepEqual(again?.procsFiles, group.procsFiles)
+    assert.deepEqual(again.usage(), group.usage())
+    assert.equal(again.oomFile, group.oomFile)
+    const dirs = group.where.split('\n')
+    const notIts = [...dirs.map((dir) => `${dir}/.`), ...dirs.map(dirname), '/tmp', '']
+    for (const where of notIts) assert.equal(elsewhere.find(workerId, where), undefined, where)
+    assert.equal(elsewhere.find(newId(), group.where), undefined)
+    assert.equal(startGroups().groups.find(workerId, group.where), undefined)
+    again.kill()
+    await once(child, 'exit')
+    await again.remove()
+    assert.deepEqual(remainsOf(group), [])
+  })
+
   test('go with what the worker made in them', async (t) => {
     const group = makeGroup(t, startGroups().groups, {})
     const inner = join(dirname(group.procsFiles[0] ?? ''), 'inner')

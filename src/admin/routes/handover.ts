@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+
+import type { Handover } from '../handover.ts'
+
+const HandoverView = Type.Object({ pid: Type.Integer(), exchanges: Type.Integer() })
+
+export interface HandoverRoutesOptions {
+  handover: Handover
+}
+
+/** For `serve --takeover`: when it is answered, the addresses can be listened on. */
+export function handoverRoutes(
+  app: FastifyInstance,
+  { handover }: HandoverRoutesOptions,
+  done: () => void,
+): void {
+  app.post('/handover', { schema: { response: { 202: HandoverView } } }, (_request, reply) => {
+    const news = handover.begin()
+    // What comes after it closes this connection as well.
+    reply.raw.once('close', () => handover.end(news))
+    return reply.code(202).send(news)
+  })
+  done()
+}

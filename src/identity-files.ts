@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * What a gateway writes into `gateways/PID.json` of its state directory while it listens, with mode
+ * 0600: who can read it may command the gateway.
+ */
+export interface GatewayIdentity {
+  bootId: string
+  pid: number
+  startTime: string
+  url: string
+  adminUrl: string
+  token: string
+}
+
+/** Those of processes that have been killed included: they could not remove their files. */
+export function readIdentities(folder: string): GatewayIdentity[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    return [] // nothing was ever served from here
+  }
+  return names.flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as GatewayIdentity]
+    } catch {
+      return [] // it was removed, or is being written, in this moment
+    }
+  })
+}

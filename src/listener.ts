@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { AddressInfo, ListenOptions, Socket } from 'node:net'
+import { createServer, Server } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+
+import type { FastifyInstance } from 'fastify'
+import { fastify } from 'fastify'
+
+import { GatewayError, messageOf } from './errors.ts'
+import type { PassedSocket } from './passed-sockets.ts'
+
+/** What is known of a listener beside Fastify. */
+interface Door {
+  isClosed: boolean
+  /** Answers that are not complete. */
+  responses: Set<ServerResponse>
+  /** `localhost` is two addresses: these hand their connections to the listener's own server. */
+  further: Server[]
+}
+
+export interface ListenOnOptions {
+  /** How long to go on trying while the address is in use. Default 0: not at all. */
+  waitMs?: number
+  /** Called once if it has to wait. */
+  onBusy?: (port: number) => void
+  /** Listened on instead of host and port. */
+  passed?: PassedSocket | undefined
+}
+
+const tryEveryMs = 20
+const doors = new WeakMap<FastifyInstance, Door>()
+
+/** A token that is far too large is refused by name, not by the parser. */
+const maxHeaderBytes = 128 * 1024
+
+/** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
+export function createListener(): FastifyInstance {
+  const prefix = randomBytes(4).toString('hex')
+  let count = 0
+  const app = fastify({
+    logger: false,
+    routerOptions: { maxParamLength: 2048 },
+    genReqId: () => `${prefix}-${(count += 1).toString(36)}`,
+    requestIdHeader: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
+  })
+  const door: Door = { isClosed: false, responses: new Set(), further: [] }
+  doors.set(app, door)
+  app.server.prependListener('request', (_request, response: ServerResponse) => {
+    if (door.isClosed) response.shouldKeepAlive = false
+    door.responses.add(response)
+    response.once('close', () => door.responses.delete(response))
+  })
+  app.addHook('preClose', (done) => {
+    stopListening(app)
+    app.server.closeAllConnections()
+    done()
+  })
+  return app
+}
+
+/**
+ * Listens, and gives the address as a URL.
+ *
+ * @param key how the port is called in the configuration, for the message
+ * @throws ERR_CONFIG_INVALID when this cannot be listened on
+ */
+export async function listenOn(
+  app: FastifyInstance,
+  host: string,
+  port: number,
+  key: string,
+  options: ListenOnOptions = {},
+): Promise<string> {
+  const { waitMs = 0, passed } = options
+  try {
+    await app.ready()
+    if (passed === undefined) await listen(app, host, port, options)
+    else await bind(app.server, passed.handle)
+  } catch (cause) {
+    const where = passed === undefined ? `${host}:${port}` : 'the socket that was passed'
+    const why = isTaken(cause) ? adviceForTaken(port, key, waitMs) : messageOf(cause)
+    throw new GatewayError('ERR_CONFIG_INVALID', {
+      params: { problems: `${key}: cannot listen on ${where}: ${why}.` },
+      cause,
+    })
+  }
+  const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host
+  const name = shown.includes(':') && !shown.startsWith('[') ? `[${shown}]` : shown
+  return `http://${name}:${portOf(app.server)}`
+}
+
+/**
+ * Closes the listening sockets at once, so that another process can listen there. Connections
+ * live on until they have been answered, and are closed then: clients come back to whoever
+ * listens now. Idempotent.
+ */
+export function stopListening(app: FastifyInstance): void {
+  const door = doors.get(app)
+  if (door === undefined || door.isClosed) return
+  door.isClosed = true
+  // Not the one of node:http, which would cut answers that are complete but not read yet.
+  for (const server of [app.server, ...door.further]) Server.prototype.close.call(server)
+  const closeIdle = (): void => {
+    for (const { writableEnded } of door.responses) if (writableEnded) return
+    app.server.closeIdleConnections()
+  }
+  for (const response of door.responses) {
+    response.shouldKeepAlive = false
+    // The head of this one may have promised already that the connection stays.
+    response.once('close', () => setImmediate(closeIdle))
+  }
+  closeIdle()
+}
+
+async function listen(
+  app: FastifyInstance,
+  host: string,
+  port: number,
+  options: ListenOnOptions,
+): Promise<void> {
+  const found = host === 'localhost' ? await lookup(host, { all: true }) : []
+  const [first = host, ...others] = new Set(found.map(({ address }) => address))
+  await bindPatiently(app.server, { host: first, port }, options)
+  for (const other of others) {
+    const server = createServer((socket) => app.server.emit('connection', socket))
+    try {
+      await bindPatiently(server, { host: other, port: portOf(app.server) }, options)
+      doors.get(app)?.further.push(server)
+    } catch (thrown) {
+      // A machine may know ::1 by name and not have it. A port of ours that is another's is worse.
+      if (isTaken(thrown) && port !== 0) throw thrown
+    }
+  }
+}
+
+async function bindPatiently(
+  server: Server,
+  where: { host: string; port: number },
+  { waitMs = 0, onBusy }: ListenOnOptions,
+): Promise<void> {
+  const untilMs = performance.now() + waitMs
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await bind(server, where)
+      return
+    } catch (thrown) {
+      if (!isTaken(thrown) || performance.now() >= untilMs) throw thrown
+    }
+    if (tries === 1) onBusy?.(where.port)
+    await setTimeout(tryEveryMs)
+  }
+}
+
+async function bind(server: Server, where: ListenOptions | Socket): Promise<void> {
+  const listening = once(server, 'listening')
+  server.listen(where)
+  await listening
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+function isTaken(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE'
+}
+
+function adviceForTaken(port: number, key: string, waitMs: number): string {
+  const flag = `--${key.replace('.', '-')}`
+  return waitMs === 0
+    ? `port ${port} is in use already. Stop what uses it, or choose another with ${flag} (0 takes a free one)`
+    : `port ${port} is still in use after ${waitMs / 1000} s. See who uses it (ss -ltnp 'sport = :${port}') and stop that, or choose another port with ${flag}`
+}

@@ -1,0 +1,186 @@
+import type { Clock, Timer } from '../../../clock.ts'
+import type { RedisStoreConfig } from '../../options.ts'
+import type { Commands } from './client.ts'
+import { createClient, soughtOf } from './client.ts'
+import { isAboutCommand, isUnknownScript, startError, storeError, tooOld } from './failures.ts'
+import type { Keys } from './keys.ts'
+import type { Listening } from './listen.ts'
+import { hangUp, listen } from './listen.ts'
+import type { Script, Scripts } from './scripts.ts'
+
+export interface LinkOptions {
+  clock: Clock
+  keys: Keys
+  scripts: Scripts
+  onMessage(text: string): void
+  /** Both connections are there again after one was not. */
+  onBack(): void
+}
+
+/** Two connections to Redis, one for commands and one for news, and what is known of its clock. */
+export interface Link {
+  /** The clock of Redis, as far as it is known here. */
+  now(): number
+  isAvailable(): boolean
+  /**
+   * Runs a script; the beginning of all keys goes before its other arguments.
+   *
+   * @throws ERR_SESSIONS_STORE
+   */
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  /**
+   * The same for a script that gives the time, which sets the clock.
+   *
+   * @param timeIn finds the time in the answer
+   */
+  runTimed(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    timeIn: (answer: unknown) => number,
+  ): Promise<unknown>
+  /** Asks with plain commands. @throws ERR_SESSIONS_STORE */
+  ask<T>(question: (commands: Commands) => Promise<T>): Promise<T>
+  /** Sees to it that it is noticed soon when news come in no more. */
+  ping(): void
+  close(): Promise<void>
+}
+
+/** How long the first connection may take. */
+const startWithinMs = 5000
+/** Between two looks whether a Redis that is connected works. */
+const lookEveryMs = 500
+/** 7.0.0, as Redis puts its version into a number. */
+const oldestVersion = 0x00070000
+
+/**
+ * Settles when both connections are there and Redis has shown that it takes writes.
+ *
+ * @throws ERR_CONFIG_INVALID with the reason and what to do, when that fails
+ */
+export async function createLink(config: RedisStoreConfig, options: LinkOptions): Promise<Link> {
+  const { clock, keys, scripts } = options
+  const sought = soughtOf(config)
+  const client = await createClient(config)
+  const commands = client.commands()
+  let listening: Listening | undefined
+  let offsetMs = 0
+  let state: 'starting' | 'up' | 'down' | 'closed' = 'starting'
+  /** Counts what went wrong, so that a look that began before it proves nothing. */
+  let troubles = 0
+  let isLooking = false
+  let timer: Timer | undefined
+  let settleStart: (problem?: unknown) => void = () => undefined
+
+  const isConnected = (): boolean =>
+    commands.status === 'ready' && listening !== undefined && listening.isReady()
+  const trouble = (): void => {
+    troubles += 1
+    if (state === 'up') state = 'down'
+  }
+  const run: Link['run'] = async (script, ownKeys, args) => {
+    const rest = [ownKeys.length, ...ownKeys, keys.base, ...args] as const
+    try {
+      return await commands.evalsha(script.sha, ...rest)
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error
+      return await commands.eval(script.lua, ...rest)
+    }
+  }
+  const runTimed: Link['runTimed'] = async (script, ownKeys, args, timeIn) => {
+    const beforeMs = clock.now()
+    const answer = await run(script, ownKeys, args)
+    offsetMs = Math.round(timeIn(answer) - (beforeMs + clock.now()) / 2)
+    return answer
+  }
+  const probe = async (): Promise<void> => {
+    const timeIn = (answer: unknown): number => (answer as [number, number])[0]
+    const answer = await runTimed(scripts.probe, [keys.probe], [], timeIn)
+    const [, version] = answer as [number, number]
+    if (version < oldestVersion) throw tooOld(sought)
+  }
+  const look = (): void => {
+    if (isLooking || state === 'up' || state === 'closed' || !isConnected()) return
+    isLooking = true
+    const seen = troubles
+    probe()
+      .then(
+        () => (seen === troubles && isConnected() ? up() : undefined),
+        (error: unknown) => {
+          settleStart(error)
+        },
+      )
+      .finally(() => {
+        isLooking = false
+        timer = clock.after(lookEveryMs, look)
+      })
+  }
+  const up = (): void => {
+    if (state === 'closed') return
+    const wasDown = state === 'down'
+    state = 'up'
+    if (wasDown) options.onBack()
+    else settleStart()
+  }
+  /** Every failure of a verb comes through here. */
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isAboutCommand(error)) {
+        trouble()
+        look()
+      }
+      throw storeError(error)
+    }
+  }
+  const close = async (): Promise<void> => {
+    state = 'closed'
+    timer?.cancel()
+    await Promise.all([hangUp(commands), listening?.close()])
+  }
+
+  commands.on('error', (error: unknown) => settleStart(error))
+  commands.on('close', () => {
+    trouble()
+    settleStart(new Error('the connection was closed'))
+  })
+  commands.on('ready', () => {
+    listening ??= listen({
+      connect: () => client.once(commands),
+      channel: keys.ended,
+      clock,
+      onMessage: options.onMessage,
+      onReady: look,
+      onLost: trouble,
+      onError: (error) => settleStart(error),
+    })
+    look()
+  })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const late = clock.after(startWithinMs, () => settleStart(new Error('it does not answer')))
+      settleStart = (problem) => {
+        late.cancel()
+        settleStart = () => undefined
+        if (problem === undefined) resolve()
+        else reject(startError(problem, sought))
+      }
+      commands.connect().catch((error: unknown) => settleStart(error))
+    })
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  return {
+    now: () => clock.now() + offsetMs,
+    isAvailable: () => state === 'up' && isConnected(),
+    run: (script, ownKeys, args) => guarded(() => run(script, ownKeys, args)),
+    runTimed: (script, ownKeys, args, timeIn) =>
+      guarded(() => runTimed(script, ownKeys, args, timeIn)),
+    ask: (question) => guarded(() => question(commands)),
+    ping: () => listening?.ping(),
+    close,
+  }
+}

@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto'
+
+import { tombstoneMs } from '../../record.ts'
+
+export interface Script {
+  lua: string
+  sha: string
+}
+
+const dayMs = 24 * 3600 * 1000
+
+/** Bookkeeping of a host or a replica that was not heard of for so long is taken out. */
+const forgetAfterMs = dayMs
+
+/** How long an installation is known that was not heard of. */
+export const installationMs = 30 * dayMs
+
+/** The clock of Redis, in milliseconds: the body of a Lua function. */
+const redisTime = `
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)`
+
+/**
+ * What all scripts share. ARGV[1] is the beginning of every key. Keys that depend on what is stored
+ * (of the host and the principal of a record) cannot be declared: they are derived here, and have
+ * the hash tag of the declared ones.
+ */
+const prelude = (time: string): string => `
+local base = ARGV[1]
+local ids = base .. 'ids'
+local function now() ${time} end
+local function sessionKey(id) return base .. 'session:' .. id end
+local function hostKey(host) return base .. 'host:' .. host end
+local function principalKey(principal) return base .. 'principal:' .. principal end
+
+-- The list of ids goes by itself once it names tombstones only.
+local function keepIds()
+  if redis.call('ZCOUNT', ids, '+inf', '+inf') > 0 then redis.call('PERSIST', ids)
+  else redis.call('PEXPIRE', ids, ${tombstoneMs}) end
+end
+
+local function takeOut(id, host, principal)
+  if host then redis.call('ZREM', hostKey(host), id) end
+  if principal then redis.call('SREM', principalKey(principal), id) end
+end
+
+-- Brings the indexes in line with a record. A closed one takes no place and stays for a while.
+local function file(id)
+  local key = sessionKey(id)
+  local state, host, principal, idleAt, maxAt =
+    unpack(redis.call('HMGET', key, 'state', 'host', 'principal', 'idleAtMs', 'maxAtMs'))
+  if state == 'closed' then
+    takeOut(id, host, principal)
+    redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
+    redis.call('PEXPIRE', key, ${tombstoneMs}, 'NX')
+    redis.call('ZADD', ids, now() + redis.call('PTTL', key), id)
+  else
+    local due = state == 'closing' and 0 or math.min(tonumber(idleAt), tonumber(maxAt))
+    redis.call('ZADD', hostKey(host), due, id)
+    redis.call('SADD', principalKey(principal), id)
+    redis.call('ZADD', ids, '+inf', id)
+  end
+  keepIds()
+end
+
+local function lease(key, owner, ms)
+  redis.call('HSET', key, 'lease.owner', owner, 'lease.sinceMs', now(), 'lease.ms', ms)
+end
+`
+
+/**
+ * KEYS 1 the session · 2 sessions of its host · 3 sessions of its principal · 4 all ids
+ * ARGV 1 base · 2 id · 3 maxSessions · 4 maxSessionsPerPrincipal · 5… fields and values
+ * Returns 'created', 'exists', 'principal-full' or 'gateway-full'
+ *
+ * Where a cap is reached, what has no record any more (evicted) is not counted.
+ */
+const create = `
+local function isFull(key, cap, count, some, drop)
+  if redis.call(count, key) < cap then return false end
+  for _, id in ipairs(redis.call(some, key, 1000)) do
+    if redis.call('EXISTS', sessionKey(id)) == 0 then redis.call(drop, key, id) end
+  end
+  return redis.call(count, key) >= cap
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
+if isFull(KEYS[3], tonumber(ARGV[4]), 'SCARD', 'SRANDMEMBER', 'SREM') then
+  return 'principal-full'
+end
+if isFull(KEYS[2], tonumber(ARGV[3]), 'ZCARD', 'ZRANDMEMBER', 'ZREM') then
+  return 'gateway-full'
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+file(ARGV[2])
+return 'created'
+`
+
+/**
+ * KEYS the sessions · derived: sessions of their hosts
+ * ARGV 1 base · 2… id and idleAtMs of each
+ * Returns for each false where it is gone or ended, else { version, idleAtMs }
+ */
+const touch = `
+local answers = {}
+for at, key in ipairs(KEYS) do
+  local id, wanted = ARGV[2 * at], ARGV[2 * at + 1]
+  local state, version, idleAt, maxAt, host =
+    unpack(redis.call('HMGET', key, 'state', 'version', 'idleAtMs', 'maxAtMs', 'host'))
+  if not state or state == 'closing' or state == 'closed' then
+    answers[at] = false
+  else
+    if tonumber(idleAt) < tonumber(wanted) then
+      idleAt = wanted
+      redis.call('HSET', key, 'idleAtMs', idleAt)
+      redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
+      redis.call('ZADD', hostKey(host), math.min(tonumber(idleAt), tonumber(maxAt)), id)
+    end
+    answers[at] = { version, idleAt }
+  end
+end
+return answers
+`
+
+/**
+ * KEYS 1 the session · 2 all ids · derived: sessions of its hosts and of its principal
+ * ARGV 1 base · 2 id · 3 version that was seen · 4 channel · 5 owner of the lease or '' · 6 its ms
+ *   · 7… fields and values
+ * Returns fields and values of the new record; false where the version is another
+ *
+ * Publishes the fields and values, as JSON, when the record has an end that it had not before.
+ */
+const update = `
+local version, hadEnd, host, principal =
+  unpack(redis.call('HMGET', KEYS[1], 'version', 'end', 'host', 'principal'))
+if version ~= ARGV[3] then return false end
+if ARGV[5] ~= '' then lease(KEYS[1], ARGV[5], ARGV[6]) end
+takeOut(ARGV[2], host, principal)
+redis.call('HSET', KEYS[1], 'version', version + 1, unpack(ARGV, 7))
+file(ARGV[2])
+local record = redis.call('HGETALL', KEYS[1])
+if not hadEnd and redis.call('HEXISTS', KEYS[1], 'end') == 1 then
+  redis.call('PUBLISH', ARGV[4], cjson.encode(record))
+end
+return record
+`
+
+/**
+ * KEYS 1 the session · 2 all ids · derived: sessions of its hosts and of its principal
+ * ARGV 1 base · 2 id · 3 version · 4… fields and values
+ * Returns 1 when the record is stored now, in this version or a later one; 0 when it has ended
+ */
+const restore = `
+local state, version, host, principal, owner, since, ms = unpack(redis.call('HMGET', KEYS[1],
+  'state', 'version', 'host', 'principal', 'lease.owner', 'lease.sinceMs', 'lease.ms'))
+if state == 'closing' or state == 'closed' then return 0 end
+if version and tonumber(version) >= tonumber(ARGV[3]) then return 1 end
+takeOut(ARGV[2], host, principal)
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if owner then
+  redis.call('HSET', KEYS[1], 'lease.owner', owner, 'lease.sinceMs', since, 'lease.ms', ms)
+end
+file(ARGV[2])
+return 1
+`
+
+/**
+ * KEYS 1 the session · 2 all ids · derived: sessions of its host and of its principal
+ * ARGV 1 base · 2 id
+ * Returns nothing
+ */
+const remove = `
+takeOut(ARGV[2], unpack(redis.call('HMGET', KEYS[1], 'host', 'principal')))
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', ids, ARGV[2])
+keepIds()
+`
+
+/**
+ * KEYS 1 sessions of the host · 2 hosts · 3 replicas · derived: the sessions, those of lost hosts
+ * ARGV 1 base · 2 host · 3 limit · 4 owner · 5 leaseMs · 6 lostAfterMs or ''
+ * Returns a list of records, each as fields and values
+ *
+ * Ids in an index whose record is gone (evicted) are taken out of it.
+ */
+const claimDue = `
+local time, limit, claimed = now(), tonumber(ARGV[3]), {}
+local function isHeld(owner, since, ms)
+  if not owner or owner == ARGV[4] then return false end
+  local seen = tonumber(redis.call('ZSCORE', KEYS[3], owner) or 0)
+  return time < math.max(tonumber(since), seen) + tonumber(ms)
+end
+local function claim(index, found)
+  for _, id in ipairs(found) do
+    if #claimed >= limit then return end
+    local key = sessionKey(id)
+    local state, owner, since, ms =
+      unpack(redis.call('HMGET', key, 'state', 'lease.owner', 'lease.sinceMs', 'lease.ms'))
+    if not state then
+      redis.call('ZREM', index, id)
+      redis.call('ZREM', ids, id)
+    elseif not isHeld(owner, since, ms) then
+      lease(key, ARGV[4], ARGV[5])
+      claimed[#claimed + 1] = redis.call('HGETALL', key)
+    end
+  end
+end
+claim(KEYS[1], redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time))
+if ARGV[6] ~= '' then
+  for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time - ARGV[6])) do
+    local index = hostKey(host)
+    if host ~= ARGV[2] then claim(index, redis.call('ZRANGE', index, 0, -1)) end
+  end
+end
+return claimed
+`
+
+/**
+ * KEYS 1 hosts · 2 replicas · 3 the installation · 4 all ids · derived: sessions of silent hosts
+ * ARGV 1 base · 2 host · 3 replica
+ * Returns { 1 when it holds the installation else 0, the time }
+ *
+ * Also takes out what nobody needs: replicas and hosts that were silent for a day (a host with
+ * sessions stays, or nobody would end them) and ids whose tombstones have gone.
+ */
+const heartbeat = `
+local time = now()
+redis.call('ZADD', KEYS[1], time, ARGV[2])
+redis.call('ZADD', KEYS[2], time, ARGV[3])
+local silent = time - ${forgetAfterMs}
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', silent)
+for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', silent)) do
+  if redis.call('EXISTS', hostKey(host)) == 0 then redis.call('ZREM', KEYS[1], host) end
+end
+redis.call('PEXPIRE', KEYS[1], ${installationMs})
+redis.call('PEXPIRE', KEYS[2], ${forgetAfterMs})
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', time)
+return { redis.call('PEXPIRE', KEYS[3], ${installationMs}), time }
+`
+
+/**
+ * KEYS 1 hosts · 2 replicas · 3 sessions of the host
+ * ARGV 1 base · 2 host · 3 replica
+ * Returns nothing
+ *
+ * What the last heartbeat of this replica wrote. Another replica of the host writes the host anew.
+ */
+const leave = `
+redis.call('ZREM', KEYS[2], ARGV[3])
+if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[1], ARGV[2]) end
+`
+
+/**
+ * KEYS 1 a key that is never there
+ * ARGV 1 base
+ * Returns { the time, the version of Redis as a number; 0 before 7 }
+ *
+ * It writes, to no effect, so that a Redis that takes no writes says so.
+ */
+const probe = `
+redis.call('DEL', KEYS[1])
+return { now(), redis.REDIS_VERSION_NUM or 0 }
+`
+
+const bodies = { create, touch, update, restore, remove, claimDue, heartbeat, leave, probe }
+
+export type Scripts = Record<keyof typeof bodies, Script>
+
+/** @param time body of a Lua function that gives the time; tests alone have another than Redis' */
+export function createScripts(time = redisTime): Scripts {
+  const scripts = Object.entries(bodies).map(([name, body]) => {
+    const lua = `${prelude(time)}${body}`
+    return [name, { lua, sha: createHash('sha1').update(lua).digest('hex') }]
+  })
+  return Object.fromEntries(scripts) as Scripts
+}

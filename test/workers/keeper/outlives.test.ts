@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { systemClock } from '../../../src/clock.ts'
+import { createKeeperClient } from '../../../src/workers/keeper-client.ts'
+import { createKeeperHost } from '../../../src/workers/keeper-host.ts'
+import type { KeeperExit, KeeperSpec, Outliving } from '../../../src/workers/keeper/protocol.ts'
+import { atEnd } from '../../support/at-end.ts'
+import { compiled } from '../../support/config.ts'
+import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
+import { alive, processesWith } from '../../support/processes.ts'
+import { tempDir } from '../../support/temp.ts'
+import { outlivingNamespace } from '../rig.ts'
+
+/** A keeper, and what a gateway tells it to start. */
+async function startKeeper(t: TestContext) {
+  const folder = tempDir(t)
+  const host = createKeeperHost({
+    clock: systemClock,
+    runtimeDir: folder,
+    logFile: join(folder, 'keepers.log'),
+    namespace: outlivingNamespace,
+    spares: 0,
+  })
+  const keeper = await host.take()
+  const awake = setInterval(() => undefined, 60_000)
+  atEnd(t, async () => {
+    keeper.kill()
+    await keeper.ended
+    clearInterval(awake)
+  })
+  const client = createKeeperClient(keeper.socketPath, keeper.nonce)
+  const mark = randomBytes(8).toString('hex')
+  const exitFile = join(folder, 'exit.json')
+  const spec = (fixture: string, port: number | null, outlives: Outliving): KeeperSpec => ({
+    workerId: mark,
+    command: process.execPath,
+    args: [compiled(`test/fixtures/workers/${fixture}`)],
+    cwd: folder,
+    env: {},
+    transport: port === null ? 'stdio' : 'http',
+    port,
+    relay: false,
+    outputFile: join(folder, 'output.log'),
+    outputMaxBytes: 1_000_000,
+    exitFile,
+    startTimeoutMs: 10_000,
+    outlives,
+    wrapped: null,
+  })
+  return {
+    ...keeper,
+    client,
+    spec,
+    exit: () => JSON.parse(readFileSync(exitFile, 'utf8')) as KeeperExit,
+    processes: () => processesWith(`BERTH_WORKER_ID=${mark}`).length,
+  }
+}
+
+/** The same with a server, when the gateway has let go of it. */
+async function startServer(t: TestContext, outlives: Outliving) {
+  const keeper = await startKeeper(t)
+  const spec = keeper.spec('tells-who.js', null, outlives)
+  const { statusCode } = await keeper.client.call('POST', '/keeper/start', spec)
+  assert.equal(statusCode, 200)
+  keeper.letGo()
+  return keeper
+}
+
+const long = 600_000
+
+suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
+  test('ends before it has a server', async (t) => {
+    const { ended, socketPath, letGo } = await startKeeper(t)
+    letGo()
+    assert.deepEqual(await ended, { code: 0, signal: null })
+    assert.ok(!existsSync(socketPath))
+  })
+
+  test('ends before its server is ready, and the server with it', async (t) => {
+    const { client, spec, ended, letGo, processes } = await startKeeper(t)
+    const unready = spec('never-listens.js', await freePort(), { maxMs: long, orphanMs: long })
+    const starting = client.call('POST', '/keeper/start', unready)
+    await eventually(() => assert.equal(processes(), 1))
+    letGo()
+    assert.notEqual((await starting).statusCode, 200)
+    await ended
+    assert.equal(processes(), 0)
+  })
+
+  test('stays when its server outlives gateways, and can be stopped by another', async (t) => {
+    const { client, ended, pid, exit, processes } = await startServer(t, {
+      maxMs: long,
+      orphanMs: long,
+    })
+    await sleep(200)
+    assert.ok(alive(pid))
+    assert.equal(processes(), 1)
+    assert.equal((await client.call('POST', '/keeper/stop?graceMs=5000')).statusCode, 204)
+    await ended
+    assert.equal(exit().how, 'killed by SIGTERM')
+    assert.equal(processes(), 0)
+  })
+
+  test('ends its server when no other has come for too long', async (t) => {
+    const { ended, exit, processes } = await startServer(t, { maxMs: long, orphanMs: 500 })
+    assert.deepEqual(await ended, { code: 0, signal: null })
+    const { code, signal, how } = exit()
+    assert.deepEqual(
+      { code, signal, how },
+      { code: null, signal: 'SIGTERM', how: 'no gateway came for 1 s' },
+    )
+    assert.equal(processes(), 0)
+  })
+
+  test('waits as long as any is there, and begins anew when the last has left', async (t) => {
+    const keeper = await startServer(t, { maxMs: long, orphanMs: 300 })
+    const one = new AbortController()
+    const other = new AbortController()
+    for (const { signal } of [one, other]) {
+      keeper.client.call('GET', '/keeper/watch', undefined, signal).catch(() => undefined)
+    }
+    await sleep(400)
+    one.abort()
+    await sleep(400)
+    assert.equal(keeper.processes(), 1)
+    other.abort()
+    await keeper.ended
+    assert.equal(keeper.exit().how, 'no gateway came for 0 s')
+  })
+
+  test('ends its server when its time is over, though a gateway is there, and says so', async (t) => {
+    const { client, ended, exit } = await startServer(t, { maxMs: 700, orphanMs: long })
+    const watch = await client.watch()
+    assert.deepEqual(await watch?.over, exit())
+    assert.equal(exit().how, 'maxLifetime was over')
+    await ended
+  })
+})

@@ -11,7 +11,7 @@ import { localLaunch, remoteLaunch } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
 import { headerProblem } from './request-headers.ts'
-import { laterIsolations, laterKeys, laterText, serverOptions } from './schema.ts'
+import { laterIsolations, laterText, serverOptions } from './schema.ts'
 
 export type ServerOptions = Static<typeof serverOptions>
 
@@ -138,9 +138,6 @@ const isLaterIsolation = (value: unknown): boolean =>
   typeof value === 'string' && laterIsolations.includes(value)
 
 function refuseLater(raw: Tree, where: Path, problems: Problems): void {
-  for (const [key, instead] of laterKeys) {
-    if (raw[key] !== undefined) problems.add([...where, key], laterText(instead))
-  }
   if (isLaterIsolation(raw.isolation)) {
     problems.add([...where, 'isolation'], laterText('there are process and sandbox only'))
   }

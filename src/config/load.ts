@@ -19,15 +19,7 @@ import {
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
-import {
-  generalOptions,
-  laterKeys,
-  laterText,
-  otherTopLevelKeys,
-  overridable,
-  serverOptions,
-  slices,
-} from './schema.ts'
+import { generalOptions, otherTopLevelKeys, overridable, serverOptions, slices } from './schema.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -145,10 +137,8 @@ function withoutEmptyMaps(tree: Tree): Tree {
 function checkTopLevel(tree: Tree, problems: Problems): void {
   const known = [...Object.keys(overridable.properties ?? {}), ...otherTopLevelKeys]
   for (const key of Object.keys(tree)) {
-    const later = laterKeys.get(key)
-    if (later !== undefined) problems.add(key, laterText(later))
-    else if (known.includes(key)) continue
-    else if (key === 'customJWTAuthorizer') {
+    if (known.includes(key)) continue
+    if (key === 'customJWTAuthorizer') {
       problems.add(key, 'belongs into authorizerConfiguration.')
     } else if (Object.hasOwn(serverOptions.properties, key)) {
       problems.add(

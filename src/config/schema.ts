@@ -101,9 +101,7 @@ export const overridable: Shape = {
 /** Keys at the top that are not settings: the servers, and what VS Code and editors write there. */
 export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', '$schema']
 
-/** Keys that later releases have, and how it is in this one. */
-export const laterKeys: ReadonlyMap<string, string> = new Map([])
-
+/** Values that later releases have. */
 export const laterIsolations = ['container', 'kubernetes']
 
 export function laterText(now: string): string {

@@ -167,11 +167,8 @@ test('the message has a line for each problem and begins with the file', (t) => 
 })
 
 test('what later releases have is refused with a sentence, never ignored', (t) => {
-  const top = {}
-  const server = { isolation: 'container' }
-  const found = problemsOf(t, withServer(server, top))
-  for (const key of Object.keys(top)) assert.match(found[key] ?? '', /comes with a later release/)
-  for (const key of Object.keys(server)) {
-    assert.match(found[`mcpServers.demo.${key}`] ?? '', /comes with a later release/)
+  for (const isolation of ['container', 'kubernetes']) {
+    const found = problemsOf(t, withServer({ isolation }))
+    assert.match(found['mcpServers.demo.isolation'] ?? '', /comes with a later release/)
   }
 })

@@ -14,7 +14,8 @@ import type { Usage } from '../driver.ts'
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
  * - `GET /keeper/usage` -> what the server has used so far, `Usage`
- * - anything else goes to the server
+ * - anything else goes to the server; the head of an event stream that is resumed says with
+ *   `carriesHeader` whether the answer to a request is still to come on it
  *
  * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
  * has left nothing of the tree behind.
@@ -92,3 +93,10 @@ export interface KeeperExit {
 }
 
 export const nonceHeader = 'x-berth-nonce'
+
+/**
+ * `exchange`, on the head of a stream that was resumed by `Last-Event-ID` and belongs to a POST
+ * whose answer is still to come: a gateway that has not seen the POST learns from it that its
+ * session is busy. It is for the gateway alone.
+ */
+export const carriesHeader = 'x-berth-carries'

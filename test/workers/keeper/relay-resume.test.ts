@@ -139,7 +139,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
     pour()
     await new Promise((resolve) => setTimeout(resolve, 100))
     assert.ok(written < 2500, `${written} were taken before one was read`)
-    assert.equal((await reply.rest()).filter(({ data }) => data !== '').length, 3000)
+    assert.equal((await reply.text()).split('\ndata: y').length - 1, 3000)
   })
 
   test('a reader that had stopped and goes away does not stop the server', async (t) => {
@@ -147,7 +147,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
     const { reply, server } = await rig.call()
     server.write(said('1'))
     await reply.next()
-    server.end(said('z'.repeat(20_000_000)) + said('last'))
+    server.end(said('z'.repeat(10_000_000)) + said('last'))
     await new Promise((resolve) => setTimeout(resolve, 50))
     await reply.cut()
     await once(server, 'close')

@@ -39,12 +39,13 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
   let hasOwnIds = false
   /** The GET stream that the server has open: it would refuse a second one. */
   let standalone: RelayedStream | undefined
+  let standaloneUrl: string | undefined
 
-  function learn({ method }: IncomingMessage, { statusCode = 0, headers }: IncomingMessage): void {
-    if (statusCode >= 300) return
-    const given = textOf(headers['mcp-session-id']) ?? sessionId
-    if (given !== sessionId || method === 'DELETE') standalone?.end()
-    sessionId = given
+  function learn({ method, headers }: IncomingMessage, answer: IncomingMessage): void {
+    if ((answer.statusCode ?? 0) >= 300) return
+    const given = textOf(answer.headers['mcp-session-id']) ?? textOf(headers['mcp-session-id'])
+    if ((given ?? sessionId) !== sessionId || method === 'DELETE') standalone?.end()
+    sessionId = given ?? sessionId
   }
 
   function isKept({ method, headers }: IncomingMessage, answer: IncomingMessage): boolean {
@@ -58,8 +59,8 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
     )
   }
 
-  function keep({ method }: IncomingMessage, answer: IncomingMessage, response: ServerResponse) {
-    const isStandalone = method === 'GET'
+  function keep(request: IncomingMessage, answer: IncomingMessage, response: ServerResponse): void {
+    const isStandalone = request.method === 'GET'
     const kept = keepStream({
       clock,
       streams,
@@ -73,7 +74,11 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
         if (standalone === kept) standalone = undefined
       },
     })
-    if (isStandalone) standalone = kept
+    if (!isStandalone) return
+    // Both were under way at once, and the server has taken both.
+    standalone?.end()
+    standalone = kept
+    standaloneUrl = request.url
   }
 
   /** @returns whether the client is to have a stream that goes on, or the keeper's refusal */
@@ -91,7 +96,7 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
   }
 
   return {
-    serve({ method, headers }, response) {
+    serve({ method, url, headers }, response) {
       version = textOf(headers['mcp-protocol-version']) ?? version
       if (method !== 'GET' || headers['mcp-session-id'] !== sessionId) return false
       const lastEventId = textOf(headers['last-event-id']) ?? ''
@@ -101,8 +106,9 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
       } else if (lastEventId !== '') {
         return false
       }
-      standalone?.open(response)
-      return standalone !== undefined
+      if (standalone === undefined || url !== standaloneUrl) return false
+      standalone.open(response)
+      return true
     },
 
     carry(request, answer, response) {

@@ -9,7 +9,7 @@ const carries = 'x-berth-carries'
 suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => {
   test('a call goes on without its connection, and is resumed where the client was', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     server.write(said('1') + said('2'))
     const seen = await reply.next()
     assert.match(seen?.id ?? '', /^berth-/)
@@ -48,7 +48,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
 
   test('a resumed stream takes the place of the one that is still open', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     server.write(said('1'))
     const seen = await reply.next()
     const resumed = await rig.get({ 'last-event-id': seen?.id ?? '' })
@@ -101,7 +101,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
 
   test('an event that is not in the log any more is refused', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     server.write(said('first'))
     const seen = await reply.next()
     await reply.cut()
@@ -114,7 +114,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
 
   test('a stream that breaks off is cut, not ended', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     server.write(said('1'))
     await reply.next()
     server.destroy()
@@ -144,13 +144,15 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
 
   test('a reader that had stopped and goes away does not stop the server', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     server.write(said('1'))
     await reply.next()
-    server.end(said('z'.repeat(10_000_000)) + said('last'))
+    const closed = once(server, 'close')
+    server.end(said('z'.repeat(10_000)).repeat(2000))
     await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.ok(!server.writableFinished)
     await reply.cut()
-    await once(server, 'close')
+    await closed
     assert.ok(server.writableFinished)
   })
 })
@@ -220,6 +222,32 @@ suite('the standalone stream of a relay', { concurrency: 4 }, () => {
     }
   })
 
+  test('is nothing to whoever GETs something else', async (t) => {
+    const rig = await startRelay(t)
+    await rig.stream()
+    const asking = rig.send('GET', {}, '/ping')
+    const { request, response } = await rig.reached()
+    response.end('pong')
+    assert.equal(request.url, '/ping')
+    assert.equal(await (await asking).text(), 'pong')
+  })
+
+  test('is the newer one where a server takes two at once', async (t) => {
+    const rig = await startRelay(t)
+    const sending = [rig.get(old), rig.get(old)]
+    const { response: older } = await rig.reached()
+    const { response: newer } = await rig.reached()
+    older.writeHead(200, eventHeaders).flushHeaders()
+    await Promise.race(sending)
+    newer.writeHead(200, eventHeaders).flushHeaders()
+    await Promise.all(sending)
+    if (!older.destroyed) await once(older, 'close')
+    const third = await rig.get(old)
+    newer.write(said('1'))
+    assert.equal((await third.next())?.data, '1')
+    assert.equal(rig.count(), 3)
+  })
+
   test('is none when the server refuses it', async (t) => {
     const rig = await startRelay(t)
     for (let tries = 0; tries < 2; tries += 1) {
@@ -241,7 +269,7 @@ suite('a relay whose server gives its events ids', { concurrency: 4 }, () => {
 
   test('passes every byte as it is, and the end of either side', async (t) => {
     const rig = await startRelay(t)
-    const { reply, server } = await rig.call()
+    const { reply, server } = await rig.call(old)
     for (const byte of Buffer.from(text)) server.write(Buffer.from([byte]))
     server.end()
     assert.equal(await reply.text(), text)

@@ -26,7 +26,7 @@ export interface RelayRig {
   count(): number
   post(headers?: Record<string, string>): Promise<Reply>
   get(headers?: Record<string, string>): Promise<Reply>
-  send(method: string, headers?: Record<string, string>): Promise<Reply>
+  send(method: string, headers?: Record<string, string>, path?: string): Promise<Reply>
   /** POSTs, and has the server open a stream as its answer. */
   call(headers?: Record<string, string>): Promise<{ reply: Reply; server: ServerResponse }>
   /** The same with a GET. */
@@ -55,7 +55,7 @@ export async function startRelay(t: TestContext): Promise<RelayRig> {
     response.on('error', () => undefined)
     relay(request, response)
   })
-  const url = `http://127.0.0.1:${portOf(downstream)}/mcp`
+  const origin = `http://127.0.0.1:${portOf(downstream)}`
   let sent = 0
 
   const rig: RelayRig = {
@@ -67,10 +67,10 @@ export async function startRelay(t: TestContext): Promise<RelayRig> {
         await new Promise<void>((resolve) => (wake = resolve))
       }
     },
-    async send(method, headers = {}) {
+    async send(method, headers = {}, path = '/mcp') {
       const number = sent
       sent += 1
-      const reply = await rawRequest(url, {
+      const reply = await rawRequest(`${origin}${path}`, {
         method,
         headers: { 'mcp-session-id': 's-1', 'x-number': String(number), ...headers },
         ...(method === 'POST' ? { body: '{}' } : {}),

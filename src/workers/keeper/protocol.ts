@@ -14,14 +14,10 @@ import type { Usage } from '../driver.ts'
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
  * - `GET /keeper/usage` -> what the server has used so far, `Usage`
-<<<<<<< HEAD
  * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
  * - `GET /keeper/note` -> 200 that string, or 204 when none was left
- * - anything else goes to the server
-=======
  * - anything else goes to the server; the head of an event stream that is resumed says with
  *   `carriesHeader` whether the answer to a request is still to come on it
->>>>>>> h-relay
  *
  * The end of stdin means that the gateway is gone, and then the keeper and its server go too. (Where
  * the kernel can, they are killed sooner, by the death of their parent.) With `outlives` in the

@@ -23,7 +23,7 @@ const servers: Record<string, TestServer> = {
   direct: { command: ['node', sdk], http: true },
 }
 
-describe('a gateway that is killed and started again', { skip: redisServer.skip }, async () => {
+describe('a gateway that is ended and started again', { skip: redisServer.skip }, async () => {
   if (redisServer.skip !== false) return
   const redis = await startRedis(owner, redisServer.path)
 
@@ -38,13 +38,19 @@ describe('a gateway that is killed and started again', { skip: redisServer.skip 
       })
   }
 
-  for (const server of ['stdio', 'relayed']) {
-    test(`goes on with a call, and with the question in it: ${server}`, async (t) => {
+  for (const [server, how] of [
+    ['stdio', 'kill'],
+    ['stdio', 'stop'],
+    ['relayed', 'kill'],
+    ['relayed', 'stop'],
+  ] as const) {
+    test(`goes on with a call, and with the question in it: ${server}, ${how}`, async (t) => {
       const start = await place(t)
       const first = await start()
       const talk = new EventEmitter()
       const asked = once(talk, 'asked')
       const { call } = await connectClient(t, first.mcp(server), {
+        isPatient: true,
         elicitation: async () => {
           talk.emit('asked')
           const [answer] = (await once(talk, 'answered')) as [string]
@@ -54,7 +60,7 @@ describe('a gateway that is killed and started again', { skip: redisServer.skip 
       const before = await call('pid')
       const result = call('ask', { questions: ['who is there?'] })
       await asked
-      await first.kill()
+      await first[how]()
       const second = await start()
       await second.saw('session.adopted')
       talk.emit('answered', 'still me')

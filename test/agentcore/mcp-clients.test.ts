@@ -28,7 +28,6 @@ describe('MCP clients at the path of AgentCore', { concurrency: 2 }, () => {
         elicitation: ({ message }) => ({ action: 'accept', content: { answer: `${message}!` } }),
         sampling: () => 'a model says so',
         roots: [{ uri: 'file:///here' }],
-        onProgress: ({ progress }) => steps.push(progress),
       }
       const connected = await connect(t, url, options)
       const { call } = connected
@@ -36,7 +35,8 @@ describe('MCP clients at the path of AgentCore', { concurrency: 2 }, () => {
       assert.equal(textOf(await call('ask-aside', { question: 'c' })), '"c!"')
       assert.match(textOf(await call('sample', { prompt: 'p' })), /a model says so/)
       assert.equal(textOf(await call('roots')), '[{"uri":"file:///here"}]')
-      assert.equal(textOf(await call('count', { to: 3 })), '3')
+      const onProgress = ({ progress }: { progress: number }) => steps.push(progress)
+      assert.equal(textOf(await call('count', { to: 3 }, { onProgress })), '3')
       assert.deepEqual(steps, [1, 2, 3])
       await connected.terminate()
       await assert.rejects(call('pid'))

@@ -6,7 +6,7 @@ import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import type { Environment } from './environment.ts'
-import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from './kind.ts'
+import { checkFit, defaultsFor, fits, isPlain, kindOf, transportWord, type Kind } from './kind.ts'
 import { localLaunch, remoteLaunch } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
@@ -78,7 +78,9 @@ export function readEntry(
   warnOfIdleKeys(raw, kind, where, warnings)
 
   // What is sound is read on, past what is wrong, so that its placeholders are checked as well.
-  const options = Value.Default(serverOptions, merged(defaultsFor(own, kind, defaults), sound))
+  const usual = isPlain(own, defaults) ? plainDefaults : {}
+  const given = merged({ ...usual, ...defaultsFor(own, kind, defaults) }, sound)
+  const options = Value.Default(serverOptions, given)
   if (!Value.Check(serverOptions, options)) {
     problems.add(where, 'is not a valid server.')
     return undefined
@@ -90,9 +92,13 @@ export function readEntry(
   if (problems.found.length > before) return undefined
   const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
   const times = { lifecycle, startTimeoutMs, graceMs }
-  const names = { isMarked, agentRuntimeArn }
+  const { protocol, mode } = options
+  const names = { isMarked, agentRuntimeArn, protocol, mode }
   return { ...launch, ...times, ...names, requireLimits, requestHeaders, authorizer }
 }
+
+/** Of an agent that speaks no MCP, where nobody says otherwise. */
+const plainDefaults: Tree = { transport: 'http', path: '/invocations' }
 
 function allowedHeaders(
   { requestHeaderConfiguration: { requestHeaderAllowlist: names } = {} }: ServerOptions,

@@ -87,6 +87,7 @@ const httpKeys = ['port', 'path', 'relay']
 const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
   ...['type', 'transport', 'isolation', 'agentRuntimeArn', 'requestHeaderConfiguration'],
+  ...['protocol', 'mode'],
 ]
 
 /** Whether a key of ours says anything about a server of that kind. */
@@ -96,7 +97,10 @@ export function fits(key: string, kind: Kind): boolean {
 
 /** What of `defaults` a server of that kind takes, whose own keys are `own`. */
 export function defaultsFor(own: Tree, kind: Kind, defaults: Tree): Tree {
-  const unfit = speaksHttp(own, kind, defaults) ? [] : httpKeys
+  const unfit = [
+    ...(speaksHttp(own, kind, defaults) ? [] : httpKeys),
+    ...(hasModes(own, kind, defaults) ? [] : ['mode']),
+  ]
   return Object.fromEntries(
     Object.entries(defaults).filter(
       ([key, value]) =>
@@ -117,6 +121,7 @@ export function checkFit(
   if (isOfOther(kind, 'isolation', own.isolation)) {
     problems.add([...where, 'isolation'], `a server with a ${start} has isolation: ${right}.`)
   }
+  checkProtocol(own, kind, defaults, where, problems)
   if (kind === 'remote' || speaksHttp(own, kind, defaults)) return
   for (const key of httpKeys.filter((name) => own[name] !== undefined)) {
     problems.add(
@@ -126,6 +131,37 @@ export function checkFit(
   }
 }
 
+function checkProtocol(
+  own: Tree,
+  kind: Kind,
+  defaults: Tree,
+  where: Path,
+  problems: Problems,
+): void {
+  if (isPlain(own, defaults)) {
+    if (own.transport === 'stdio' || own.type === 'stdio') {
+      problems.add(where, 'protocol: http is served over HTTP, not over stdio; take one out.')
+    }
+    if (own.mode !== undefined) {
+      problems.add([...where, 'mode'], 'is for a server that speaks MCP; take it out.')
+    }
+  } else if (own.mode === 'stateless' && !hasModes(own, kind, defaults)) {
+    problems.add(
+      [...where, 'mode'],
+      'stateless is for a server that speaks HTTP; add transport: http, or take it out.',
+    )
+  }
+}
+
+/** Whether it is an agent that speaks no MCP. */
+export function isPlain(own: Tree, defaults: Tree): boolean {
+  return (own.protocol ?? defaults.protocol) === 'http'
+}
+
+function hasModes(own: Tree, kind: Kind, defaults: Tree): boolean {
+  return !isPlain(own, defaults) && (kind === 'remote' || speaksHttp(own, kind, defaults))
+}
+
 /** An isolation that no server of this kind can have. */
 function isOfOther(kind: Kind, key: string, value: unknown): boolean {
   if (key !== 'isolation' || value === undefined) return false
@@ -133,5 +169,6 @@ function isOfOther(kind: Kind, key: string, value: unknown): boolean {
 }
 
 function speaksHttp(own: Tree, kind: Kind, defaults: Tree): boolean {
-  return kind === 'local' && (own.transport ?? defaults.transport) === 'http'
+  if (kind !== 'local') return false
+  return isPlain(own, defaults) || (own.transport ?? defaults.transport) === 'http'
 }

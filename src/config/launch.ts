@@ -50,6 +50,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     args,
     transport,
     path: endpoint,
+    ...(options.protocol === 'http' ? { isPlain: true as const } : {}),
     relay,
     ...(port === undefined ? {} : { port }),
     limits: readLimits(entry, context),

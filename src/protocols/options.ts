@@ -67,6 +67,16 @@ export const agentcoreOptions = Type.Object(
 
 /** Keys of a server that AgentCore has as well. */
 export const runtimeOptions = {
+  protocol: Type.Enum(['mcp', 'http'], {
+    default: 'mcp',
+    description:
+      "What the server speaks. http: AgentCore's other contract, POST /invocations and GET /ping at $PORT; it is at /servers/NAME/invocations.",
+  }),
+  mode: Type.Enum(['stateful', 'stateless'], {
+    default: 'stateful',
+    description:
+      'Whether an MCP server keeps sessions itself. stateless: any POST without an id opens one, and Berth gives it the id.',
+  }),
   agentRuntimeArn: Type.Optional(
     Type.String({
       pattern:

@@ -6,6 +6,7 @@ import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
 import { createMove, isStoreAway } from './moving.ts'
+import { createNaming } from './naming.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf, toldOf } from './record.ts'
@@ -29,7 +30,20 @@ export interface Sessions {
    */
   open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
   /**
-   * The worker has answered `initialize`: the session is live.
+   * The session that its client calls by a name of its own: the one that goes on, here or at another
+   * gateway, else a new one. Of several who ask at once, one opens it, as with `open`, and the
+   * others wait until it is live.
+   *
+   * @returns `isNew`: it is the caller's to `bind` or to `fail`
+   * @throws what `open` and `lookup` throw, ERR_SESSIONS_ENDED when what was waited for failed
+   */
+  openNamed(server: Server, principal: string, name: string, signal: AbortSignal): Promise<Named>
+  /** The live session of this name, if it is known here. */
+  findNamed(name: string, server: string, principal: string): Session | undefined
+  /** The record of the session of this name, if there is one that has not ended. */
+  recordOfName(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
+  /**
+   * The worker has answered for the first time: the session is live.
    *
    * @returns false when it has ended meanwhile
    * @throws ERR_SESSIONS_STORE
@@ -82,10 +96,16 @@ export interface Sessions {
   drain(drainMs: number): Promise<void>
 }
 
+export interface Named {
+  session: Session
+  isNew: boolean
+}
+
+/** What its first answer said; nothing where it speaks no MCP. */
 export interface Initialized {
-  workerSessionId: string | undefined
-  protocolVersion: string | undefined
-  client: string | undefined
+  workerSessionId?: string | undefined
+  protocolVersion?: string | undefined
+  client?: string | undefined
 }
 
 export interface SessionsOptions {
@@ -153,6 +173,15 @@ export function createSessions(options: SessionsOptions): Sessions {
     onHeartbeat: sharing.look,
   })
 
+  const naming = createNaming({
+    clock,
+    store,
+    sessions,
+    opening,
+    adopting,
+    wasEmptied: watch.verify,
+  })
+
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
   const close = async (
     session: Session,
@@ -193,6 +222,9 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     open: opening.open,
+    openNamed: naming.open,
+    findNamed: naming.find,
+    recordOfName: naming.recordOf,
 
     async bind(session, { workerSessionId, protocolVersion, client }) {
       const found = own(session)

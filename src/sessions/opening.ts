@@ -18,6 +18,13 @@ import type { SessionStore } from './store.ts'
 /** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
 export interface Opening {
   open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+  /** The same under a key. @returns undefined when there is a session of this key that goes on */
+  openKeyed(
+    key: string,
+    server: Server,
+    principal: string,
+    signal: AbortSignal,
+  ): Promise<OwnSession | undefined>
 }
 
 export interface OpeningOptions {
@@ -46,41 +53,52 @@ export function createOpening(options: OpeningOptions): Opening {
   const { move, isDraining, lostAfterMs } = options
   const starts = createStarts(caps)
 
+  async function begin(
+    record: SessionRecord,
+    server: Server,
+    signal: AbortSignal,
+  ): Promise<OwnSession | undefined> {
+    const { touchEveryMs } = store
+    const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
+    if (!(await makeRoom(session))) return undefined
+    // From here on the drain knows of it; until here it did not.
+    sessions.set(session.id, session)
+    if (isDraining()) {
+      sessions.delete(session.id)
+      await store.remove(session.id)
+      throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
+    }
+    const { id, handle, principal } = session
+    events.emit('session.opened', { session: handle, server: server.name, principal })
+    const stopWaiting = new AbortController()
+    session.onEnding(({ reason }) =>
+      stopWaiting.abort(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason } })),
+    )
+    try {
+      const until = AbortSignal.any([signal, stopWaiting.signal])
+      session.endTurn = await starts.turn(server.name, until)
+      await move(session, { state: 'starting' })
+      session.startingAtMs = clock.now()
+      session.starting = supervisor.start(server.driver, specFor(session), until)
+      session.worker = await session.starting
+      void session.worker.exited.then((exit) => ending.workerExited(session, exit))
+      await move(session, { handle: session.worker.handle })
+      until.throwIfAborted()
+    } catch (thrown) {
+      void ending.close(session, ...ending.reasonOf(thrown))
+      throw thrown
+    }
+    return sessions.get(id) ?? session
+  }
+
   return {
     async open(server, principal, signal) {
-      const record = newRecord(server, principal)
-      const { touchEveryMs } = store
-      const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
-      await makeRoom(session)
-      // From here on the drain knows of it; until here it did not.
-      sessions.set(session.id, session)
-      if (isDraining()) {
-        sessions.delete(session.id)
-        await store.remove(session.id)
-        throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
-      }
-      const { id, handle } = session
-      events.emit('session.opened', { session: handle, server: server.name, principal })
-      const stopWaiting = new AbortController()
-      session.onEnding(({ reason }) =>
-        stopWaiting.abort(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason } })),
-      )
-      try {
-        const until = AbortSignal.any([signal, stopWaiting.signal])
-        session.endTurn = await starts.turn(server.name, until)
-        await move(session, { state: 'starting' })
-        session.startingAtMs = clock.now()
-        session.starting = supervisor.start(server.driver, specFor(session), until)
-        session.worker = await session.starting
-        void session.worker.exited.then((exit) => ending.workerExited(session, exit))
-        await move(session, { handle: session.worker.handle })
-        until.throwIfAborted()
-      } catch (thrown) {
-        void ending.close(session, ...ending.reasonOf(thrown))
-        throw thrown
-      }
-      return sessions.get(id) ?? session
+      const session = await begin(newRecord(server, principal), server, signal)
+      if (session === undefined) throw new Error('there is a session of this random id')
+      return session
     },
+    openKeyed: (key, server, principal, signal) =>
+      begin({ ...newRecord(server, principal), key }, server, signal),
   }
 
   function newRecord(server: Server, principal: string): SessionRecord {
@@ -102,8 +120,12 @@ export function createOpening(options: OpeningOptions): Opening {
     }
   }
 
-  /** Adds the record; over its own cap, a principal's longest-idle session makes room first. */
-  async function makeRoom(session: OwnSession): Promise<void> {
+  /**
+   * Adds the record; over its own cap, a principal's longest-idle session makes room first.
+   *
+   * @returns false when there is one already
+   */
+  async function makeRoom(session: OwnSession): Promise<boolean> {
     const isAnonymous = session.principal === 'anonymous'
     const storeCaps = {
       maxSessions: caps.maxSessions,
@@ -113,7 +135,7 @@ export function createOpening(options: OpeningOptions): Opening {
       // Looked at each time: to make room may take as long as a worker takes to stop.
       if (isDraining()) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
       const outcome = await store.create(session.record, storeCaps)
-      if (outcome === 'created') return
+      if (outcome === 'created' || outcome === 'exists') return outcome === 'created'
       if (outcome === 'gateway-full') {
         throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
       }

@@ -30,6 +30,9 @@ export const UsageRecord = Type.Object({
 export const SessionRecord = Type.Object({
   v: Type.Literal(1),
   id: Type.String({ description: 'Public id: what clients send as Mcp-Session-Id' }),
+  key: Type.Optional(
+    Type.String({ description: 'Hash of the name that its client has given it; see keyOf' }),
+  ),
   /** Grows by one with every update; a compare-and-set names the one it has seen. */
   version: Type.Integer({ minimum: 1 }),
   state: Type.Enum([...states]),
@@ -69,6 +72,14 @@ export function toldOf({ reason, details }: SessionEnd): { reason: EndReason; oo
 
 /** How a tombstone is kept: long enough for every client to hear why, and no longer. */
 export const tombstoneMs = 60 * 60 * 1000
+
+/**
+ * What a session is found by whose client has named it. Two clients, and two servers, may have
+ * chosen the same name.
+ */
+export function keyOf(name: string, server: string, principal: string): string {
+  return createHash('sha256').update([server, principal, name].join('\n')).digest('hex')
+}
 
 /**
  * The short name of a session, for logs, people and the admin API. It cannot be turned into the

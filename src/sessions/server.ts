@@ -5,8 +5,12 @@ export interface Server {
   name: string
   /** Its name at `/runtimes/…`: `arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/ID`. */
   runtimeArn: string
-  /** Served at `/mcp` too. */
+  /** Served at `/mcp` too, or at `/invocations`. */
   isDefault: boolean
+  /** `http`: AgentCore's contract for agents that speak no MCP, `POST /invocations`, `GET /ping`. */
+  protocol: 'mcp' | 'http'
+  /** Of MCP: `stateless` servers keep no sessions; their ids are the gateway's alone. */
+  mode: 'stateful' | 'stateless'
   /** Name of the worker driver: `process`, `sandbox`, or `remote` for a `url`. */
   driver: string
   launch: LocalLaunch | RemoteLaunch
@@ -31,6 +35,8 @@ export function unknownServer(name: string): Server {
     name,
     runtimeArn: '',
     isDefault: false,
+    protocol: 'mcp',
+    mode: 'stateful',
     driver: 'remote',
     launch: { kind: 'remote', shown: name, url: '', headers: {} },
     cwd: 'session',

@@ -30,13 +30,18 @@ export interface SessionStore {
   isAvailable(): boolean
 
   /**
-   * Adds a record if there is none of that id and the caps leave room, in one step. Whoever creates
+   * Adds a record if there is none of that id, none of its key that has not ended, and the caps
+   * leave room, in one step. The key then stands for the new record, and the one that it stood for
+   * before is a tombstone as any other. Whoever creates
    * it has to touch it until it is live: a record that is `queued` or `starting` is due when its
    * idle deadline has passed.
    */
   create(record: SessionRecord, caps: StoreCaps): Promise<CreateOutcome>
 
   get(id: string): Promise<SessionRecord | undefined>
+
+  /** The latest record of this key, whatever its state. */
+  getByKey(key: string): Promise<SessionRecord | undefined>
 
   /**
    * Moves idle deadlines, never backwards. It changes no version: a touch never makes a transition

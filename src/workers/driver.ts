@@ -122,8 +122,10 @@ export interface LocalLaunch {
   transport: 'stdio' | 'http'
   /** A port that the server insists on; without it a free one is put into `PORT` and `${PORT}`. */
   port?: number
-  /** Path of the MCP endpoint of an HTTP server. Default `/mcp`. */
+  /** Path of the endpoint of an HTTP server. Default `/mcp`, or `/invocations`. */
   path: string
+  /** It speaks no MCP, but AgentCore's contract of `/invocations`: its streams are no messages. */
+  isPlain?: true
   /** Puts the keeper in front of an HTTP server. stdio servers always have it. */
   relay: boolean
   limits: Limits
@@ -223,7 +225,7 @@ export interface Endpoint {
   host: string
   /** When set, `origin` is spoken over this unix socket. */
   socketPath?: string
-  /** Path and query of the MCP endpoint. */
+  /** Path and query of the endpoint. */
   path: string
   /** To be added to every request: the keeper's nonce, the headers of a `url` server. Secret. */
   headers: Readonly<Record<string, string>>

@@ -62,6 +62,7 @@ export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
     transport: launch.transport,
     port,
     relay: isRelayed(launch),
+    ...(launch.isPlain === true ? { isPlain: true } : {}),
     outputFile: join(directory, 'output.log'),
     outputMaxBytes: local.outputMaxBytes,
     exitFile: exitFileOf(directory),

@@ -28,8 +28,9 @@ export interface LocalPorts {
   hold(handle: WorkerHandle): () => void
 }
 
-/** AgentCore's port for MCP servers, for a server in a network of its own that names none. */
+/** AgentCore's ports, for a server in a network of its own that names none. */
 const usualPort = 8000
+const usualPlainPort = 8080
 
 export function createLocalPorts(
   ports: Ports,
@@ -42,9 +43,12 @@ export function createLocalPorts(
 
   return {
     async claim(local) {
-      const { transport, port } = local.launch
+      const { transport, port, isPlain } = local.launch
       if (transport !== 'http') return { port: null, portKind: 'none', release: nothing }
-      if (ownsPorts(local)) return { port: port ?? usualPort, portKind: 'own', release: nothing }
+      if (ownsPorts(local)) {
+        const usual = isPlain === true ? usualPlainPort : usualPort
+        return { port: port ?? usual, portKind: 'own', release: nothing }
+      }
       if (port === undefined) {
         const free = await ports.take()
         return { port: free, portKind: 'free', release: releaseFree(free) }

@@ -130,7 +130,7 @@ export const launchOptions = {
     pattern: '^/\\S*$',
     'x-expected': 'a path that begins with /',
     default: '/mcp',
-    description: 'Path of the MCP endpoint of an http server.',
+    description: 'Path of the endpoint of an http server. With protocol: http it is /invocations.',
   }),
   relay: Type.Boolean({
     default: false,

@@ -33,7 +33,8 @@ export function testServer(name: string, options: TestServer): Server {
     http = false,
     relay = false,
     port,
-    path = '/mcp',
+    protocol = 'mcp',
+    path = protocol === 'http' ? '/invocations' : '/mcp',
     url,
     limits = {},
     sandbox = {},
@@ -45,6 +46,8 @@ export function testServer(name: string, options: TestServer): Server {
     name,
     runtimeArn: runtimeArnOf(name, account),
     isDefault: false,
+    protocol,
+    mode: 'stateful',
     driver: url === undefined ? 'process' : 'remote',
     launch:
       url === undefined
@@ -54,6 +57,7 @@ export function testServer(name: string, options: TestServer): Server {
             command: program,
             args,
             transport: http ? 'http' : 'stdio',
+            ...(protocol === 'http' ? { isPlain: true as const } : {}),
             ...(port === undefined ? {} : { port }),
             path,
             relay,

@@ -12,6 +12,8 @@ interface Held extends Lease {
 export function createMemoryStore(options: { clock: Clock }): SessionStore {
   const { clock } = options
   const records = new Map<string, SessionRecord>()
+  /** Key of a record → its id. */
+  const keyed = new Map<string, string>()
   const leases = new Map<string, Held>()
   const listeners = new Set<StoreListener>()
   const principals = new Map<string, number>()
@@ -30,13 +32,16 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     records.set(record.id, { ...record })
     if (takesPlace(record)) count(record, 1)
     else leases.delete(record.id)
+    if (record.key !== undefined && !hasEnded(record)) keyed.set(record.key, record.id)
   }
+  const ofKey = (key: string): SessionRecord | undefined => records.get(keyed.get(key) ?? '')
   const forget = (id: string): void => {
     const record = records.get(id)
     if (record === undefined) return
     if (takesPlace(record)) count(record, -1)
     records.delete(id)
     leases.delete(id)
+    if (record.key !== undefined && keyed.get(record.key) === id) keyed.delete(record.key)
   }
   const isLost = (host: string, options: { host: string; lostAfterMs?: number }): boolean => {
     const seenMs = alive.get(`host ${host}`)
@@ -63,7 +68,10 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     isAvailable: () => true,
 
     create(record, caps) {
-      if (records.has(record.id)) return Promise.resolve('exists')
+      const namesake = record.key === undefined ? undefined : ofKey(record.key)
+      if (records.has(record.id) || (namesake !== undefined && !hasEnded(namesake))) {
+        return Promise.resolve('exists')
+      }
       if ((principals.get(record.principal) ?? 0) >= caps.maxSessionsPerPrincipal) {
         return Promise.resolve('principal-full')
       }
@@ -74,6 +82,11 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
 
     get(id) {
       const record = records.get(id)
+      return Promise.resolve(record === undefined ? undefined : { ...record })
+    },
+
+    getByKey(key) {
+      const record = ofKey(key)
       return Promise.resolve(record === undefined ? undefined : { ...record })
     },
 
@@ -154,7 +167,7 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
 
     close() {
       burying.cancel()
-      for (const kept of [records, leases, listeners, principals, hosts, alive]) kept.clear()
+      for (const kept of [records, keyed, leases, listeners, principals, hosts, alive]) kept.clear()
       return Promise.resolve()
     },
   }

@@ -79,6 +79,13 @@ export async function createRedisStore(
       return decode(await link.ask((commands) => commands.hgetall(keys.session(id))))
     },
 
+    async getByKey(key) {
+      return link.ask(async (commands) => {
+        const id = await commands.get(keys.keyed(key))
+        return id === null ? undefined : decode(await commands.hgetall(keys.session(id)))
+      })
+    },
+
     async touch(touches) {
       if (touches.length === 0) return []
       const answers = await link.run(

@@ -150,7 +150,9 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
   if (spec.outlives !== undefined) liveOn(spec.outlives, systemClock.now() - beganAtMs)
   const { address } = outcome.started
   if (face !== undefined) toServer = (req, res) => face.handle(req, res)
-  else if (spec.relay && address !== null) toServer = createRelay(address, spec.port ?? 0)
+  else if (spec.relay && address !== null) {
+    toServer = createRelay(address, spec.port ?? 0, { isPlain: spec.isPlain === true })
+  }
   answer(response, 200, outcome.started)
 }
 

@@ -44,6 +44,8 @@ export interface KeeperSpec {
   /** Set for `http`. */
   port: number | null
   relay: boolean
+  /** What it answers is no MCP, and is passed on as it is. */
+  isPlain?: true
   outputFile: string
   outputMaxBytes: number
   /** Where `KeeperExit` is left for whoever comes later. */

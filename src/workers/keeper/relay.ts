@@ -4,7 +4,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { systemClock } from '../../clock.ts'
 import { createHold } from '../../hold.ts'
 import { nonceHeader } from './protocol.ts'
-import { createRelayedStreams } from './relayed-streams.ts'
+import { createRelayedStreams, passedStreams } from './relayed-streams.ts'
 
 /** Servers keep an idle connection for five seconds, as a rule; a POST must not meet its end. */
 const idleMs = 4000
@@ -13,18 +13,21 @@ const idleMs = 4000
  * Puts the keeper in front of an HTTP server: bytes both ways, and nothing read but where events
  * begin and end. What it adds is the order of the session's streams, in the one place where all
  * replicas' streams meet, and streams that outlive their connections.
+ *
+ * @param isPlain bytes both ways and nothing else, for a server that speaks no MCP
  */
 export function createRelay(
   address: string,
   port: number,
+  { isPlain = false }: { isPlain?: boolean } = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const agent = new Agent({ keepAlive: true, timeout: idleMs })
   const hold = createHold(systemClock)
-  const streams = createRelayedStreams(systemClock)
+  const streams = isPlain ? passedStreams : createRelayedStreams(systemClock)
 
   return (request, response) => {
     if (streams.serve(request, response)) return
-    const release = request.method === 'GET' ? hold.raise() : undefined
+    const release = request.method === 'GET' && !isPlain ? hold.raise() : undefined
     const pass = (): void => {
       // It was cut while it was held.
       if (response.destroyed) return

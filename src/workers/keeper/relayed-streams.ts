@@ -119,10 +119,23 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
       } else if (isKept(request, answer)) {
         keep(request, answer, response)
       } else {
-        response.writeHead(answer.statusCode ?? 502, answer.headers)
-        response.flushHeaders()
-        pour(answer, response)
+        pass(answer, response)
       }
     },
   }
+}
+
+/** Those of a server that speaks no MCP. */
+export const passedStreams: RelayedStreams = {
+  serve: () => false,
+  carry(_request, answer, response) {
+    if (response.destroyed) answer.resume()
+    else pass(answer, response)
+  },
+}
+
+function pass(answer: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(answer.statusCode ?? 502, answer.headers)
+  response.flushHeaders()
+  pour(answer, response)
 }

@@ -1,7 +1,7 @@
 import type { SessionRecord } from '../../record.ts'
 
 /** What scripts read, and so stands in Redis as it is. All else is JSON, which no script reads. */
-const plain: ReadonlySet<string> = new Set(['id', 'state', 'host', 'principal'])
+const plain: ReadonlySet<string> = new Set(['id', 'key', 'state', 'host', 'principal'])
 
 /** Fields and values of the hash of a record, by turns. */
 export function encode(record: Partial<SessionRecord>): string[] {

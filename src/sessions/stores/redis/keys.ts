@@ -7,6 +7,8 @@ export interface Keys {
   base: string
   /** Hash: a record, a field for each of its keys, and its lease. */
   session(id: string): string
+  /** String: id of the latest record of a key. */
+  keyed(key: string): string
   /** Sorted set: sessions of one host that are not closed, by the time when they are due. */
   host(host: string): string
   /** Set: sessions of one principal that are not closed. */
@@ -29,6 +31,7 @@ export function keysOf(prefix: string, db: number): Keys {
   return {
     base,
     session: (id) => `${base}session:${id}`,
+    keyed: (key) => `${base}key:${key}`,
     host: (host) => `${base}host:${host}`,
     principal: (principal) => `${base}principal:${principal}`,
     ids: `${base}ids`,

@@ -32,6 +32,7 @@ local function now() ${time} end
 local function sessionKey(id) return base .. 'session:' .. id end
 local function hostKey(host) return base .. 'host:' .. host end
 local function principalKey(principal) return base .. 'principal:' .. principal end
+local function keyedKey(key) return base .. 'key:' .. key end
 
 -- The list of ids goes by itself once it names tombstones only.
 local function keepIds()
@@ -63,6 +64,18 @@ local function file(id)
   keepIds()
 end
 
+-- Whether the record that a key stands for has not ended.
+local function isOpen(key)
+  local id = redis.call('GET', keyedKey(key))
+  local state = id and redis.call('HGET', sessionKey(id), 'state')
+  return state and state ~= 'closing' and state ~= 'closed'
+end
+
+-- No record stays longer than this, and so nothing is to be done at its end.
+local function keep(key, id, maxAt)
+  redis.call('SET', keyedKey(key), id, 'PX', math.max(1, maxAt - now()) + ${tombstoneMs})
+end
+
 local function lease(key, owner, ms)
   redis.call('HSET', key, 'lease.owner', owner, 'lease.sinceMs', now(), 'lease.ms', ms)
 end
@@ -70,6 +83,7 @@ end
 
 /**
  * KEYS 1 the session · 2 sessions of its host · 3 sessions of its principal · 4 all ids
+ *   · derived: the id of its key, and the session of that
  * ARGV 1 base · 2 id · 3 maxSessions · 4 maxSessionsPerPrincipal · 5… fields and values
  * Returns 'created', 'exists', 'principal-full' or 'gateway-full'
  *
@@ -84,6 +98,9 @@ local function isFull(key, cap, count, some, drop)
   return redis.call(count, key) >= cap
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
+local fields = {}
+for at = 5, #ARGV, 2 do fields[ARGV[at]] = ARGV[at + 1] end
+if fields.key and isOpen(fields.key) then return 'exists' end
 if isFull(KEYS[3], tonumber(ARGV[4]), 'SCARD', 'SRANDMEMBER', 'SREM') then
   return 'principal-full'
 end
@@ -91,6 +108,7 @@ if isFull(KEYS[2], tonumber(ARGV[3]), 'ZCARD', 'ZRANDMEMBER', 'ZREM') then
   return 'gateway-full'
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+if fields.key then keep(fields.key, ARGV[2], fields.maxAtMs) end
 file(ARGV[2])
 return 'created'
 `
@@ -145,7 +163,8 @@ return record
 `
 
 /**
- * KEYS 1 the session · 2 all ids · derived: sessions of its hosts and of its principal
+ * KEYS 1 the session · 2 all ids · derived: sessions of its hosts and of its principal, the id of
+ *   its key, and the session of that
  * ARGV 1 base · 2 id · 3 version · 4… fields and values
  * Returns 1 when the record is stored now, in this version or a later one; 0 when it has ended
  */
@@ -160,6 +179,8 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 if owner then
   redis.call('HSET', KEYS[1], 'lease.owner', owner, 'lease.sinceMs', since, 'lease.ms', ms)
 end
+local named, maxAt = unpack(redis.call('HMGET', KEYS[1], 'key', 'maxAtMs'))
+if named and not isOpen(named) then keep(named, ARGV[2], maxAt) end
 file(ARGV[2])
 return 1
 `

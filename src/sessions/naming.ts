@@ -1,0 +1,131 @@
+import type { Clock } from '../clock.ts'
+import type { Adopting } from './adopting.ts'
+import { endedError } from './ending.ts'
+import type { Opening } from './opening.ts'
+import type { SessionRecord } from './record.ts'
+import { keyOf } from './record.ts'
+import type { Server } from './server.ts'
+import type { OwnSession } from './session.ts'
+import type { SessionStore } from './store.ts'
+
+/**
+ * Sessions that have a name of their client's choice. A name stands for one session at a time, in
+ * all gateways of a store; when that has ended, the next one begins under the same name.
+ */
+export interface Naming {
+  /** The live session of this name, if it is known here. */
+  find(name: string, server: string, principal: string): OwnSession | undefined
+  /** The record of the session of this name; undefined when there is none that has not ended. */
+  recordOf(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
+  /** `Sessions.openNamed`. */
+  open(server: Server, principal: string, name: string, signal: AbortSignal): Promise<Named>
+}
+
+export interface Named {
+  session: OwnSession
+  /** Just opened, for the caller to bring to life; else it is live. */
+  isNew: boolean
+}
+
+export interface NamingOptions {
+  clock: Clock
+  store: SessionStore
+  sessions: ReadonlyMap<string, OwnSession>
+  opening: Opening
+  adopting: Adopting
+  /** Whether the store was emptied; then what is known has been written back. */
+  wasEmptied(): Promise<boolean>
+}
+
+/** Between two looks at a session that somebody else is opening. */
+const shortestPauseMs = 10
+const longestPauseMs = 250
+
+export function createNaming(options: NamingOptions): Naming {
+  const { clock, store, sessions, opening, adopting } = options
+  /** What was found once, so that nothing has to be hashed, or searched, for the usual request. */
+  const known = new Map<string, OwnSession>()
+  const wordOf = (...words: string[]): string => words.join('\n')
+
+  function remember(word: string, session: OwnSession): void {
+    if (known.get(word) === session) return
+    known.set(word, session)
+    session.onEnding(() => {
+      if (known.get(word) === session) known.delete(word)
+    })
+  }
+
+  /** By the key; the name may also be the id that a session of the same client was given. */
+  async function stored(
+    name: string,
+    server: string,
+    principal: string,
+  ): Promise<SessionRecord | undefined> {
+    const look = async (): Promise<SessionRecord | undefined> => {
+      const record = await store.getByKey(keyOf(name, server, principal))
+      if (record !== undefined && record.end === undefined) return record
+      const byId = await store.get(name)
+      const isTheirs = byId?.server === server && byId.principal === principal
+      return isTheirs && byId.end === undefined ? byId : undefined
+    }
+    const found = await look()
+    if (found !== undefined || !store.isShared) return found
+    return (await options.wasEmptied()) ? look() : undefined
+  }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
+
+  /**
+   * Waits until somebody else has opened it.
+   *
+   * @returns false when that client has gone, so that it is for others to open
+   * @throws ERR_SESSIONS_ENDED when it came to nothing: it would not go better a second time
+   */
+  async function becomesLive(id: string, signal: AbortSignal): Promise<boolean> {
+    for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
+      signal.throwIfAborted()
+      const own = sessions.get(id)
+      // One of this gateway is waited for without asking the store.
+      const record = own?.record.end === undefined ? own?.record : undefined
+      const { state, end } = record ?? (await store.get(id)) ?? {}
+      if (state === 'live') return true
+      if (state === undefined || end?.reason === 'abandoned') return false
+      if (end !== undefined) throw endedError(end)
+      await pause(pauseMs)
+    }
+  }
+
+  return {
+    find(name, server, principal) {
+      const session = known.get(wordOf(server, principal, name))
+      return session?.record.state === 'live' && session.end === undefined ? session : undefined
+    },
+
+    recordOf: stored,
+
+    async open(server, principal, name, signal) {
+      const word = wordOf(server.name, principal, name)
+      for (;;) {
+        signal.throwIfAborted()
+        const record = await stored(name, server.name, principal)
+        if (record === undefined) {
+          const key = keyOf(name, server.name, principal)
+          const session = await opening.openKeyed(key, server, principal, signal)
+          // Another one was quicker.
+          if (session === undefined) continue
+          remember(word, session)
+          return { session, isNew: true }
+        }
+        if (!(await becomesLive(record.id, signal))) continue
+        const current = sessions.get(record.id)?.record ?? (await store.get(record.id))
+        const session = current === undefined ? undefined : await adopting.adopt(current)
+        if (session?.record.state === 'live' && session.end === undefined) {
+          remember(word, session)
+          return { session, isNew: false }
+        }
+        // It has ended meanwhile, which the store will know in a moment.
+        await pause(shortestPauseMs)
+      }
+    },
+  }
+}

@@ -44,13 +44,17 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_METHOD: entry(405, -32000, 'client', false, 'Method Not Allowed: use POST, GET or DELETE.'),
   // prettier-ignore
+  ERR_PROXY_POST_ONLY: entry(405, -32000, 'client', false, 'Method Not Allowed: use POST.'),
+  // prettier-ignore
+  ERR_PROXY_OTHER_PROTOCOL: entry(404, -32000, 'client', false, 'The server {server} speaks {speaks} (protocol: {protocol}); it is at {path}.'),
+  // prettier-ignore
   ERR_PROXY_HOST: entry(403, -32000, 'client', false, 'Forbidden: the Host header does not name this gateway. If the name is right, set listen.publicUrl or listen.allowedHosts.'),
   // prettier-ignore
   ERR_PROXY_ORIGIN: entry(403, -32000, 'client', false, 'Forbidden: the Origin is not allowed. Add it to listen.allowedOrigins.'),
   // prettier-ignore
   ERR_PROXY_UNKNOWN_SERVER: entry(404, -32000, 'client', false, 'There is no server {server} here.{hint}'),
   // prettier-ignore
-  ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp.{hint}'),
+  ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp, agents with protocol: http at /servers/NAME/invocations.{hint}'),
   // prettier-ignore
   ERR_PROXY_TOO_MANY_EXCHANGES: entry(429, -32000, 'client', true, 'This session has {limit} requests in progress already. Wait for one to be answered.'),
   // prettier-ignore
@@ -90,7 +94,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {timeoutMs} ms.'),
   // prettier-ignore
-  ERR_WORKERS_REFUSED: entry(502, -32603, 'worker', false, 'The server {command} did not accept initialize: {how}.'),
+  ERR_WORKERS_REFUSED: entry(502, -32603, 'worker', false, 'The server {command} did not accept {what}: {how}.'),
   // prettier-ignore
   ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use, and under isolation process a fixed port serves one session at a time. Let the server listen on $PORT (fastmcp run FILE does), or set isolation: sandbox with network: private.'),
   // prettier-ignore
@@ -101,6 +105,8 @@ export const catalogue = {
   ERR_WORKERS_KEEPER: entry(502, -32603, 'gateway', false, 'The keeper of the worker failed: {why}'),
   // prettier-ignore
   ERR_WORKERS_FAILED: entry(502, -32603, 'worker', false, 'The worker answered {statusCode}.'),
+  // prettier-ignore
+  ERR_WORKERS_UNHEALTHY: entry(502, -32603, 'worker', false, 'The server {command} is not healthy: GET {path} {how}. With protocol: http it has to answer 200 with {"status": "Healthy"}.'),
   // prettier-ignore
   ERR_AGENTCORE_NO_AGENT: entry(404, -32004, 'client', false, "No endpoint or agent found with qualifier '{qualifier}' for agent '{agent}'. mcp-berth runtimes lists them."),
   // prettier-ignore

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -17,10 +17,11 @@ import { createEvents } from './events.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
-import { createAgentcore } from './protocols/agentcore.ts'
 import { mcp } from './protocols/mcp.ts'
+import { runtimeProtocols } from './protocols/protocols.ts'
 import { createRuntimes } from './protocols/runtimes.ts'
 import { createGuard } from './proxy/guard.ts'
+import { openHealthy } from './proxy/health.ts'
 import { metadataPlugin } from './proxy/metadata.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
@@ -55,6 +56,12 @@ export interface Gateway {
   predecessor: HandoverNews | undefined
   /** Settles when a newer gateway has taken over: this one has to be closed. */
   handedOver: Promise<HandoverNews>
+  /**
+   * Starts a server that speaks no MCP once, asks it whether it is healthy, and ends it.
+   *
+   * @throws what starting a worker throws, ERR_WORKERS_UNHEALTHY
+   */
+  tryOut(server: Server, signal: AbortSignal): Promise<void>
   /** Drains, ends every worker, and lets go of everything. Idempotent. */
   close(options?: { drainMs: number }): Promise<void>
 }
@@ -162,10 +169,9 @@ export async function startGateway(
     events,
     sessions,
     servers,
-    protocol: mcp,
     bodyLimitBytes: listen.bodyLimitBytes,
     runtimes: {
-      protocol: createAgentcore(config.agentcore),
+      protocols: runtimeProtocols(config.agentcore),
       bodyLimitBytes: config.agentcore.bodyLimitBytes,
     },
     authorizers,
@@ -287,6 +293,11 @@ export async function startGateway(
       enforcements,
       predecessor,
       handedOver: handover.done,
+      async tryOut(server, signal) {
+        const what = { server, principal: 'anonymous', name: randomUUID() }
+        const session = await openHealthy({ sessions, clock }, what, signal)
+        await sessions.close(session, 'stopped')
+      },
       close: (options) => (closing ??= close(options?.drainMs ?? config.drainMs)),
     }
   } catch (thrown) {

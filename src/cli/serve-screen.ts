@@ -6,6 +6,7 @@ import { describeServer } from '../config/describe.ts'
 import { defaultStateDir } from '../config/folders.ts'
 import type { Events } from '../events.ts'
 import type { Gateway } from '../gateway.ts'
+import { endpointPath, shortPath } from '../paths.ts'
 import { plainLine } from '../terminal.ts'
 import type { Context } from './command.ts'
 import { limitLines } from './limit-lines.ts'
@@ -24,8 +25,8 @@ export function banner(
   const source = config.file === undefined ? '' : `, with ${config.file}`
   const lines = [`${bold('Berth')} listens on ${bold(gateway.url)}${known}${source}`, '']
   for (const server of servers) {
-    const isOnly = server.isDefault ? ` and ${base}/mcp` : ''
-    lines.push(`${bold(`${base}/servers/${server.name}/mcp`)}${isOnly}`)
+    const isOnly = server.isDefault ? ` and ${base}${shortPath(server)}` : ''
+    lines.push(`${bold(`${base}${endpointPath(server)}`)}${isOnly}`)
     lines.push(`  ${describeServer(server)}`)
     lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
@@ -40,9 +41,16 @@ export function banner(
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
   const usual = defaultStateDir(env.XDG_STATE_HOME, homedir())
   const where = config.stateDir === usual ? '' : ` --state-dir ${quoted(config.stateDir)}`
-  lines.push('', `Try it:  npx mcp-berth tools ${gateway.url}/servers/${first?.name ?? 'NAME'}/mcp`)
+  if (first !== undefined) lines.push('', `Try it:  ${trialOf(first, gateway.url)}`)
   lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
   return lines
+}
+
+function trialOf(server: Config['servers'][number], base: string): string {
+  const url = `${base}${endpointPath(server)}`
+  return server.protocol === 'http'
+    ? `curl -i ${url} -H 'Content-Type: application/json' -d '{"prompt": "hello"}'`
+    : `npx mcp-berth tools ${url}`
 }
 
 /** What `serve` says when it is told to stop. */

@@ -1,5 +1,6 @@
 import type { Target } from '../demo/client/session.ts'
 import type { CommandOptions, Values } from './command.ts'
+import { UsageError } from './command.ts'
 import { headerValues, secondsValue, urlValue } from './values.ts'
 
 /** The options of every command that talks to an MCP server. */
@@ -19,8 +20,14 @@ export const targetOptions = {
 } as const satisfies CommandOptions
 
 export function targetOf(url: string | undefined, values: Values<typeof targetOptions>): Target {
+  const target = urlValue(url)
+  if (/^\/(servers\/[^/]+\/)?invocations$/.test(target.pathname)) {
+    throw new UsageError(
+      `What is at ${target.pathname} speaks no MCP (protocol: http), so it has no tools, prompts or resources. Send it what it takes: curl -i ${target.href} -H 'Content-Type: application/json' -d '{"prompt": "hello"}'`,
+    )
+  }
   return {
-    url: urlValue(url),
+    url: target,
     headers: headerValues(values.header),
     silenceMs: secondsValue('timeout', values.timeout, 300),
   }

@@ -7,6 +7,7 @@ import type { Handlers } from '../demo/client/connect.ts'
 import { connect } from '../demo/client/connect.ts'
 import { toFailure } from '../demo/client/failures.ts'
 import type { BerthEvents } from '../events.ts'
+import { endpointPath } from '../paths.ts'
 import { isTerminal, plainLine } from '../terminal.ts'
 import { limitLines } from './limit-lines.ts'
 import { styleFor, writeLines } from './output.ts'
@@ -18,7 +19,7 @@ type Closed = BerthEvents['session.closed']
 const gatewayFirstMs = 5000
 
 /**
- * Starts each server once, one after the other, and asks it for its tools.
+ * Starts each server once, one after the other, and asks it for its tools, or whether it is healthy.
  *
  * @returns whether all of them answered
  */
@@ -40,17 +41,19 @@ export async function tryServers(
     for (const server of config.servers) {
       failures.length = 0
       const startedAtMs = Date.now()
-      const url = new URL(`/servers/${server.name}/mcp`, gateway.url)
+      const url = new URL(endpointPath(server), gateway.url)
       const silenceMs = server.startTimeoutMs + gatewayFirstMs
       // The first start of a package may take a minute, and somebody may be looking on.
       if (isTerminal(stdout)) stdout.write(`${dim(`… ${server.name}`)}\r`)
       try {
-        const names = await toolNamesOf(url, { silenceMs, signal })
-        const count = `${names.length} ${names.length === 1 ? 'tool' : 'tools'}`
+        const found =
+          server.protocol === 'http'
+            ? await gateway.tryOut(server, signal).then(() => 'healthy (GET /ping)')
+            : toolsText(await toolNamesOf(url, { silenceMs, signal }))
         const time = `${Date.now() - startedAtMs} ms`
         const probe = gateway.probes.get(server.name)
         writeLines(stdout, [
-          `${green('✓')} ${server.name}: ${time}, ${[count, names.join(', ')].filter(Boolean).join(': ')}`,
+          `${green('✓')} ${server.name}: ${time}, ${found}`,
           ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
           ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }),
         ])
@@ -74,6 +77,11 @@ const silent: Handlers = {
   elicit: () => Promise.resolve({ action: 'decline' }),
   sample: () => Promise.reject(new Error('There is no model here.')),
   notified: () => undefined,
+}
+
+function toolsText(names: string[]): string {
+  const count = `${names.length} ${names.length === 1 ? 'tool' : 'tools'}`
+  return names.length === 0 ? count : `${count}: ${names.join(', ')}`
 }
 
 async function toolNamesOf(

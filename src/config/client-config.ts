@@ -1,3 +1,4 @@
+import { endpointPath } from '../paths.ts'
 import type { Server } from '../sessions/server.ts'
 
 export const clientKinds = ['claude-code', 'vscode', 'cursor', 'inspector'] as const
@@ -14,13 +15,16 @@ export interface ClientConfig {
 export interface ClientConfigOptions {
   /** Where clients reach the gateway: `http://127.0.0.1:8080`, or `listen.publicUrl`. */
   baseUrl: string
-  servers: readonly Pick<Server, 'name'>[]
+  servers: readonly Pick<Server, 'name' | 'protocol'>[]
 }
 
 /** @see https://code.claude.com/docs/en/mcp, https://code.visualstudio.com/docs/copilot/reference/mcp-configuration, https://cursor.com/docs/mcp, https://modelcontextprotocol.io/docs/tools/inspector */
 export function clientConfig(kind: ClientKind, options: ClientConfigOptions): ClientConfig {
   const base = options.baseUrl.replace(/\/+$/, '')
-  const entries = options.servers.map(({ name }) => ({ name, url: `${base}/servers/${name}/mcp` }))
+  // Agents that speak no MCP are nothing for a client of MCP.
+  const entries = options.servers
+    .filter(({ protocol }) => protocol === 'mcp')
+    .map((server) => ({ name: server.name, url: `${base}${endpointPath(server)}` }))
   switch (kind) {
     case 'claude-code': {
       const named = distinct(entries)

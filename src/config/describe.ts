@@ -10,15 +10,21 @@ export function describeServer(server: Server): string {
   const { launch, lifecycle, name } = server
   const facts =
     launch.kind === 'remote'
-      ? ['remote', 'shared by its sessions']
+      ? ['remote', 'shared by its sessions', ...protocolTexts(server)]
       : [
           transportText(launch),
+          ...protocolTexts(server),
           isolationText(server.driver, launch),
           folderText(server.cwd),
           ...limitTexts(launch.limits),
         ]
   facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
   return `${name}: ${launch.shown} (${facts.join(', ')})`
+}
+
+function protocolTexts({ protocol, mode }: Server): string[] {
+  if (protocol === 'http') return ['no MCP but invocations']
+  return mode === 'stateless' ? ['stateless'] : []
 }
 
 function transportText(launch: { transport: string; port?: number; relay: boolean }): string {

@@ -78,8 +78,8 @@ export function readEntry(
   warnOfIdleKeys(raw, kind, where, warnings)
 
   // What is sound is read on, past what is wrong, so that its placeholders are checked as well.
-  const usual = isPlain(own, defaults) ? plainDefaults : {}
-  const given = merged({ ...usual, ...defaultsFor(own, kind, defaults) }, sound)
+  const usual = defaultsFor(own, kind, defaults)
+  const given = merged(isPlain(own, defaults) ? plainDefaults(usual) : usual, sound)
   const options = Value.Default(serverOptions, given)
   if (!Value.Check(serverOptions, options)) {
     problems.add(where, 'is not a valid server.')
@@ -98,7 +98,11 @@ export function readEntry(
 }
 
 /** Of an agent that speaks no MCP, where nobody says otherwise. */
-const plainDefaults: Tree = { transport: 'http', path: '/invocations' }
+const plainDefaults = (usual: Tree): Tree => ({
+  path: '/invocations',
+  ...usual,
+  transport: 'http',
+})
 
 function allowedHeaders(
   { requestHeaderConfiguration: { requestHeaderAllowlist: names } = {} }: ServerOptions,

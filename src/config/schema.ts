@@ -38,7 +38,8 @@ export const serverOptions = Type.Object({
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
   default: Type.Boolean({
     default: false,
-    description: 'Serves this server at /mcp too. The only server needs no mark.',
+    description:
+      'Serves this server at /mcp too, or at /invocations. The only server needs no mark.',
   }),
   disabled: Type.Boolean({ default: false, description: 'Leaves the server out.' }),
   type: Type.Optional(

@@ -1,4 +1,5 @@
 import type { AuthorizerSetting } from '../auth/options.ts'
+import { endpointPath } from '../paths.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
@@ -46,11 +47,11 @@ export function readServers(
     const draft = readEntry(written, raw, [key, written], { ...context, defaults })
     if (draft === undefined) continue
     const name = pathSafe(written)
-    const wrong = nameProblem(name, drafts)
+    const wrong = nameProblem({ ...draft, name }, drafts)
     if (wrong !== undefined) problems.add([key, written], wrong)
     else if (name !== written) {
       warnings.push(
-        `The server ${JSON.stringify(written)} is served at /servers/${name}/mcp, because its name does not fit into a URL.`,
+        `The server ${JSON.stringify(written)} is served at ${endpointPath({ ...draft, name })}, because its name does not fit into a URL.`,
       )
     }
     drafts.set(name, draft)
@@ -102,12 +103,16 @@ function pathSafe(name: string): string {
   return slug.slice(0, 64).replace(/-+$/, '')
 }
 
-function nameProblem(name: string, taken: ReadonlyMap<string, unknown>): string | undefined {
+function nameProblem(
+  server: Pick<Server, 'name' | 'protocol'>,
+  taken: ReadonlyMap<string, unknown>,
+): string | undefined {
+  const { name } = server
   if (name === '') {
     return 'has a name without a letter or digit for its URL; name it otherwise, for example server-1.'
   }
   if (!taken.has(name)) return undefined
-  return `would be served at /servers/${name}/mcp, as another one is; name one of them otherwise.`
+  return `would be served at ${endpointPath(server)}, as another one is; name one of them otherwise.`
 }
 
 /** What sessions of one server have in common, where somebody might think that they have nothing. */

@@ -128,7 +128,7 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
 
   const operation = (error: GatewayError, requestId: string): Reply => {
     const { type, status } = kindOf(error)
-    const { message } = rpcError(error, requestId, null).error
+    const message = messageOf(error) ?? rpcError(error, requestId, null).error.message
     const { headers } = rpcReply(error, { requestId })
     return {
       statusCode: status,
@@ -172,6 +172,7 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
     if (isDead(error) && deadSession === 'runtime-error') return received(404)
     const answered = error.details?.answered
     if (typeof answered === 'number') return received(answered)
+    if (error.code === 'ERR_WORKERS_UNHEALTHY') return 'Runtime health check failed or timed out.'
     if (error.code !== 'ERR_WORKERS_START_TIMEOUT') return undefined
     return 'Runtime initialization time exceeded.'
   }

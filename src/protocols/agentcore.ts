@@ -41,7 +41,7 @@ export function createAgentcore(dialect: AgentcoreDialect): Protocol {
 
     replyHeaders: (requestId) => ({
       'x-amzn-requestid': requestId,
-      'access-control-expose-headers': exposed,
+      'access-control-expose-headers': exposedHeaders,
     }),
     hidesFailures: true,
     endsOnDelete: dialect.delete === 'end',
@@ -49,7 +49,8 @@ export function createAgentcore(dialect: AgentcoreDialect): Protocol {
   }
 }
 
-const exposed = `${corsExposedHeaders}, X-Amzn-Bedrock-AgentCore-Runtime-Session-Id, X-Amzn-ErrorType, X-Amzn-RequestId`
+/** What a browser may read on AgentCore's paths (CORS). */
+export const exposedHeaders = `${corsExposedHeaders}, X-Amzn-Bedrock-AgentCore-Runtime-Session-Id, X-Amzn-ErrorType, X-Amzn-RequestId`
 
 const shortest = 33
 const longest = 256

@@ -91,6 +91,8 @@ export const mcp: Protocol = {
   replyHeaders: () => undefined,
   hidesFailures: false,
   endsOnDelete: true,
+  isStateless: false,
+  isPlain: false,
   times: undefined,
 
   goodbye(endpoint, workerSessionId) {

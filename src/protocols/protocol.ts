@@ -82,6 +82,18 @@ export interface Protocol {
   /** Whether a DELETE ends the session; else it is answered as if there were none. */
   readonly endsOnDelete: boolean
 
+  /**
+   * Whether the worker keeps no sessions and takes any id: whatever is POSTed without one opens a
+   * session, and whatever it answers first shows that it lives.
+   */
+  readonly isStateless: boolean
+
+  /**
+   * Whether an answer is bytes, and its end the end of the exchange; else there are messages in it.
+   * Nothing may be added to bytes: a stream that fails is cut.
+   */
+  readonly isPlain: boolean
+
   /** How long a request may take; undefined: as long as it takes. */
   readonly times: Times | undefined
 

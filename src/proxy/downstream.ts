@@ -104,6 +104,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   }
 
   const onEvent = (data: string, id: string | undefined, isCut: boolean): void => {
+    // To resume it would be the server's business, if that knows how.
+    if (protocol.isPlain) return
     if (id !== undefined) {
       rememberEvent(eventIds, id)
       for (const exchange of exchanges) rememberEvent(exchange.eventIds, id)
@@ -176,6 +178,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       if (!protocol.isStream(headers['content-type'])) {
         state = 'plain'
         plain = { statusCode, headers: out }
+        // Its end is not known yet, so that it may be a stream of another kind.
+        if (protocol.isPlain && headers['content-length'] === undefined) pass()
         return
       }
       state = 'streaming'
@@ -215,6 +219,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
         if (!isClientGone) response.end()
       } else if (state === 'streaming') {
         flush()
+        if (protocol.isPlain) answered()
         const left = unanswered()
         // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
         // One that was resumed can be resumed again.
@@ -264,6 +269,11 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     leave() {
       if (state === 'done') return
       flush()
+      if (protocol.isPlain) {
+        downstream.fail(new GatewayError('ERR_SESSIONS_LEAVING'))
+        downstream.upstream?.abort(leaving)
+        return
+      }
       const goesOn = kind === 'get' || eventIds.length > 0
       if (state === 'streaming' && goesOn && reader?.atBoundary() === true) {
         if (!isClientGone) response.end()
@@ -275,7 +285,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
 
     keepAlive(nowMs) {
-      if (state !== 'streaming' || isClientGone || isPaused || streamed !== '') return
+      if (state !== 'streaming' || protocol.isPlain) return
+      if (isClientGone || isPaused || streamed !== '') return
       if (nowMs - lastWriteMs < keepAliveMs || reader?.atBoundary() !== true) return
       sendText(': keepalive\n\n')
     },
@@ -302,7 +313,8 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     state = 'passing'
     if (!isClientGone && plain !== undefined) {
       response.writeHead(plain.statusCode, plain.headers)
-      send(Buffer.concat(chunks))
+      if (chunkBytes > 0) send(Buffer.concat(chunks))
+      else response.flushHeaders()
     }
     chunks = []
   }
@@ -314,7 +326,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       const reply = protocol.reply(error, { requestId, ids, publicId, to })
       response.writeHead(reply.statusCode, { ...options.extraHeaders, ...reply.headers })
       response.end(reply.body)
-    } else if (state === 'streaming' && reader?.atBoundary() === true) {
+    } else if (state === 'streaming' && reader?.atBoundary() === true && !protocol.isPlain) {
       for (const { id } of left) response.write(protocol.errorEvent(error, requestId, id))
       response.end()
     } else {

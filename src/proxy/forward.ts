@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
+import { failedWith } from './worker-errors.ts'
 import { createTimes } from './times.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -57,12 +58,7 @@ export function forward(options: ForwardOptions): void {
   /** What a worker says of its own failure may be for the operator alone. */
   const passHead = (statusCode: number, answered: IncomingHttpHeaders): void => {
     if (method === 'POST' && statusCode >= 400 && protocol.hidesFailures) {
-      downstream.fail(
-        new GatewayError('ERR_WORKERS_FAILED', {
-          params: { statusCode },
-          details: { answered: statusCode },
-        }),
-      )
+      downstream.fail(failedWith(statusCode))
     } else {
       downstream.head(statusCode, answered)
     }

@@ -11,6 +11,9 @@ import type { Downstream, Upstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import { createSseReader } from './sse.ts'
 import { recipientOf } from './recipient.ts'
+import { failedWith, startError } from './worker-errors.ts'
+import type { Remaining } from './times.ts'
+import { createTimes } from './times.ts'
 import type { TrafficOf } from './traffics.ts'
 
 export interface InitializeOptions {
@@ -20,8 +23,10 @@ export interface InitializeOptions {
   clock: Clock
   server: Server
   principal: string
-  /** The `initialize` request. */
-  request: Peek
+  /** Opened already, under a name; else one is opened. */
+  session: Session | undefined
+  /** The `initialize` request; or, for a server that keeps no sessions, whatever came first. */
+  messages: Peek[]
   headers: IncomingHttpHeaders
   body: Buffer
   response: ServerResponse
@@ -35,15 +40,18 @@ export interface InitializeOptions {
 
 /**
  * Opens a session: starts a worker, forwards `initialize`, and only when the worker has answered it
- * with a result does the client see its id.
+ * with a result does the client see its id. A server that keeps no sessions may be sent anything
+ * first, and answer what it likes.
  */
 export async function initialize(options: InitializeOptions): Promise<void> {
   const { sessions, server, principal, response } = options
   const gone = new AbortController()
-  response.once('close', () => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED')))
+  const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
+  response.once('close', abandon)
+  if (response.destroyed) abandon()
   let session: Session
   try {
-    session = await sessions.open(server, principal, gone.signal)
+    session = options.session ?? (await sessions.open(server, principal, gone.signal))
   } catch (thrown) {
     const error = asGatewayError(thrown)
     if (!gone.signal.aborted) answerOf(options).fail(error)
@@ -55,14 +63,20 @@ export async function initialize(options: InitializeOptions): Promise<void> {
 
 /** The response to the client; with a session only when the client may know it. */
 function answerOf(options: InitializeOptions, session?: Session): Downstream {
-  const { request } = options
+  const { messages, protocol } = options
+  const requests = messages.filter(({ kind }) => kind === 'request')
+  const traffic = session === undefined ? undefined : options.trafficOf(session)
   return createDownstream({
     ...options,
     kind: 'post',
     isStandalone: false,
-    traffic: session === undefined ? undefined : options.trafficOf(session),
-    exchanges: [],
-    ids: request.id === undefined ? [] : [request.id],
+    traffic,
+    // `initialize` is no exchange: it opens the session in which they are.
+    exchanges:
+      traffic !== undefined && protocol.isStateless
+        ? requests.map((request) => traffic.open(request))
+        : [],
+    ids: requests.flatMap(({ id }) => id ?? []),
     publicId: session?.id,
   })
 }
@@ -84,7 +98,8 @@ interface Answer {
 const deathMs = 2000
 
 function forwardInitialize(options: InitializeOptions, session: Session, gone: AbortSignal): void {
-  const { sessions, protocol, clock, server, request } = options
+  const { sessions, protocol, clock, server, messages } = options
+  const awaited = protocol.isStateless ? 'its first request' : 'initialize'
   const traffic = options.trafficOf(session)
   const { endpoint } = session
   let answer: Answer | undefined
@@ -92,22 +107,17 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   let upstream: Upstream | undefined
 
   let downstream: Downstream | undefined
+  let times: Remaining | undefined
 
   const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
     const command = server.launch.shown
-    const params = { command, what: 'answer initialize', timeoutMs: server.startTimeoutMs }
+    const params = { command, what: `answer ${awaited}`, timeoutMs: server.startTimeoutMs }
     giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
   })
-  gone.addEventListener('abort', () => giveUp(new GatewayError('ERR_SESSIONS_ABANDONED')), {
-    once: true,
-  })
-  session.onEnding(({ reason, details }) => {
-    const code = reason === 'start-failed' ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
-    const command = server.launch.shown
-    const how = typeof details?.how === 'string' ? details.how : 'it ended'
-    giveUp(new GatewayError(code, { params: { command, how, reason } }))
-  })
+  const abandon = (): void => giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
+  gone.addEventListener('abort', abandon, { once: true })
+  session.onEnding((end) => giveUp(startError(end, server)))
 
   /** Nothing came of it, for a reason of ours. */
   function giveUp(error: GatewayError): void {
@@ -141,15 +151,18 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     void sessions.fail(session, error)
   }
 
-  async function bind(result: Peek, { statusCode, headers, chunks }: Answer): Promise<void> {
+  async function bind(
+    result: Peek | undefined,
+    { statusCode, headers, chunks }: Answer,
+  ): Promise<void> {
     state = 'binding'
     upstream?.pause()
     let bound = false
     try {
       bound = await sessions.bind(session, {
         workerSessionId: protocol.workerSessionId(headers),
-        protocolVersion: result.protocolVersion,
-        client: request.client,
+        protocolVersion: result?.protocolVersion,
+        client: messages[0]?.client,
       })
     } catch (thrown) {
       giveUp(asGatewayError(thrown))
@@ -164,19 +177,30 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     state = 'passing'
     limit.cancel()
     options.onLive(session)
-    downstream = answerOf(options, session)
-    downstream.upstream = upstream
-    downstream.head(statusCode, headers)
+    const passed = answerOf(options, session)
+    downstream = passed
+    passed.upstream = upstream
+    times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
+      passed.fail(error)
+      upstream?.abort(error)
+    })
+    times.onHead(protocol.isStream(headers['content-type']))
+    if (statusCode >= 400 && protocol.hidesFailures) passed.fail(failedWith(statusCode))
+    else passed.head(statusCode, headers)
     for (const chunk of chunks.splice(0)) downstream.write(chunk)
     upstream?.resume()
-    if (answer?.cut !== undefined) downstream.fail(answer.cut)
-    else if (answer?.isComplete === true) downstream.end()
+    if (answer?.cut !== undefined) over(() => passed.fail(answer?.cut))
+    else if (answer?.isComplete === true) over(() => passed.end())
+  }
+  const over = (settle: () => void): void => {
+    times?.end()
+    settle()
   }
   const isOver = (): boolean => state === 'over'
   const moment = (): Promise<void> => new Promise((resolve) => clock.after(deathMs, resolve))
   const refusedWith = (statusCode: number): GatewayError =>
     new GatewayError('ERR_WORKERS_REFUSED', {
-      params: { command: server.launch.shown, how: `it answered ${statusCode}` },
+      params: { command: server.launch.shown, what: awaited, how: `it answered ${statusCode}` },
       details: { answered: statusCode },
     })
 
@@ -197,10 +221,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     {
       method: 'POST',
       path: endpoint.path,
-      headers: protocol.toWorker(
-        options.headers,
-        recipientOf(session, options.requestId, undefined),
-      ),
+      headers: protocol.toWorker(options.headers, recipientOf(session, options.requestId)),
       body: options.body,
     },
     {
@@ -210,6 +231,8 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
       },
       onResponseStart(_controller, statusCode, headers) {
         answer = { statusCode, headers, chunks: [], isComplete: false }
+        // 5xx is how a server says that it does not work.
+        if (protocol.isStateless && statusCode < 500 && isWaiting()) void bind(undefined, answer)
       },
       onResponseData(_controller, chunk) {
         if (state === 'passing') {
@@ -225,7 +248,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
         if (answer === undefined) return
         answer.isComplete = true
         if (state === 'passing') {
-          downstream?.end()
+          over(() => downstream?.end())
           return
         }
         if (state !== 'waiting') return
@@ -239,7 +262,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
       },
       onResponseError(_controller, cause) {
         const cut = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
-        if (state === 'passing') downstream?.fail(cut)
+        if (state === 'passing') over(() => downstream?.fail(cut))
         else if (state === 'binding' && answer !== undefined) answer.cut = cut
         else if (state === 'waiting') void moment().then(() => giveUp(cut))
       },

@@ -4,13 +4,14 @@ import type { Login } from '../auth/check.ts'
 import { metadataOf, wellKnown } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import { GatewayError } from '../errors.ts'
+import { shortPath } from '../paths.ts'
 import { asGatewayError, rpcReply } from '../replies.ts'
 import type { Guard } from './guard.ts'
 
 export interface MetadataOptions {
   authorizers: Authorizers
   guard: Guard
-  servers: readonly { name: string; isDefault: boolean }[]
+  servers: readonly { name: string; isDefault: boolean; protocol: 'mcp' | 'http' }[]
   resource: 'server' | 'gateway'
   /** The server behind an id or ARN of `/runtimes/…`, if there is one. */
   serverOfRuntime(runtime: string): string | undefined
@@ -78,20 +79,23 @@ export async function metadataPlugin(
 
   /** @throws ERR_AUTH_NO_METADATA */
   function protectedAt(path: string): { path: string; login: Login } {
-    const name = path === '/mcp' ? defaultServer?.name : namedIn(path)
+    const isShort = path === '/mcp' || path === '/invocations'
+    const name = isShort ? defaultServer?.name : namedIn(path)
     if (path !== '' && (name === undefined || !byName.has(name))) {
       throw new GatewayError('ERR_AUTH_NO_METADATA')
     }
     const { login } = authorizers.of(name)
     if (login !== undefined) return { path, login }
     // At the root: what is not protected as a whole may have one server that is.
-    if (path === '' && defaultServer !== undefined) return protectedAt('/mcp')
+    if (path === '' && defaultServer !== undefined) return protectedAt(shortPath(defaultServer))
     throw new GatewayError('ERR_AUTH_NO_METADATA')
   }
 
   function namedIn(path: string): string | undefined {
     const [, server, runtime] =
-      /^\/(?:servers\/([^/]+)\/mcp|runtimes\/([^/]+)\/invocations)(?:\?|$)/.exec(path) ?? []
+      /^\/(?:servers\/([^/]+)\/(?:mcp|invocations)|runtimes\/([^/]+)\/invocations)(?:\?|$)/.exec(
+        path,
+      ) ?? []
     if (runtime !== undefined) return options.serverOfRuntime(decodeURIComponent(runtime))
     return server === undefined ? undefined : decodeURIComponent(server)
   }

@@ -12,6 +12,8 @@ import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import { acceptsGet, acceptsPost } from '../protocols/mcp.ts'
 import type { Protocol } from '../protocols/protocol.ts'
+import type { Protocols } from '../protocols/protocols.ts'
+import { serverProtocols } from '../protocols/protocols.ts'
 import type { RuntimeQuery } from '../protocols/runtimes.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
 import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
@@ -19,11 +21,15 @@ import { asGatewayError, explain } from '../replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import { endpointPath, shortPath } from '../paths.ts'
 import { createChosenIds } from './chosen-ids.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
+import { createInvoke } from './invoke.ts'
 import { pathOf } from './metadata.ts'
-import { httpMethods, isOfRuntimes, isStop, runtimesPlugin } from './runtimes.ts'
+import { createPassing } from './pass.ts'
+import { startPings } from './pings.ts'
+import { httpMethods, isInvocation, isOfRuntimes, isStop, runtimesPlugin } from './runtimes.ts'
 import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
@@ -33,11 +39,10 @@ export interface ProxyOptions {
   events: Events
   sessions: Sessions
   servers: readonly Server[]
-  /** At `/servers/NAME/mcp`. */
-  protocol: Protocol
+  /** Largest MCP message at `/servers/…`. */
   bodyLimitBytes: number
-  /** At `/runtimes/ARN/invocations`. */
-  runtimes: { protocol: Protocol; bodyLimitBytes: number }
+  /** Of what stands below `/runtimes/`, and of payloads for servers that speak no MCP. */
+  runtimes: { protocols: Protocols; bodyLimitBytes: number }
   authorizers: Authorizers
   guard: Guard
   /** Whether unknown names may be answered with the known ones. */
@@ -62,12 +67,17 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const runtimes = createRuntimes(options.servers)
   const traffics = createTraffics(clock, events)
   const chosenIds = createChosenIds()
-  const serve = createServing({ ...options, traffics, chosenIds, report })
+  const passing = createPassing(options)
+  const invoke = createInvoke({ ...options, traffics, passing })
+  const serve = createServing({ ...options, traffics, chosenIds, passing, invoke, report })
+  const isPinged = options.servers.some(({ protocol }) => protocol === 'http')
+  const pings = isPinged ? startPings(clock, sessions) : undefined
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
   options.leaving.addEventListener('abort', () => traffics.leave((stream) => stream.isStandalone))
   options.left.addEventListener('abort', () => traffics.leave(() => true))
   app.addHook('onClose', (_app, done) => {
     keepingAlive.cancel()
+    pings?.cancel()
     done()
   })
 
@@ -154,7 +164,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 
   /** To strangers it is not said what there is. */
   function hint(): string {
-    const names = [...byName.keys()].map((known) => `/servers/${known}/mcp`).join(', ')
+    const names = options.servers.map(endpointPath).join(', ')
     return isLoopback(options.listenHost) ? ` There are ${names}.` : ''
   }
 
@@ -169,10 +179,18 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   ): Promise<void> | undefined {
     if (server === undefined) throw nothingHere(request.params as Named, request.query)
     const { headers, method } = request
-    const protocol = protocolOf(request)
+    const protocol = protocolOf(request, server)
     const known = { protocol, server, principal, missing: undefined, release: undefined }
+    const nobody = { publicId: undefined, chosenId: undefined, session: undefined }
     if (isStop(request)) {
-      mark(request, { ...known, publicId: undefined, chosenId: undefined, session: undefined })
+      mark(request, { ...known, ...nobody })
+      return undefined
+    }
+    checkEndpoint(request, server)
+    if (protocol.isPlain) {
+      if (method !== 'POST') throw new GatewayError('ERR_PROXY_POST_ONLY')
+      checkAllowed(headers, server)
+      mark(request, { ...known, ...nobody, chosenId: protocol.chosenId(headers) })
       return undefined
     }
     const id = protocol.publicId(headers)
@@ -209,7 +227,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     principal: string,
   ): Session | undefined {
     const chosen =
-      chosenId === undefined ? undefined : chosenIds.find(chosenId, { server, principal })
+      chosenId === undefined
+        ? undefined
+        : (chosenIds.find(chosenId, { server, principal }) ??
+          sessions.findNamed(chosenId, server.name, principal))
     return chosen ?? sessions.find(id, server.name, principal)
   }
 
@@ -238,9 +259,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
             kind === 'request' && id !== undefined ? [id] : [],
           )
         : []
-    const publicId = request.asked?.session?.id
+    const publicId = protocol.isPlain ? request.asked?.chosenId : request.asked?.session?.id
     const answer = protocol.reply(error, { requestId: request.id, ids, publicId, to })
-    const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
+    const methods = protocol.isPlain ? 'POST, OPTIONS' : 'POST, GET, DELETE, OPTIONS'
+    const allow = answer.statusCode === 405 ? { allow: methods } : {}
     const headers = { ...headersOf(request), ...allow, ...answer.headers }
     void reply
       .code(answer.statusCode)
@@ -262,12 +284,14 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     }
   }
 
-  function protocolOf(request: FastifyRequest): Protocol {
-    return isOfRuntimes(request) ? options.runtimes.protocol : options.protocol
+  function protocolOf(request: FastifyRequest, server = serverOf(request)): Protocol {
+    const protocols = isOfRuntimes(request) ? options.runtimes.protocols : serverProtocols
+    if (isInvocation(request)) return protocols.invocations
+    return server === undefined ? protocols.usual : protocols.of(server)
   }
 
   function limitOf(request: FastifyRequest): { limitBytes: number; key: string } {
-    return isOfRuntimes(request)
+    return isOfRuntimes(request) || isInvocation(request)
       ? { limitBytes: options.runtimes.bodyLimitBytes, key: 'agentcore.bodyLimit' }
       : { limitBytes: options.bodyLimitBytes, key: 'listen.bodyLimit' }
   }
@@ -286,6 +310,21 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       cause: explain(error),
     })
   }
+}
+
+/** @throws ERR_PROXY_OTHER_PROTOCOL at the path of servers that speak otherwise */
+function checkEndpoint(request: FastifyRequest, server: Server): void {
+  const { protocol, name } = server
+  if (isOfRuntimes(request) || isInvocation(request) === (protocol === 'http')) return
+  const isShort = (request.params as Named).server === undefined
+  throw new GatewayError('ERR_PROXY_OTHER_PROTOCOL', {
+    params: {
+      server: name,
+      protocol,
+      speaks: protocol === 'http' ? 'no MCP' : 'MCP',
+      path: isShort ? shortPath(server) : endpointPath(server),
+    },
+  })
 }
 
 /** @throws ERR_PROXY_HEADER_TOO_LARGE rather than to let a server go without what it is to get */

@@ -24,11 +24,16 @@ export function isOfRuntimes({ url, params }: FastifyRequest): boolean {
   return (params as { runtime?: string }).runtime !== undefined || url.startsWith('/runtimes/')
 }
 
+/** Whether it is at the path of servers that speak no MCP. */
+export function isInvocation({ url }: FastifyRequest): boolean {
+  return /^\/(servers\/[^/?]+\/)?invocations(\?|$)/.test(url)
+}
+
 export function isStop(request: FastifyRequest): boolean {
   return isOfRuntimes(request) && /\/stopruntimesession(\?|$)/.test(request.url)
 }
 
-/** The paths of AgentCore's data plane. Who is asking was found out before, for all paths alike. */
+/** The paths of AgentCore's data plane, and of its agents that speak no MCP. Who is asking was found out before, for all paths alike. */
 export async function runtimesPlugin(
   app: FastifyInstance,
   { sessions, chosenIds, bodyLimitBytes, headersOf, serve }: RuntimesOptions,
@@ -43,7 +48,7 @@ export async function runtimesPlugin(
   app.post('/runtimes/:runtime/stopruntimesession', { bodyLimit: bodyLimitBytes }, stop)
   await app.register(httpProxy, {
     upstream: 'http://127.0.0.1',
-    routes: ['/runtimes/:runtime/invocations'],
+    routes: ['/runtimes/:runtime/invocations', '/servers/:server/invocations', '/invocations'],
     httpMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),
@@ -54,13 +59,25 @@ export async function runtimesPlugin(
     const { asked, headers } = request
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
     const id = runtimeSessionId(headers[runtimeSessionHeader] ?? headers['mcp-session-id'])
-    const chosen = chosenIds.all(id, asked)
-    const doomed = chosen.length > 0 ? chosen : [await sessionOf(id, asked)]
-    for (const session of doomed) void sessions.close(session, 'stopped')
+    if (asked.server.protocol === 'http' || asked.server.mode === 'stateless') {
+      await stopNamed(id, asked)
+    } else {
+      const chosen = chosenIds.all(id, asked)
+      const doomed = chosen.length > 0 ? chosen : [await sessionOf(id, asked)]
+      for (const session of doomed) void sessions.close(session, 'stopped')
+    }
     return reply
       .code(200)
       .headers({ ...headersOf(request), [runtimeSessionHeader]: id })
       .send()
+  }
+
+  async function stopNamed(name: string, { server, principal }: Asked): Promise<void> {
+    const record = await sessions.recordOfName(name, server.name, principal)
+    if (record === undefined) throw new GatewayError('ERR_AGENTCORE_NO_SESSION')
+    const known = sessions.list().find(({ id }) => id === record.id)
+    if (known === undefined) await sessions.stop(record)
+    else void sessions.close(known, 'stopped')
   }
 
   async function sessionOf(id: string, { server, principal }: Asked) {

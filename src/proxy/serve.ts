@@ -8,12 +8,12 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import { createDownstream } from './downstream.ts'
-import { forward } from './forward.ts'
-import type { Guard } from './guard.ts'
 import { initialize } from './initialize.ts'
-import { recipientOf } from './recipient.ts'
+import type { Invoke } from './invoke.ts'
+import { goneOf } from './invoke.ts'
+import type { Passing } from './pass.ts'
 import type { Exchange, Traffic } from './traffic.ts'
+import { checkRoom } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 
 /** What is known of a request before its body is read. */
@@ -37,18 +37,14 @@ declare module 'fastify' {
   }
 }
 
-/** A session may have so many requests in progress; answers are never counted. */
-const maxExchanges = 64
-
-/** Between the last byte of a worker that was killed and the news of its end. */
-const cutPauseMs = 1000
-
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
-  guard: Guard
   traffics: Traffics
   chosenIds: ChosenIds
+  passing: Passing
+  /** Answers for servers that speak no MCP. */
+  invoke: Invoke
   /** For the log; the client has been answered. */
   report(request: FastifyRequest, error: GatewayError): void
 }
@@ -60,13 +56,14 @@ export interface ServingOptions {
 export type Serve = (request: FastifyRequest, reply: FastifyReply) => undefined | Promise<void>
 
 export function createServing(options: ServingOptions): Serve {
-  const { clock, sessions, guard, traffics, chosenIds } = options
+  const { clock, sessions, traffics, chosenIds, passing, invoke } = options
 
   /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
   return function serve(request, reply) {
     const { asked } = request
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
     const { session, protocol } = asked
+    if (protocol.isPlain) return invoke(request, reply, asked)
     if (asked.missing !== undefined) throw asked.missing as Error
     if (request.method === 'POST') return handlePost(request, reply, asked)
     if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
@@ -82,7 +79,7 @@ export function createServing(options: ServingOptions): Serve {
       const headers = protocol.toClient({}, session.id)
       void reply
         .code(200)
-        .headers({ ...extraHeaders(request, protocol), ...headers })
+        .headers({ ...passing.extraHeaders(request, protocol), ...headers })
         .send()
     } else throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     return undefined
@@ -93,16 +90,19 @@ export function createServing(options: ServingOptions): Serve {
     reply: FastifyReply,
     asked: Asked,
   ): undefined | Promise<void> {
-    const { session, chosenId } = asked
+    const { session, chosenId, protocol } = asked
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const posted = asked.protocol.read(body)
+    const posted = protocol.read(body)
     if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
     if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
     const { messages } = posted
-    if (session === undefined || chosenId !== undefined) {
+    if (protocol.isStateless && session === undefined) {
+      return openStateless(request, reply, asked, { messages, body })
+    }
+    if (!protocol.isStateless && (session === undefined || chosenId !== undefined)) {
       const opening = openingOf(posted)
       if (opening !== undefined) {
-        open(request, reply, asked, { opening, body })
+        open(request, reply, asked, { messages: [opening], body })
         return undefined
       }
     }
@@ -139,11 +139,33 @@ export function createServing(options: ServingOptions): Serve {
     if (end !== undefined) throw await sessions.explain(id, server.name, principal)
   }
 
+  /** A name that the client has chosen is that of one session, whoever opens it. */
+  function openStateless(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Asked,
+    what: { messages: Peek[]; body: Buffer },
+  ): undefined | Promise<void> {
+    const { chosenId, server, principal } = asked
+    if (chosenId === undefined) {
+      open(request, reply, asked, what)
+      return undefined
+    }
+    return sessions
+      .openNamed(server, principal, chosenId, goneOf(reply.raw))
+      .then(({ session, isNew }) => {
+        if (!isNew) return postTo(session, request, reply, asked, what)
+        open(request, reply, asked, what, session)
+        return undefined
+      })
+  }
+
   function open(
     request: FastifyRequest,
     reply: FastifyReply,
     { protocol, server, principal, chosenId }: Asked,
-    { opening, body }: { opening: Peek; body: Buffer },
+    { messages, body }: { messages: Peek[]; body: Buffer },
+    session?: Session,
   ): void {
     reply.hijack()
     void initialize({
@@ -153,14 +175,15 @@ export function createServing(options: ServingOptions): Serve {
       clock,
       server,
       principal,
-      request: opening,
+      session,
+      messages,
       headers: request.headers,
       body,
       response: reply.raw,
       requestId: request.id,
-      extraHeaders: extraHeaders(request, protocol),
-      onLive: (session) => {
-        if (chosenId !== undefined) chosenIds.add(chosenId, session)
+      extraHeaders: passing.extraHeaders(request, protocol),
+      onLive: (live) => {
+        if (chosenId !== undefined && !protocol.isStateless) chosenIds.add(chosenId, live)
       },
       onError: (error) => options.report(request, error),
     })
@@ -173,8 +196,7 @@ export function createServing(options: ServingOptions): Serve {
     { protocol, messages, body }: { protocol: Protocol; messages: Peek[]; body: Buffer },
   ): void {
     const { exchanges, ids } = countIn(traffic, messages)
-    reply.hijack()
-    pass({ request, reply, protocol, traffic, exchanges, ids, body, method: 'POST' })
+    passing.pass({ request, reply, protocol, traffic, exchanges, ids, body, method: 'POST' })
   }
 
   /** Counts the requests of a POST in; answers and notifications are never counted. */
@@ -182,12 +204,7 @@ export function createServing(options: ServingOptions): Serve {
     const exchanges: Exchange[] = []
     const ids: RpcId[] = []
     const requests = messages.filter(isRequest)
-    if (traffic.size() + requests.length > maxExchanges) {
-      throw new GatewayError('ERR_PROXY_TOO_MANY_EXCHANGES', {
-        params: { limit: maxExchanges },
-        retryAfterSeconds: 1,
-      })
-    }
+    checkRoom(traffic, requests.length)
     for (const message of messages) {
       if (message.id === undefined || !isRequest(message)) {
         traffic.fromClient(message)
@@ -218,8 +235,7 @@ export function createServing(options: ServingOptions): Serve {
         if (stream.hasCarried(eventId)) stream.supersede()
       }
     }
-    reply.hijack()
-    pass({
+    passing.pass({
       request,
       reply,
       protocol,
@@ -232,87 +248,7 @@ export function createServing(options: ServingOptions): Serve {
       onAnswer: release,
     })
   }
-
-  function pass(what: {
-    request: FastifyRequest
-    reply: FastifyReply
-    protocol: Protocol
-    traffic: ReturnType<typeof traffics.of>
-    exchanges: Exchange[]
-    ids: RpcId[]
-    body: Buffer | null
-    method: 'GET' | 'POST'
-    isStandalone?: boolean
-    onAnswer?: (() => void) | undefined
-  }): void {
-    const { request, reply, protocol, traffic, method } = what
-    const { session } = traffic
-    const recipient = recipientOf(session, request.id, session.record.workerSessionId)
-    const downstream = createDownstream({
-      response: reply.raw,
-      kind: method === 'GET' ? 'get' : 'post',
-      isStandalone: what.isStandalone ?? false,
-      protocol,
-      clock,
-      traffic,
-      exchanges: what.exchanges,
-      ids: what.ids,
-      requestId: request.id,
-      extraHeaders: extraHeaders(request, protocol),
-      publicId: session.id,
-    })
-    forward({
-      upstreams: traffic.upstreams,
-      protocol,
-      clock,
-      method,
-      path: recipient.endpoint.path,
-      headers: protocol.toWorker(request.headers, recipient),
-      body: what.body,
-      downstream,
-      onAnswer: what.onAnswer ?? noop,
-      onForgotten: () => {
-        const isRemote = session.server.launch.kind === 'remote'
-        void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
-      },
-      explainRefusal: async () => {
-        const { server, principal } = session
-        if (session.end === undefined) await sessions.doubt(session)
-        return session.end === undefined
-          ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
-          : await sessions.explain(session.id, server.name, principal)
-      },
-      explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
-    })
-  }
-
-  function extraHeaders(
-    request: FastifyRequest,
-    protocol: Protocol,
-  ): Readonly<Record<string, string>> {
-    const usual = guard.headersFor(request.headers.origin)
-    const own = protocol.replyHeaders(request.id)
-    return own === undefined ? usual : { ...usual, ...own }
-  }
 }
-
-/** Its worker may have been killed for that, and whoever waits for an answer should hear of it. */
-function mayRunOutOfMemory({ server: { launch } }: Session): boolean {
-  return launch.kind === 'local' && launch.limits.memoryBytes !== undefined
-}
-
-/** Settles when the end of a session has begun, or when that takes too long. */
-function endOf(session: Session, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const limit = clock.after(cutPauseMs, resolve)
-    session.onEnding(() => {
-      limit.cancel()
-      resolve()
-    })
-  })
-}
-
-const noop = (): void => undefined
 
 const isRequest = ({ kind }: Peek): boolean => kind === 'request'
 

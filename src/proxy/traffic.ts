@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { GatewayError } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Hold } from '../hold.ts'
 import { createHold } from '../hold.ts'
@@ -55,6 +55,18 @@ export interface Traffic {
   tellFailure(requestId: string, error: GatewayError): void
 }
 
+/** A session may have so many requests in progress; answers are never counted. */
+const maxExchanges = 64
+
+/** @throws ERR_PROXY_TOO_MANY_EXCHANGES when there is none for so many more */
+export function checkRoom(traffic: Traffic, more: number): void {
+  if (traffic.size() + more <= maxExchanges) return
+  throw new GatewayError('ERR_PROXY_TOO_MANY_EXCHANGES', {
+    params: { limit: maxExchanges },
+    retryAfterSeconds: 1,
+  })
+}
+
 /** Enough to find the stream of a client whose last events were lost on the way. */
 const keptEventIds = 64
 
@@ -95,7 +107,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       }
       exchanges.set(idKey(id), exchange)
       open.add(exchange)
-      if (method === 'tools/call') session.counts.calls += 1
+      if (method === 'tools/call' || method === 'invocations') session.counts.calls += 1
       traffic.carry(exchange)
       events.emit('exchange.started', { session: handle, server, method })
       return exchange

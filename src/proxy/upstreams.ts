@@ -53,7 +53,7 @@ export function openUpstreams(endpoint: Endpoint): Upstreams {
 }
 
 /** No timeouts of the client library, because a stream may be silent for hours. */
-const settings = ({ socketPath }: Endpoint) => ({
+export const settings = ({ socketPath }: Endpoint) => ({
   pipelining: 1,
   headersTimeout: 0,
   bodyTimeout: 0,

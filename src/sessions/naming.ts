@@ -101,7 +101,12 @@ export function createNaming(options: NamingOptions): Naming {
       return session?.record.state === 'live' && session.end === undefined ? session : undefined
     },
 
-    recordOf: stored,
+    async recordOf(name, server, principal) {
+      const record = await stored(name, server, principal)
+      // Its end may have begun here, and not be written yet.
+      const isEnding = record !== undefined && sessions.get(record.id)?.end !== undefined
+      return isEnding ? undefined : record
+    },
 
     async open(server, principal, name, signal) {
       const word = wordOf(server.name, principal, name)

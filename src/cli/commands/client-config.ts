@@ -27,6 +27,10 @@ export const clientConfig = defineCommand({
     }
     const { listen, servers } = await configOf({ env }, values)
     const baseUrl = ownUrl(listen, values.url)
+    const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
+    if (others.length > 0) {
+      writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])
+    }
     const { commands, file } = entriesFor(kind, { baseUrl, servers })
     if (values.json) {
       if (file === undefined) throw new UsageError(`There is no such file for ${kind}.`)

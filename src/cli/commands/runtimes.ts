@@ -25,8 +25,9 @@ export const runtimes = defineCommand({
   async run({ positionals, rest, values, stdout, env }) {
     const config = await configOfServers('runtimes', { positionals, rest, env }, values)
     const base = ownUrl(config.listen, values.url)
-    const all = config.servers.map(({ name, runtimeArn: arn }) => ({
+    const all = config.servers.map(({ name, protocol, runtimeArn: arn }) => ({
       name,
+      protocol,
       agentRuntimeArn: arn,
       invocationUrl: invocationUrl(base, arn),
     }))

@@ -47,8 +47,9 @@ export const serve = defineCommand({
   details: [
     'Without FILE and COMMAND, the first of berth.yaml, berth.json, .mcp.json, mcp.json,',
     '.vscode/mcp.json and .cursor/mcp.json that is there is taken. Each server is at',
-    '/servers/NAME/mcp; the only one is at /mcp as well. Ctrl-C ends every worker,',
-    'or, where store is redis, leaves them to the next gateway.',
+    '/servers/NAME/mcp; the only one is at /mcp as well. Agents with protocol: http are at',
+    '/servers/NAME/invocations. Ctrl-C ends every worker, or, where store is redis, leaves',
+    'them to the next gateway.',
     '',
     'With --takeover it gets ready beside the gateway of the same state directory and port, asks it',
     'to stop listening, and listens in its place; the old one answers what it has begun, and ends.',

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { Peek } from '../protocols/protocol.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Session } from '../sessions/session.ts'
+import { openHealthy } from './health.ts'
+import type { Passing } from './pass.ts'
+import type { Asked } from './serve.ts'
+import { checkRoom } from './traffic.ts'
+import type { Traffics } from './traffics.ts'
+
+/** Answers a POST to a server that speaks no MCP; rejects with what the client is to be told. */
+export type Invoke = (request: FastifyRequest, reply: FastifyReply, asked: Asked) => Promise<void>
+
+export interface InvokeOptions {
+  clock: Clock
+  sessions: Sessions
+  traffics: Traffics
+  passing: Passing
+}
+
+export function createInvoke({ clock, sessions, traffics, passing }: InvokeOptions): Invoke {
+  return async function invoke(request, reply, asked) {
+    const { server, principal, protocol } = asked
+    const name = asked.chosenId ?? randomUUID()
+    const gone = goneOf(reply.raw)
+    const what = { server, principal, name }
+    let session: Session
+    do {
+      session =
+        sessions.findNamed(name, server.name, principal) ??
+        (await openHealthy({ sessions, clock }, what, gone))
+      // What has ended just now goes on under the same name.
+      await sessions.confirm(session)
+    } while (session.end !== undefined)
+    const traffic = traffics.of(session)
+    checkRoom(traffic, 1)
+    const exchange = traffic.open(invocation(request.id))
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    passing.pass({
+      ...{ request, reply, protocol, traffic, body, name },
+      exchanges: [exchange],
+      ids: [],
+      method: 'POST',
+    })
+  }
+}
+
+/** Aborted when the client of this response has gone. */
+export function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
+  response.once('close', abandon)
+  if (response.destroyed) abandon()
+  return gone.signal
+}
+
+const invocation = (id: string): Peek => ({
+  kind: 'request',
+  method: 'invocations',
+  id,
+  cancels: undefined,
+  outcome: undefined,
+  protocolVersion: undefined,
+  client: undefined,
+  progress: undefined,
+  mode: undefined,
+})

@@ -1,0 +1,126 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { RpcId } from '../jsonrpc.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+import { endedError } from '../sessions/ending.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Session } from '../sessions/session.ts'
+import { createDownstream } from './downstream.ts'
+import { forward } from './forward.ts'
+import type { Guard } from './guard.ts'
+import { recipientOf } from './recipient.ts'
+import type { Exchange } from './traffic.ts'
+import type { TrafficOf } from './traffics.ts'
+
+/** A request of a session, ready to go to its worker. */
+export interface Passed {
+  request: FastifyRequest
+  reply: FastifyReply
+  protocol: Protocol
+  traffic: ReturnType<TrafficOf>
+  exchanges: Exchange[]
+  ids: RpcId[]
+  body: Buffer | null
+  method: 'GET' | 'POST'
+  isStandalone?: boolean
+  onAnswer?: (() => void) | undefined
+  /** What the client calls the session, where that is not its id. */
+  name?: string
+}
+
+export interface Passing {
+  /** Sends the request to the worker of its session, and its answer to the client as it comes. */
+  pass(what: Passed): void
+  /** What every reply of this protocol carries. */
+  extraHeaders(request: FastifyRequest, protocol: Protocol): Readonly<Record<string, string>>
+}
+
+/** Between the last byte of a worker that was killed and the news of its end. */
+const cutPauseMs = 1000
+
+export function createPassing(options: {
+  clock: Clock
+  sessions: Sessions
+  guard: Guard
+}): Passing {
+  const { clock, sessions, guard } = options
+
+  function extraHeaders(
+    request: FastifyRequest,
+    protocol: Protocol,
+  ): Readonly<Record<string, string>> {
+    const usual = guard.headersFor(request.headers.origin)
+    const own = protocol.replyHeaders(request.id)
+    return own === undefined ? usual : { ...usual, ...own }
+  }
+
+  /** Why nothing listens where the worker was. */
+  async function explainRefusal(session: Session, protocol: Protocol): Promise<GatewayError> {
+    const { id, server, principal } = session
+    if (session.end === undefined) await sessions.doubt(session)
+    if (session.end === undefined) return new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
+    // A session that is called by its name is not to be opened again, but goes on by itself.
+    return protocol.isPlain ? endedError(session.end) : sessions.explain(id, server.name, principal)
+  }
+
+  return {
+    extraHeaders,
+
+    pass(what) {
+      const { request, reply, protocol, traffic, method, name } = what
+      const { session } = traffic
+      const recipient = recipientOf(session, request.id, name)
+      reply.hijack()
+      const downstream = createDownstream({
+        response: reply.raw,
+        kind: method === 'GET' ? 'get' : 'post',
+        isStandalone: what.isStandalone ?? false,
+        protocol,
+        clock,
+        traffic,
+        exchanges: what.exchanges,
+        ids: what.ids,
+        requestId: request.id,
+        extraHeaders: extraHeaders(request, protocol),
+        publicId: name ?? session.id,
+      })
+      forward({
+        upstreams: traffic.upstreams,
+        protocol,
+        clock,
+        method,
+        path: recipient.endpoint.path,
+        headers: protocol.toWorker(request.headers, recipient),
+        body: what.body,
+        downstream,
+        onAnswer: what.onAnswer ?? noop,
+        onForgotten: () => {
+          const isRemote = session.server.launch.kind === 'remote'
+          void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
+        },
+        explainRefusal: () => explainRefusal(session, protocol),
+        explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
+      })
+    },
+  }
+}
+
+/** Its worker may have been killed for that, and whoever waits for an answer should hear of it. */
+function mayRunOutOfMemory({ server: { launch } }: Session): boolean {
+  return launch.kind === 'local' && launch.limits.memoryBytes !== undefined
+}
+
+/** Settles when the end of a session has begun, or when that takes too long. */
+function endOf(session: Session, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const limit = clock.after(cutPauseMs, resolve)
+    session.onEnding(() => {
+      limit.cancel()
+      resolve()
+    })
+  })
+}
+
+const noop = (): void => undefined

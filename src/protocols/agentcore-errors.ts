@@ -61,6 +61,7 @@ const kinds = {
 /** Those whose status alone would say something else. */
 const byCode: Partial<Record<ErrorCode, keyof typeof kinds>> = {
   ERR_PROXY_NOT_FOUND: 'unknownOperation',
+  ERR_PROXY_POST_ONLY: 'unknownOperation',
   ERR_SESSIONS_FULL: 'quota',
   ERR_SESSIONS_PRINCIPAL_FULL: 'quota',
   ERR_SESSIONS_QUEUE_FULL: 'throttled',

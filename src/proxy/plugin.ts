@@ -261,8 +261,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         : []
     const publicId = protocol.isPlain ? request.asked?.chosenId : request.asked?.session?.id
     const answer = protocol.reply(error, { requestId: request.id, ids, publicId, to })
-    const methods = protocol.isPlain ? 'POST, OPTIONS' : 'POST, GET, DELETE, OPTIONS'
-    const allow = answer.statusCode === 405 ? { allow: methods } : {}
+    const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
     const headers = { ...headersOf(request), ...allow, ...answer.headers }
     void reply
       .code(answer.statusCode)
@@ -285,9 +284,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   }
 
   function protocolOf(request: FastifyRequest, server = serverOf(request)): Protocol {
-    const protocols = isOfRuntimes(request) ? options.runtimes.protocols : serverProtocols
-    if (isInvocation(request)) return protocols.invocations
-    return server === undefined ? protocols.usual : protocols.of(server)
+    const { protocols } = options.runtimes
+    if (isOfRuntimes(request)) return server === undefined ? protocols.usual : protocols.of(server)
+    // Elsewhere the path says what is spoken, whatever the server speaks.
+    if (isInvocation(request)) return serverProtocols.invocations
+    return server?.mode === 'stateless' ? serverProtocols.of(server) : serverProtocols.usual
   }
 
   function limitOf(request: FastifyRequest): { limitBytes: number; key: string } {

@@ -3,7 +3,10 @@ import test from 'node:test'
 
 import { clientConfig } from '../../src/config/client-config.ts'
 
-const options = { baseUrl: 'http://127.0.0.1:8080/', servers: [{ name: 'a.b' }, { name: 'a-b' }] }
+const options = {
+  baseUrl: 'http://127.0.0.1:8080/',
+  servers: ['a.b', 'a-b'].map((name) => ({ name, protocol: 'mcp' as const })),
+}
 const ab = 'http://127.0.0.1:8080/servers/a.b/mcp'
 const a_b = 'http://127.0.0.1:8080/servers/a-b/mcp'
 
@@ -42,7 +45,10 @@ test('Cursor gets mcpServers with a url', () => {
 })
 
 test('the inspector gets a command for its page and one for the terminal', () => {
-  const { commands, file } = clientConfig('inspector', { ...options, servers: [{ name: 'x' }] })
+  const { commands, file } = clientConfig('inspector', {
+    ...options,
+    servers: [{ name: 'x', protocol: 'mcp' }],
+  })
   const url = 'http://127.0.0.1:8080/servers/x/mcp'
   assert.deepEqual(commands, [
     `npx @modelcontextprotocol/inspector --server-url ${url} --transport http`,
@@ -54,7 +60,7 @@ test('the inspector gets a command for its page and one for the terminal', () =>
 test('an address that a shell would tear is quoted', () => {
   const { commands } = clientConfig('inspector', {
     baseUrl: "http://h/it's&",
-    servers: [{ name: 'x' }],
+    servers: [{ name: 'x', protocol: 'mcp' }],
   })
   assert.match(commands[0] ?? '', /--server-url 'http:\/\/h\/it'\\''s&\/servers\/x\/mcp' /)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
 import { after, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 
@@ -17,20 +18,49 @@ import { handleOf } from '../../src/sessions/record.ts'
 import { atEnd } from '../support/at-end.ts'
 import { need } from '../support/needs.ts'
 import { initializeMessage } from '../support/raw-session.ts'
-import { startRuntime } from './rig.ts'
+import { startTestGateway } from '../support/gateway.ts'
+import type { Told } from './agent-rig.ts'
+import { agentServer } from './agent-rig.ts'
+import { runtimeServer } from './rig.ts'
 
-const gateway = await startRuntime({ after })
+const gateway = await startTestGateway({ after }, { 'echo-1': runtimeServer, agent: agentServer })
 const { arn } = gateway.runtime('echo-1')
 const nothing = 'Session not found or already terminated'
 
-describe('the AWS SDKs', { concurrency: 2 }, () => {
+describe('the AWS SDKs', { concurrency: 3 }, () => {
+  it('for JavaScript: an agent that speaks no MCP, before and after its session was stopped', async (t) => {
+    const client = clientOf(t)
+    const { arn: agentRuntimeArn } = gateway.runtime('agent')
+    const runtimeSessionId = `a-session-of-my-own-${randomUUID()}`
+    const invoke = async (): Promise<Told> => {
+      const { response, ...answer } = await client.send(
+        new InvokeAgentRuntimeCommand({
+          ...{ agentRuntimeArn, runtimeSessionId, contentType: 'application/json' },
+          payload: JSON.stringify({ prompt: 'hello' }),
+        }),
+      )
+      assert.equal(answer.runtimeSessionId, runtimeSessionId)
+      assert.equal(answer.contentType, 'application/json')
+      return JSON.parse((await response?.transformToString()) ?? '') as Told
+    }
+    const [first, second] = [await invoke(), await invoke()]
+    assert.equal(first.headers['content-type'], 'application/json')
+    assert.deepEqual([second.me, second.count], [first.me, 2])
+    const stop = new StopRuntimeSessionCommand({ agentRuntimeArn, runtimeSessionId })
+    assert.equal((await client.send(stop)).runtimeSessionId, runtimeSessionId)
+    await assert.rejects(client.send(stop), ResourceNotFoundException)
+    const fresh = await invoke()
+    assert.notEqual(fresh.me, first.me)
+    assert.equal(fresh.count, 1)
+    // Without a session id the SDK makes one up.
+    const { runtimeSessionId: own } = await client.send(
+      new InvokeAgentRuntimeCommand({ agentRuntimeArn, payload: '{}' }),
+    )
+    assert.match(own ?? '', /^[0-9a-f-]{36}$/)
+  })
+
   it('for JavaScript: two invocations of one session, and two stops', async (t) => {
-    const client = new BedrockAgentCoreClient({
-      endpoint: gateway.url,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'AKIADUMMY', secretAccessKey: 'dummy' },
-    })
-    atEnd(t, () => client.destroy())
+    const client = clientOf(t)
     const invoke = async (message: object, more: Partial<InvokeAgentRuntimeCommandInput> = {}) => {
       const { response, ...answer } = await client.send(
         new InvokeAgentRuntimeCommand({
@@ -113,6 +143,16 @@ describe('the AWS SDKs', { concurrency: 2 }, () => {
     assert.equal(reason, 'stopped')
   })
 })
+
+function clientOf(t: TestContext): BedrockAgentCoreClient {
+  const client = new BedrockAgentCoreClient({
+    endpoint: gateway.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'AKIADUMMY', secretAccessKey: 'dummy' },
+  })
+  atEnd(t, () => client.destroy())
+  return client
+}
 
 interface Invoked {
   runtimeSessionId: string

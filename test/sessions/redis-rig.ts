@@ -49,6 +49,7 @@ export async function assertAway(store: SessionStore): Promise<void> {
   const verbs = [
     store.create(record, room),
     store.get(record.id),
+    store.getByKey('key'),
     store.touch([{ id: record.id, idleAtMs: 1 }]),
     store.update(record.id, 1, { state: 'starting' }),
     store.restore(record),

@@ -4,6 +4,7 @@ import { changing } from './store/changing.ts'
 import { claiming } from './store/claiming.ts'
 import { creating } from './store/creating.ts'
 import { leasing } from './store/leasing.ts'
+import { naming } from './store/naming.ts'
 import { restoring } from './store/restoring.ts'
 import type { CreateStore } from './store/rig.ts'
 import { telling } from './store/telling.ts'
@@ -16,6 +17,7 @@ import { telling } from './store/telling.ts'
 export function storeSuite(name: string, create: CreateStore, skip: string | false = false): void {
   describe(`the store ${name}`, { skip }, () => {
     creating(create)
+    naming(create)
     changing(create)
     restoring(create)
     claiming(create)

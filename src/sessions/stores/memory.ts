@@ -32,7 +32,9 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     records.set(record.id, { ...record })
     if (takesPlace(record)) count(record, 1)
     else leases.delete(record.id)
-    if (record.key !== undefined && !hasEnded(record)) keyed.set(record.key, record.id)
+    if (record.key === undefined || hasEnded(record)) return
+    const namesake = ofKey(record.key)
+    if (namesake === undefined || hasEnded(namesake)) keyed.set(record.key, record.id)
   }
   const ofKey = (key: string): SessionRecord | undefined => records.get(keyed.get(key) ?? '')
   const forget = (id: string): void => {

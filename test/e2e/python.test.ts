@@ -76,6 +76,37 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
       assert.equal(ids.size, 2)
     })
   }
+
+  it('a fastmcp4 server that keeps no sessions has one worker for each of ours', async (t) => {
+    const python = need(t, 'fastmcp4')
+    if (python === undefined) return
+    const gateway = await startTestGateway(t, {
+      stateless: {
+        command: [python, pythonServer, '--http', '--stateless'],
+        http: true,
+        mode: 'stateless',
+      },
+    })
+    const url = gateway.mcp('stateless')
+    const remember = (text: string, sessionId?: string) => {
+      const params = { name: 'remember', arguments: { text } }
+      return postRpc(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params }, { sessionId })
+    }
+    // The first message is a call, and what the process remembers shows which one it is.
+    const first = await remember('one')
+    assert.match(JSON.stringify(await first.next()), /one/)
+    const sessionId = String(first.headers['mcp-session-id'])
+    const second = await remember('two', sessionId)
+    assert.equal(second.headers['mcp-session-id'], sessionId)
+    assert.match(JSON.stringify(await second.next()), /one.*two/)
+    // Nobody minds what a client does besides.
+    const { call } = await connectClient(t, gateway.runtime('stateless').url)
+    const { structuredContent } = await call('remember', { text: 'mine' })
+    assert.deepEqual(structuredContent, { result: ['mine'] })
+    assert.deepEqual((await call('remember', { text: 'too' })).structuredContent, {
+      result: ['mine', 'too'],
+    })
+  })
 })
 
 async function serve(t: TestContext, version: Version): Promise<TestGateway | undefined> {
@@ -109,38 +140,3 @@ function assertPlayedThrough(report: PythonClientReport): void {
     remember: [{ result: ['one'] }, { result: ['one', 'two'] }],
   })
 }
-
-describe('a fastmcp server that keeps no sessions', { concurrency: 2 }, () => {
-  for (const version of versions) {
-    it(`has one worker for each session of ours: ${version}`, async (t) => {
-      const python = need(t, version)
-      if (python === undefined) return
-      const gateway = await startTestGateway(t, {
-        stateless: {
-          command: [python, pythonServer, '--http', '--stateless'],
-          http: true,
-          mode: 'stateless',
-        },
-      })
-      const url = gateway.mcp('stateless')
-      const remember = (text: string, sessionId?: string) => {
-        const params = { name: 'remember', arguments: { text } }
-        return postRpc(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params }, { sessionId })
-      }
-      // The first message is a call, and what the process remembers shows which one it is.
-      const first = await remember('one')
-      assert.match(JSON.stringify(await first.next()), /one/)
-      const sessionId = String(first.headers['mcp-session-id'])
-      const second = await remember('two', sessionId)
-      assert.equal(second.headers['mcp-session-id'], sessionId)
-      assert.match(JSON.stringify(await second.next()), /one.*two/)
-      // Nobody minds what a client does besides.
-      const { call } = await connectClient(t, gateway.runtime('stateless').url)
-      const { structuredContent } = await call('remember', { text: 'mine' })
-      assert.deepEqual(structuredContent, { result: ['mine'] })
-      assert.deepEqual((await call('remember', { text: 'too' })).structuredContent, {
-        result: ['mine', 'too'],
-      })
-    })
-  }
-})

@@ -25,6 +25,11 @@ test('one line says how a server is started, isolated and ended', (t) => {
     'demo: node (http on $PORT behind its keeper, process, in a folder of each session, idle 90 s, at most 90 s)',
   )
   assert.match(described(t, { ...http, port: 8000, relay: false }), /\(http on port 8000, process/)
+  assert.match(
+    described(t, { command: 'node', protocol: 'http' }),
+    /\(http on \$PORT, no MCP but invocations, process/,
+  )
+  assert.match(described(t, { ...http, mode: 'stateless' }), /keeper, stateless, process/)
   assert.match(described(t, { command: 'node' }), /, in \/.*project, idle/)
 })
 

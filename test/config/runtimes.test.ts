@@ -111,3 +111,48 @@ test('requestHeaderAllowlist keeps to the rules of AgentCore', (t) => {
   const twice = problemsOf(t, withServer(listOf('X-A', 'x-a')))
   assert.match(twice[`${at}[1]`] ?? '', /x-a stands there twice/)
 })
+
+test('an agent that speaks no MCP is served over HTTP at its own path', (t) => {
+  const config = load(t, {
+    defaults: { mode: 'stateless', relay: false },
+    mcpServers: {
+      agent: { command: 'node', protocol: 'http' },
+      own: { command: 'node', protocol: 'http', path: '/api/invocations', port: 8080 },
+      far: { url: 'https://agents.example.com/invocations', protocol: 'http' },
+      tools: { command: 'node', transport: 'http' },
+      talks: { command: 'node' },
+    },
+  })
+  const launches = config.servers.map(({ launch }) =>
+    launch.kind === 'local' ? [launch.transport, launch.path, launch.isPlain, launch.port] : [],
+  )
+  assert.deepEqual(launches, [
+    ['http', '/invocations', true, undefined],
+    ['http', '/api/invocations', true, 8080],
+    [],
+    ['http', '/mcp', undefined, undefined],
+    ['stdio', '/mcp', undefined, undefined],
+  ])
+  assert.deepEqual(
+    config.servers.map(({ protocol, mode }) => [protocol, mode]),
+    [...[1, 2, 3].map(() => ['http', 'stateful']), ['mcp', 'stateless'], ['mcp', 'stateful']],
+  )
+})
+
+test('protocol and mode are refused where they cannot be', (t) => {
+  const found = problemsOf(t, {
+    mcpServers: {
+      a: { command: 'node', protocol: 'http', transport: 'stdio' },
+      b: { command: 'node', protocol: 'http', mode: 'stateless' },
+      c: { command: 'node', mode: 'stateless' },
+      d: { command: 'node', protocol: 'a2a' },
+    },
+  })
+  assert.deepEqual(found, {
+    'mcpServers.a': 'protocol: http is served over HTTP, not over stdio; take one out.',
+    'mcpServers.b.mode': 'is for a server that speaks MCP; take it out.',
+    'mcpServers.c.mode':
+      'stateless is for a server that speaks HTTP; add transport: http, or take it out.',
+    'mcpServers.d.protocol': 'found a text, expected mcp or http. Example: protocol: mcp',
+  })
+})

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
 
 import { rawRequest, postRpc } from '../support/raw-http.ts'
+import { atEnd } from '../support/at-end.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { skipWithoutSandbox } from '../workers/rig.ts'
 import { initializeMessage } from '../support/raw-session.ts'
@@ -17,6 +21,7 @@ const gateway = await startTestGateway(
     'echo-1': agentServer,
     brief: { ...agentServer, lifecycle },
     ill: { ...agentServer, command: ['node', agentProgram, 'ping=503'], startTimeoutMs: 700 },
+    slow: { ...agentServer, command: ['node', agentProgram, 'ping=503'] },
     pingless: { ...agentServer, command: ['node', agentProgram, 'ping=404'] },
     mute: { ...agentServer, command: ['node', '-e', 'process.exit(4)'] },
     shown: { ...agentServer, isDefault: true },
@@ -157,6 +162,48 @@ describe('an agent that speaks no MCP', { concurrency: 6 }, () => {
       const [code, kind] = await awsError(await rawRequest(at('echo-1'), { method }))
       assert.deepEqual([code, kind], [404, 'UnknownOperationException'])
     }
+  })
+
+  test('whose client goes while it starts ends, and who waits for it begins anew', async () => {
+    const name = randomUUID()
+    const [leave, leaveToo] = [new AbortController(), new AbortController()]
+    const first = invokeRaw(at('slow'), {}, name, { signal: leave.signal })
+    const ofSlow = ({ server }: { server: string }): boolean => server === 'slow'
+    const { session } = await gateway.saw('session.opened', ofSlow)
+    const second = invokeRaw(at('slow'), {}, name, { signal: leaveToo.signal })
+    leave.abort()
+    await assert.rejects(first, { name: 'AbortError' })
+    const next = await gateway.saw(
+      'session.opened',
+      (news) => ofSlow(news) && news.session !== session,
+    )
+    leaveToo.abort()
+    await assert.rejects(second, { name: 'AbortError' })
+    for (const opened of [session, next.session]) {
+      const closed = await gateway.saw('session.closed', (news) => news.session === opened)
+      assert.equal(closed.reason, 'abandoned')
+    }
+  })
+
+  test('may be one that runs elsewhere, which is told no names', async (t) => {
+    const asked: (string | string[] | undefined)[] = []
+    const elsewhere = createServer((request, response) => {
+      asked.push(request.url, request.headers[runtimeSession])
+      request.resume().on('end', () => response.end('{"me":"elsewhere"}'))
+    }).listen(0, '127.0.0.1')
+    atEnd(t, () => void elsewhere.close())
+    await once(elsewhere, 'listening')
+    const { port } = elsewhere.address() as AddressInfo
+    const far = await startTestGateway(t, {
+      far: { url: `http://127.0.0.1:${port}/api/invocations`, protocol: 'http' },
+    })
+    const name = randomUUID()
+    const answer = await invokeRaw(`${far.url}/servers/far/invocations`, {}, name)
+    assert.deepEqual(
+      [answer.headers[runtimeSession], await answer.text()],
+      [name, '{"me":"elsewhere"}'],
+    )
+    assert.deepEqual(asked, ['/api/invocations', undefined])
   })
 
   test('takes names of 33 to 256 characters', async () => {

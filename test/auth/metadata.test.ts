@@ -19,7 +19,12 @@ const wellKnown = '/.well-known/oauth-protected-resource'
 const start = (overrides: TestConfig = {}) =>
   startTestGateway(
     { after },
-    { echo: { ...echo, isDefault: true }, other: echo, open: echo },
+    {
+      echo: { ...echo, isDefault: true },
+      other: echo,
+      open: echo,
+      agent: { ...echo, http: true, protocol: 'http' },
+    },
     {
       ...overrides,
       authorization: {
@@ -48,6 +53,7 @@ const said = {
 for (const [path, resource] of [
   [`${wellKnown}/servers/echo/mcp`, '/servers/echo/mcp'],
   [`${wellKnown}/servers/other/mcp`, '/servers/other/mcp'],
+  [`${wellKnown}/servers/agent/invocations`, '/servers/agent/invocations'],
   [`${wellKnown}/mcp`, '/mcp'],
   [wellKnown, ''],
   [`${invocations}${wellKnown}?qualifier=DEFAULT`, `${invocations}?qualifier=DEFAULT`],
@@ -115,4 +121,14 @@ test('where only the default server is protected, the root speaks of it', async 
   const { resource } = await documentAt(wellKnown, one.url)
   assert.equal(resource, `${one.url}/mcp`)
   assert.equal((await rawRequest(`${one.url}${wellKnown}/servers/other/mcp`)).status, 404)
+})
+
+test('an agent that speaks no MCP asks for a token in the shape of the AWS API', async () => {
+  const path = '/servers/agent/invocations'
+  const answer = await rawRequest(`${gateway.url}${path}`, { method: 'POST', body: {} })
+  assert.equal(answer.status, 401)
+  assert.equal(answer.headers['x-amzn-errortype'], 'UnauthorizedException')
+  const where = `resource_metadata="${gateway.url}${wellKnown}${path}"`
+  assert.ok(answer.headers['www-authenticate']?.includes(where))
+  assert.match((await answer.json<{ message: string }>()).message, /^Missing Authentication Token/)
 })

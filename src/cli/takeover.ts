@@ -39,3 +39,8 @@ export function handedOverLine(news: HandoverNews): string {
 function requests({ exchanges }: HandoverNews): string {
   return exchanges === 1 ? '1 request' : `${exchanges} requests`
 }
+
+/** What `serve` says when it is told to stop. */
+export function leavingLine({ store }: Pick<Kept, 'store'>): string {
+  return store.kind === 'memory' ? 'Ending every worker' : 'Leaving its workers to the next gateway'
+}

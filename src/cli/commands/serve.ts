@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { banner, showOutput } from '../serve-screen.ts'
-import { checkTakeover, handedOverLine, takeoverLine } from '../takeover.ts'
+import { checkTakeover, handedOverLine, leavingLine, takeoverLine } from '../takeover.ts'
 import { portValue } from '../values.ts'
 
 export const serve = defineCommand({
@@ -92,7 +92,7 @@ export const serve = defineCommand({
     const news = await Promise.race([stopped, gateway.handedOver])
     writeLines(stderr, [
       news === undefined
-        ? 'Ending every worker … (Ctrl-C again does not wait)'
+        ? `${leavingLine(config)} … (Ctrl-C again does not wait)`
         : handedOverLine(news),
     ])
     await gateway.close()

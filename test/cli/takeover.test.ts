@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 
 import { askToHandOver } from '../../src/admin/predecessor.ts'
-import { checkTakeover } from '../../src/cli/takeover.ts'
+import { checkTakeover, leavingLine } from '../../src/cli/takeover.ts'
 import { startGateway } from '../../src/gateway.ts'
 import type { GatewayIdentity } from '../../src/identity-files.ts'
 import { ownIdentity } from '../../src/workers/identity.ts'
@@ -207,3 +207,8 @@ async function portOf(server: Server): Promise<number> {
 async function urlOf(server: Server): Promise<string> {
   return `http://127.0.0.1:${await portOf(server)}`
 }
+
+it('what becomes of the workers is said as it is, for each store', () => {
+  assert.match(leavingLine({ store: { kind: 'memory' } }), /^Ending every worker$/)
+  assert.match(leavingLine({ store: { kind: 'redis' } }), /next gateway$/)
+})

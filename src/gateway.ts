@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import type { HandoverNews } from './admin/handover.ts'
 import { createHandover } from './admin/handover.ts'
@@ -14,6 +14,7 @@ import type { Config } from './config/config.ts'
 import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
+import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
@@ -278,6 +279,7 @@ export async function startGateway(
       passed: sockets.admin,
     })
     const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
+    removeIdentities(dirname(identityFile), (left) => left.adminUrl === adminUrl && !isAlive(left))
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
     return {
       url,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -29,4 +29,17 @@ export function readIdentities(folder: string): GatewayIdentity[] {
       return [] // it was removed, or is being written, in this moment
     }
   })
+}
+
+/**
+ * Removes what killed gateways have left there. Their pids are in use again soon, in a container above
+ * all, and then a command would take them for gateways that run.
+ */
+export function removeIdentities(
+  folder: string,
+  isLeftBehind: (identity: GatewayIdentity) => boolean,
+): void {
+  for (const identity of readIdentities(folder).filter(isLeftBehind)) {
+    rmSync(join(folder, `${identity.pid}.json`), { force: true })
+  }
 }

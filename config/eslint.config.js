@@ -14,7 +14,7 @@ const rooms = {
   metrics: [],
   demo: [],
   load: [],
-  cli: ['config', 'gateway', 'load', 'demo'],
+  cli: ['config', 'gateway', 'load', 'demo', 'auth/local-issuer'],
 }
 const everything = [...Object.keys(rooms), 'gateway']
 

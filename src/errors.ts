@@ -98,6 +98,26 @@ export const catalogue = {
   // prettier-ignore
   ERR_AUTH_ADMIN_TOKEN: entry(401, -32001, 'client', false, 'Send the admin token of this gateway as Authorization: Bearer. It stands in the state directory.'),
   // prettier-ignore
+  ERR_AUTH_NO_TOKEN: entry(401, -32001, 'client', false, 'Missing Authentication Token. Send an access token as Authorization: Bearer TOKEN; WWW-Authenticate says where to get one.'),
+  // prettier-ignore
+  ERR_AUTH_HEADER: entry(401, -32001, 'client', false, 'Authentication error: {why}. Send one Authorization header, with a Bearer token.'),
+  // prettier-ignore
+  ERR_AUTH_TOKEN_MALFORMED: entry(403, -32002, 'client', false, 'OAuth authorization failed: Failed to parse token. It has to be a signed JWT.'),
+  // prettier-ignore
+  ERR_AUTH_TOKEN_INVALID: entry(401, -32001, 'client', false, 'The token is not accepted: {why}. Get a new one.'),
+  // prettier-ignore
+  ERR_AUTH_CLAIM_MISMATCH: entry(401, -32001, 'client', false, "Claim '{claim}' value mismatch with configuration. Get a token that this server lets in."),
+  // prettier-ignore
+  ERR_AUTH_SCOPE: entry(403, -32002, 'client', false, 'Authorization error: the token has none of the scopes that this server lets in. Get a token with one of those in WWW-Authenticate.'),
+  // prettier-ignore
+  ERR_AUTH_METHOD: entry(403, -32002, 'client', false, 'Authorization method mismatch. This server takes OAuth tokens (Authorization: Bearer), not AWS signatures.'),
+  // prettier-ignore
+  ERR_AUTH_PROVIDER: entry(503, -32000, 'operator', true, 'The identity provider {provider} does not answer as it should: {why}'),
+  // prettier-ignore
+  ERR_AUTH_NO_METADATA: entry(404, -32000, 'client', false, 'There is no protected resource here: the server is unknown, or asks for no token.'),
+  // prettier-ignore
+  ERR_AUTH_LOCAL_ISSUER: entry(500, -32603, 'operator', false, 'There is no local issuer in {folder}. Run npx mcp-berth identity init with the same state directory.'),
+  // prettier-ignore
   ERR_ADMIN_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. Sessions are at /api/sessions, metrics at /metrics.'),
   // prettier-ignore
   ERR_ADMIN_UNKNOWN_SESSION: entry(404, -32001, 'client', false, 'There is no session {handle}.'),
@@ -111,6 +131,14 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue
 
+/** What `WWW-Authenticate: Bearer` says of this request; what of the server is added to it. */
+export interface Challenge {
+  /** Absent where no token was sent (RFC 6750, section 3.1). */
+  readonly error?: 'invalid_token' | 'insufficient_scope'
+  /** Short, and without anything of the token. */
+  readonly description?: string
+}
+
 export interface GatewayErrorOptions {
   /** Fills `{name}` in the message. Never a secret. */
   params?: Record<string, string | number>
@@ -120,6 +148,7 @@ export interface GatewayErrorOptions {
   details?: Record<string, unknown>
   /** Seconds, sent as `Retry-After`. */
   retryAfterSeconds?: number
+  challenge?: Challenge
   cause?: unknown
 }
 
@@ -131,6 +160,7 @@ export class GatewayError extends Error {
   readonly data: Record<string, unknown> | undefined
   readonly details: Record<string, unknown> | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly challenge: Challenge | undefined
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     const { statusCode, rpcCode, message } = catalogue[code]
@@ -142,6 +172,7 @@ export class GatewayError extends Error {
     this.data = options.data
     this.details = options.details
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.challenge = options.challenge
   }
 }
 

@@ -6,8 +6,9 @@ import type { HandoverNews } from './admin/handover.ts'
 import { createHandover } from './admin/handover.ts'
 import { adminPlugin } from './admin/plugin.ts'
 import { askToHandOver, findPredecessor } from './admin/predecessor.ts'
+import { localIssuerRoutes } from './admin/routes/local-issuer.ts'
 import { createAdminToken } from './auth/admin-token.ts'
-import { anonymous } from './auth/check.ts'
+import { setUpAuthorizers } from './auth/setup.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { GatewayError } from './errors.ts'
@@ -18,6 +19,7 @@ import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { mcp } from './protocols/mcp.ts'
 import { createGuard } from './proxy/guard.ts'
+import { metadataPlugin } from './proxy/metadata.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
 import { sayGoodbye } from './proxy/upstreams.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
@@ -129,6 +131,13 @@ export async function startGateway(
   if (followsOutput) followWorkers(events, directories)
 
   const guard = createGuard(listen)
+  const authorizers = setUpAuthorizers({
+    clock,
+    config: config.authorization,
+    stateDir,
+    warn: (message) => events.emit('operator.warned', { message }),
+    onExamined: (provider) => events.emit('token.examined', { provider }),
+  })
   const metrics = createMetrics(
     events,
     servers.map(({ name }) => name),
@@ -151,12 +160,21 @@ export async function startGateway(
     sessions,
     servers,
     protocol: mcp,
-    authorizer: anonymous,
+    authorizers,
     guard,
     bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
     leaving: leaving.signal,
     left: left.signal,
+  })
+  await front.register(metadataPlugin, {
+    authorizers,
+    guard,
+    servers,
+    resource: config.authorization.resource,
+    serverOfRuntime: (id) => servers.find(({ name }) => name === id)?.name,
+    basePath:
+      listen.publicUrl === undefined ? '' : new URL(listen.publicUrl).pathname.replace(/\/$/, ''),
   })
 
   const back = createListener()
@@ -167,6 +185,7 @@ export async function startGateway(
     allowedHosts: [],
     allowedOrigins: [],
   })
+  await back.register(localIssuerRoutes, { stateDir, check: adminGuard.check })
   const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
   const leaveAddresses = (): void => {
     for (const app of [front, back]) stopListening(app)

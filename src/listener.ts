@@ -33,6 +33,9 @@ export interface ListenOnOptions {
 const tryEveryMs = 20
 const doors = new WeakMap<FastifyInstance, Door>()
 
+/** A token that is far too large is refused by name, not by the parser. */
+const maxHeaderBytes = 128 * 1024
+
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
 export function createListener(): FastifyInstance {
   const prefix = randomBytes(4).toString('hex')
@@ -44,7 +47,7 @@ export function createListener(): FastifyInstance {
     requestIdHeader: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    http: { keepAlive: true, keepAliveInitialDelay: 30_000 },
+    http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
   })
   const door: Door = { isClosed: false, responses: new Set(), further: [] }
   doors.set(app, door)

@@ -54,7 +54,11 @@ export async function findGateway(
   return { ...gateway, ...clientOf(gateway) }
 }
 
-async function stateDirOf(env: Environment, values: Values<typeof adminOptions>): Promise<string> {
+/** The state directory, which is found without a configuration. */
+export async function stateDirOf(
+  env: Environment,
+  values: Values<typeof configOptions>,
+): Promise<string> {
   const given = values['state-dir'] ?? env.BERTH_STATE_DIR
   if (given !== undefined) return expandHome(given, homedir())
   if (values.config !== undefined) return (await configOf({ env }, values)).stateDir

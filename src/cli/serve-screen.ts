@@ -30,6 +30,10 @@ export function banner(
     lines.push(...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }))
   }
   lines.push('', ...isolationLines(servers, gateway, stderr))
+  if (config.store.kind === 'redis') {
+    lines.push(dim('store redis: sessions outlive this gateway; the next one goes on with them'))
+  }
+  lines.push(...authorizerLines(config.authorization.servers).map(dim))
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -38,6 +42,13 @@ export function banner(
   lines.push('', `Try it:  npx mcp-berth tools ${gateway.url}/servers/${first?.name ?? 'NAME'}/mcp`)
   lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
   return lines
+}
+
+/** What `serve` says when it is told to stop. */
+export function stoppingLine({ store }: Pick<Config, 'store'>): string {
+  return store.kind === 'redis'
+    ? 'Finishing requests; the sessions go on without this gateway … (Ctrl-C again does not wait)'
+    : 'Ending every worker … (Ctrl-C again does not wait)'
 }
 
 /**
@@ -66,6 +77,24 @@ export function isolationLines(
     return `${dim(`isolation ${driver}${isOnly ? '' : ` of ${names.join(', ')}`}:`)} ${how}`
   })
   return [...lines, ...[...missing].map(yellow)]
+}
+
+/** Who is let in; nothing where everybody is. Servers are named where they differ in it. */
+export function authorizerLines(servers: Config['authorization']['servers']): string[] {
+  const named = new Map<string, string[]>()
+  for (const [name, setting] of Object.entries(servers)) {
+    const who =
+      setting === 'none'
+        ? 'everybody'
+        : setting === 'local'
+          ? 'whoever has a token of the local issuer'
+          : `whoever has a token of ${setting.customJWTAuthorizer.discoveryUrl}`
+    named.set(who, [...(named.get(who) ?? []), name])
+  }
+  if ([...named.keys()].join() === 'everybody') return []
+  return [...named].map(([who, names]) =>
+    named.size === 1 ? `lets in: ${who}` : `lets in to ${names.join(', ')}: ${who}`,
+  )
 }
 
 /** What workers write, as `name/1a2b │ line`. */

@@ -74,3 +74,22 @@ export function noMore(positionals: string[], count: number): void {
   const extra = positionals[count]
   if (extra !== undefined) throw new UsageError(`${extra} is one word too many.`)
 }
+
+const ownClaims = ['iss', 'iat', 'exp', 'jti', 'sub', 'aud', 'client_id', 'scope']
+
+/** `--claim groups=["a","b"]`, `--claim email=a@b`; those that have an option are refused. */
+export function claimValues(option: string, texts: string[]): Record<string, unknown> {
+  const claims = pairValues(option, texts).map(([name, text]): [string, unknown] => {
+    if (ownClaims.includes(name)) {
+      throw new UsageError(
+        `--${option} cannot set ${name}, which is set by itself or by an option.`,
+      )
+    }
+    if (!/^[[{]/.test(text)) return [name, text]
+    const at = jsonErrorAt(text)
+    if (at !== undefined)
+      throw new UsageError(`--${option} ${name} is not JSON at character ${at + 1}.`)
+    return [name, JSON.parse(text) as unknown]
+  })
+  return Object.fromEntries(claims)
+}

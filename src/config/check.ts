@@ -58,7 +58,9 @@ export function readSlice<S extends TSchema>(
 /** Names everything in `value` that the schema does not allow. Absent keys are no problem. */
 export function checkShape(schema: Shape, value: unknown, path: Path, problems: Problems): void {
   const entries = schema.properties ?? schema.patternProperties
-  if (entries !== undefined && isMap(value)) {
+  const map = isMap(value) ? schema.anyOf?.find(({ properties }) => properties) : undefined
+  if (map !== undefined) checkShape(map, value, path, problems)
+  else if (entries !== undefined && isMap(value)) {
     for (const [key, inner] of Object.entries(value)) {
       const known = Object.hasOwn(entries, key) ? entries[key] : entries['^.*$']
       if (known !== undefined) checkShape(known, inner, [...path, key], problems)

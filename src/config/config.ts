@@ -1,3 +1,4 @@
+import type { AuthorizationConfig } from '../auth/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
@@ -9,6 +10,7 @@ export interface Config {
   admin: { host: string; port: number }
   store: { kind: 'memory' } | RedisStoreConfig
   allowAnonymous: 'loopback' | 'any-address'
+  authorization: AuthorizationConfig
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number

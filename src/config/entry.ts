@@ -1,7 +1,9 @@
 import type { Static } from 'typebox'
 import * as Value from 'typebox/value'
 
+import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Server } from '../sessions/server.ts'
+import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import type { Environment } from './environment.ts'
 import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from './kind.ts'
@@ -28,7 +30,11 @@ export interface EntryContext {
 }
 
 /** A server that has no name in a URL yet. */
-export type Draft = Omit<Server, 'name' | 'isDefault'> & { isMarked: boolean }
+export type Draft = Omit<Server, 'name' | 'isDefault'> & {
+  isMarked: boolean
+  /** Undefined where it is that of all servers. */
+  authorizer: AuthorizerSetting | undefined
+}
 
 /**
  * Reads one entry of `mcpServers`.
@@ -61,6 +67,9 @@ export function readEntry(
   const lifecycle = lifecycleOf(own.lifecycleConfiguration, defaults.lifecycleConfiguration)
   const wrong = lifecycleProblem(lifecycle)
   if (wrong !== undefined) problems.add([...where, 'lifecycleConfiguration'], wrong)
+  if (raw.customJWTAuthorizer !== undefined) {
+    problems.add([...where, 'customJWTAuthorizer'], 'belongs into authorizerConfiguration.')
+  }
   const isLost = ['command', 'url', 'transport'].some((key) => own[key] !== sound[key])
   if (kind === undefined || isLost) return undefined
   checkFit(own, kind, defaults, where, problems)
@@ -76,7 +85,8 @@ export function readEntry(
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
-  return { ...launch, lifecycle, startTimeoutMs, graceMs, requireLimits, isMarked }
+  const { authorizerConfiguration: authorizer } = options
+  return { ...launch, lifecycle, startTimeoutMs, graceMs, requireLimits, isMarked, authorizer }
 }
 
 /** The keys whose values are as they should be; the others are problems. */
@@ -85,6 +95,7 @@ function soundKeys(own: Tree, where: Path, problems: Problems): Tree {
     if (key === 'transport' && value === 'sse') return false // refused already, with the reason
     const before = problems.found.length
     checkShape(serverOptions, { [key]: value }, where, problems)
+    if (key === 'authorizerConfiguration') checkAuthorizer(value, [...where, key], problems)
     return problems.found.length === before
   })
   return Object.fromEntries(sound)

@@ -4,10 +4,18 @@ import path from 'node:path'
 import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
+import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
 import { readSlice, type Tree } from './check.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
-import { adminIsLocal, bare, exposureOf, isLoopback } from './exposure.ts'
+import {
+  adminIsLocal,
+  bare,
+  exposureOf,
+  exposureRules,
+  isLoopback,
+  type ExposureRules,
+} from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
@@ -50,7 +58,7 @@ export function loadConfig(input: LoadInput): Config {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
   const { general, listen, admin, storeKeys, retention, log } = readSettings(tree, problems)
-  const servers = readServers(tree, {
+  const { servers, authorizers } = readServers(tree, {
     base: source.base,
     file: source.file,
     homeDir: input.homeDir,
@@ -59,7 +67,14 @@ export function loadConfig(input: LoadInput): Config {
     problems,
     warnings,
   })
-  if (listen && general) checkListen(listen, general.allowAnonymous, problems, warnings)
+  checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
+  const global = general?.authorizerConfiguration ?? 'none'
+  const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
+  if (listen && general) {
+    const rules = exposureRules(general.allowAnonymous, Object.fromEntries(settings))
+    checkListen(listen, rules, problems, warnings)
+    warnOfTokens(listen, [global, ...authorizers.values()], warnings)
+  }
   if (listen && admin) checkAdmin(listen, admin, problems)
   const { base } = source
   const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
@@ -75,6 +90,12 @@ export function loadConfig(input: LoadInput): Config {
     admin: { ...admin, host: bare(admin.host) },
     store,
     allowAnonymous,
+    authorization: {
+      global,
+      servers: Object.fromEntries(settings),
+      resource: general.resource,
+      clockSkewMs: general.clockSkewSeconds * 1000,
+    },
     caps: {
       maxSessions,
       maxSessionsPerPrincipal: general.maxSessionsPerPrincipal,
@@ -120,7 +141,9 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
     const later = laterKeys.get(key)
     if (later !== undefined) problems.add(key, laterText(later))
     else if (known.includes(key)) continue
-    else if (Object.hasOwn(serverOptions.properties, key)) {
+    else if (key === 'customJWTAuthorizer') {
+      problems.add(key, 'belongs into authorizerConfiguration.')
+    } else if (Object.hasOwn(serverOptions.properties, key)) {
       problems.add(
         key,
         'is a key of a server: write it into the server, or under defaults for all.',
@@ -133,14 +156,14 @@ function checkTopLevel(tree: Tree, problems: Problems): void {
 
 function checkListen(
   listen: Static<typeof listenOptions>,
-  allowAnonymous: string,
+  rules: ExposureRules,
   problems: Problems,
   warnings: string[],
 ): void {
   if (listen.publicUrl !== undefined && !URL.canParse(listen.publicUrl)) {
     problems.add('listen.publicUrl', 'is no URL. Example: publicUrl: https://mcp.example.com')
   }
-  const { problem, warning } = exposureOf(listen.host, allowAnonymous)
+  const { problem, warning } = exposureOf(listen.host, rules)
   if (problem !== undefined) problems.add('listen.host', problem)
   if (warning !== undefined) warnings.push(warning)
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { PassedSocket, PassedSockets } from '../passed-sockets.ts'
 import type { Config } from './config.ts'
-import { adminIsLocal, exposureOf, isLoopback } from './exposure.ts'
+import { adminIsLocal, exposureOf, exposureRules, isLoopback } from './exposure.ts'
 
 /**
  * The configuration with the addresses of the sockets that were passed, for which the same rules
@@ -11,13 +11,13 @@ import { adminIsLocal, exposureOf, isLoopback } from './exposure.ts'
  */
 export function withPassedSockets(config: Config, sockets: PassedSockets): Config {
   let { listen, admin } = config
-  const { allowAnonymous } = config
+  const rules = exposureRules(config.allowAnonymous, config.authorization.servers)
   let warnings = [...config.warnings]
   if (sockets.public !== undefined) {
     const { host, port } = sockets.public
-    const { problem, warning } = exposureOf(host, allowAnonymous)
+    const { problem, warning } = exposureOf(host, rules)
     if (problem !== undefined) throw refused('public', sockets.public, problem)
-    const { warning: untrue } = exposureOf(listen.host, allowAnonymous)
+    const { warning: untrue } = exposureOf(listen.host, rules)
     warnings = warnings.filter((text) => text !== untrue)
     if (warning !== undefined) warnings.push(warning)
     warnings.push(noteOf('listen', sockets.public))

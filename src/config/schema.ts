@@ -1,6 +1,7 @@
 import Type from 'typebox'
 
 import { adminOptions } from '../admin/options.ts'
+import { authorizerOptions, serverAuthorizerOptions, tokenOptions } from '../auth/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import {
   capOptions,
@@ -32,6 +33,7 @@ export const serverOptions = Type.Object({
   ...launchOptions,
   lifecycleConfiguration: Type.Optional(lifecycleOptions),
   ...sessionTimeOptions,
+  authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
   default: Type.Boolean({
     default: false,
     description: 'Serves this server at /mcp too. The only server needs no mark.',
@@ -58,8 +60,11 @@ export const defaultsOptions = Type.Object(serverOptions.properties, {
 export const generalOptions = Type.Object({
   allowAnonymous: Type.Enum(['loopback', 'any-address'], {
     default: 'loopback',
-    description: 'any-address: whoever reaches listen.host may use every server.',
+    description:
+      'any-address: whoever reaches listen.host may use every server that has no authorizer.',
   }),
+  authorizerConfiguration: Type.Optional(authorizerOptions),
+  ...tokenOptions,
   ...capOptions,
   ...drainOptions,
   stateDir: Type.Optional(
@@ -95,10 +100,7 @@ export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', 
 
 /** Keys that later releases have, and how it is in this one. */
 export const laterKeys: ReadonlyMap<string, string> = new Map([
-  ['authorizerConfiguration', 'clients are anonymous, on a loopback listener'],
-  ['customJWTAuthorizer', 'clients are anonymous, on a loopback listener'],
   ['requestHeaderConfiguration', 'no header of a client reaches a worker but those of MCP'],
-  ['resource', 'there is no authorization to advertise'],
 ])
 
 export const laterIsolations = ['container', 'kubernetes']
@@ -163,16 +165,20 @@ function rowsOf(shape: Shape, prefix: string): ConfigReferenceRow[] {
   return Object.entries(shape.properties ?? {}).flatMap(([name, inner]) => {
     const key = `${prefix}${name}`
     if (inner.properties !== undefined) return rowsOf(inner, `${key}.`)
-    return [
-      {
-        key,
-        type: typeText(inner),
-        default: defaultText(inner),
-        description: inner.description ?? '',
-      },
-    ]
+    const row = {
+      key,
+      type: typeText(inner),
+      default: defaultText(inner),
+      description: inner.description ?? '',
+    }
+    const map = inner['x-type'] === undefined ? mapIn(inner) : undefined
+    return map === undefined ? [row] : [row, ...rowsOf(map, `${key}.`)]
   })
 }
+
+/** The map that a value may be, where it may be something else as well. */
+const mapIn = (shape: Shape): Shape | undefined =>
+  shape.anyOf?.find(({ properties }) => properties !== undefined)
 
 function typeText(shape: Shape): string {
   if (shape['x-type'] !== undefined) return shape['x-type']

@@ -1,30 +1,40 @@
+import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Server } from '../sessions/server.ts'
+import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import { readEntry, type Draft, type EntryContext } from './entry.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { listed, type Problems } from './problems.ts'
 import { defaultsOptions } from './schema.ts'
 
+/** The servers, and the authorizers of those that have one of their own, by name. */
+export interface ReadServers {
+  servers: Server[]
+  authorizers: Map<string, AuthorizerSetting>
+}
+
+const none: ReadServers = { servers: [], authorizers: new Map() }
+
 /** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
-export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): Server[] {
+export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): ReadServers {
   const { problems, warnings } = context
   const defaults = readDefaults(tree.defaults ?? {}, problems)
   if (tree.servers !== undefined && tree.mcpServers !== undefined) {
     problems.add('servers', 'stands beside mcpServers; move its entries there.')
-    return []
+    return none
   }
   const key = tree.servers === undefined ? 'mcpServers' : 'servers'
   const entries = tree[key] ?? {}
   if (!isMap(entries)) {
     problems.add(key, `found ${found(entries)}, expected a map from names to servers.`)
-    return []
+    return none
   }
   if (Object.keys(entries).length === 0) {
     problems.add(
       key,
       `names no server. Example: ${key}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`,
     )
-    return []
+    return none
   }
   const drafts = new Map<string, Draft>()
   const before = problems.found.length
@@ -48,13 +58,13 @@ export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>)
   if (marked.length > 1) {
     problems.add(key, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
   }
-  const servers = [...drafts].map(([name, { isMarked, ...draft }]) => ({
-    name,
-    isDefault: isMarked || drafts.size === 1,
-    ...draft,
-  }))
+  const authorizers = new Map<string, AuthorizerSetting>()
+  const servers = [...drafts].map(([name, { isMarked, authorizer, ...draft }]) => {
+    if (authorizer !== undefined) authorizers.set(name, authorizer)
+    return { name, isDefault: isMarked || drafts.size === 1, ...draft }
+  })
   warnOfSharing(servers, warnings)
-  return servers
+  return { servers, authorizers }
 }
 
 function readDefaults(raw: unknown, problems: Problems): Tree {
@@ -63,6 +73,7 @@ function readDefaults(raw: unknown, problems: Problems): Tree {
   if (!isMap(raw) || problems.found.length > before) return {}
   const wrong = lifecycleProblem(lifecycleOf(raw.lifecycleConfiguration, undefined))
   if (wrong !== undefined) problems.add('defaults.lifecycleConfiguration', wrong)
+  checkAuthorizer(raw.authorizerConfiguration, ['defaults', 'authorizerConfiguration'], problems)
   return raw
 }
 

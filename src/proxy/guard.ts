@@ -10,6 +10,8 @@ import { corsExposedHeaders, corsRequestHeaders } from '../protocols/mcp.ts'
 export interface Guard {
   /** @throws ERR_PROXY_HOST, ERR_PROXY_ORIGIN */
   check(host: string | undefined, origin: string | undefined): void
+  /** Base of the gateway as clients know it, for a Host that was let in: `https://mcp.example.com`. */
+  baseFor(host: string | undefined): string
   /** What every reply to this origin carries; the same object for the same origin. */
   headersFor(origin: string | undefined): Readonly<Record<string, string>>
   /** What a preflight is answered with besides. */
@@ -61,6 +63,8 @@ export function createGuard(options: GuardOptions): Guard {
         throw new GatewayError('ERR_PROXY_ORIGIN')
       }
     },
+    // Somebody who says localhost must not be told of 127.0.0.1: to clients that is another place.
+    baseFor: (hostHeader) => publicUrl ?? `http://${hostHeader ?? host}`,
     headersFor(origin) {
       if (origin === undefined || !isOriginAllowed(origin)) return exposed
       let headers = known.get(origin)

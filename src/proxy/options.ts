@@ -7,7 +7,7 @@ export const listenOptions = Type.Object(
       minLength: 1,
       default: '127.0.0.1',
       description:
-        'Address to listen on. Any but a loopback one needs allowAnonymous: any-address, because there is no authorizer.',
+        'Address to listen on. Any but a loopback one needs an authorizer on every server, or allowAnonymous: any-address.',
     }),
     port: Type.Integer({
       minimum: 0,

@@ -1,7 +1,9 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Authorizer } from '../auth/check.ts'
+import type { Caller } from '../auth/check.ts'
+import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
+import type { Authorizers } from '../auth/setup.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
@@ -12,6 +14,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
+import { pathOf } from './metadata.ts'
 import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
@@ -22,7 +25,7 @@ export interface ProxyOptions {
   sessions: Sessions
   servers: readonly Server[]
   protocol: Protocol
-  authorizer: Authorizer
+  authorizers: Authorizers
   guard: Guard
   bodyLimitBytes: number
   /** Whether unknown names may be answered with the known ones. */
@@ -35,7 +38,7 @@ export interface ProxyOptions {
 
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
 export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { clock, events, sessions, protocol, authorizer, guard } = options
+  const { clock, events, sessions, protocol, authorizers, guard } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const defaultServer = options.servers.find(({ isDefault }) => isDefault)
   const traffics = createTraffics(clock, events)
@@ -71,11 +74,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         return
       }
       const server = serverOf(request)
-      const principal = authorizer.authenticate(request.headers)
+      const caller = authorizers.of(server?.name).authenticate(request.raw)
       const asking =
-        typeof principal === 'string'
-          ? ask(request, server, principal)
-          : principal.then((who) => ask(request, server, who))
+        caller instanceof Promise
+          ? caller.then((who) => ask(request, server, who))
+          : ask(request, server, caller)
       if (asking === undefined) done()
       else
         asking.then(
@@ -96,15 +99,18 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     handler: (request, reply) => serve(request, reply),
   })
 
-  function serverOf(request: FastifyRequest): Server {
+  function serverOf(request: FastifyRequest): Server | undefined {
+    if (request.is404) return undefined
     const { server: name } = request.params as { server?: string }
-    const server = name === undefined ? defaultServer : byName.get(name)
-    if (server !== undefined && !request.is404) return server
-    if (name === undefined) throw nothingHere()
-    throw new GatewayError('ERR_PROXY_UNKNOWN_SERVER', { params: { server: name, hint: hint() } })
+    return name === undefined ? defaultServer : byName.get(name)
   }
 
-  function nothingHere(): GatewayError {
+  function nothingHere(name?: string): GatewayError {
+    if (name !== undefined) {
+      return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {
+        params: { server: name, hint: hint() },
+      })
+    }
     return new GatewayError('ERR_PROXY_NOT_FOUND', { params: { hint: hint() } })
   }
 
@@ -120,9 +126,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
    */
   function ask(
     request: FastifyRequest,
-    server: Server,
-    principal: string,
+    server: Server | undefined,
+    { principal }: Caller,
   ): Promise<void> | undefined {
+    if (server === undefined) throw nothingHere((request.params as { server?: string }).server)
     const { headers, method } = request
     const id = protocol.publicId(headers)
     if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
@@ -170,8 +177,25 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         : []
     const answer = rpcReply(error, { requestId: request.id, ids })
     const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
-    const headers = { ...guard.headersFor(request.headers.origin), ...allow, ...answer.headers }
+    const headers = {
+      ...guard.headersFor(request.headers.origin),
+      ...allow,
+      ...answer.headers,
+      ...challengeTo(request, error),
+    }
     void reply.code(answer.statusCode).headers(headers).send(answer.body)
+  }
+
+  /** Where to get a token, for who came without one that is good enough. */
+  function challengeTo(request: FastifyRequest, { challenge }: GatewayError) {
+    if (challenge === undefined) return {}
+    const server = serverOf(request)
+    const { login } = authorizers.of(server?.name)
+    const path = server === undefined ? '' : pathOf(request.url)
+    const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
+    return {
+      'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),
+    }
   }
 
   function report(request: FastifyRequest, error: GatewayError): void {

@@ -39,10 +39,11 @@ export interface AdoptingOptions {
   servers: readonly Server[]
   sessions: Map<string, OwnSession>
   ending: Ending
+  lostAfterMs: number
 }
 
 export function createAdopting(options: AdoptingOptions): Adopting {
-  const { clock, events, store, supervisor, host, sessions, ending } = options
+  const { clock, events, store, supervisor, host, sessions, ending, lostAfterMs } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const underway = new Map<string, { ended?: SessionEnd; done: Promise<OwnSession | undefined> }>()
 
@@ -90,7 +91,8 @@ export function createAdopting(options: AdoptingOptions): Adopting {
   }
 
   function ownOf(record: SessionRecord, server: Server, worker: Worker | undefined): OwnSession {
-    const session = createSession({ record, server, clock, touchEveryMs: store.touchEveryMs })
+    const { touchEveryMs } = store
+    const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
     session.worker = worker
     sessions.set(record.id, session)
     events.emit('session.adopted', { session: session.handle, server: server.name })

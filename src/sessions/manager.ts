@@ -14,7 +14,7 @@ import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
 import type { SessionStore } from './store.ts'
 import { createSweep } from './sweep.ts'
-import { createWatch, leaseMs } from './watch.ts'
+import { createWatch } from './watch.ts'
 import { createWriteBack } from './write-back.ts'
 
 /** Opens, finds and ends sessions; the only one who moves a record from state to state. */
@@ -102,7 +102,7 @@ export interface SessionsOptions {
   installation: string
   servers: readonly Server[]
   outputMaxBytes: number
-  /** Without news for so long a host is lost. Default 15 000. */
+  /** Without news for so long a host, or a replica, is lost. Default 15 000. */
   lostAfterMs?: number
   /** How the protocol takes its leave of a worker; bounded by the protocol. */
   goodbye(session: Session): Promise<void>
@@ -124,19 +124,20 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...options,
     clock,
     move,
-    lease: { owner, leaseMs },
+    lease: { owner, leaseMs: lostAfterMs },
     forget: (id) => sessions.delete(id),
     hasLeft: () => hasLeft,
   })
   const opening = createOpening({
     ...options,
     clock,
+    lostAfterMs,
     sessions,
     move,
     ending,
     isDraining: () => isDraining,
   })
-  const shared = { ...options, clock, sessions, ending }
+  const shared = { ...options, clock, lostAfterMs, sessions, ending }
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
@@ -147,7 +148,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     adopting,
     writeBack,
     life: { host, owner, installation },
-    lostAfterMs,
     onHeartbeat: sharing.look,
   })
 

@@ -11,7 +11,7 @@ import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { Move } from './moving.ts'
 import type { OwnSession, Session } from './session.ts'
-import { createSession, startLeaseMs } from './session.ts'
+import { createSession } from './session.ts'
 import { createStarts } from './starts.ts'
 import type { SessionStore } from './store.ts'
 
@@ -29,6 +29,8 @@ export interface OpeningOptions {
   caps: Caps
   host: string
   outputMaxBytes: number
+  /** Without news for so long a gateway that starts a session is lost. */
+  lostAfterMs: number
   /** The sessions that have not ended, by id. */
   sessions: Map<string, OwnSession>
   ending: Ending
@@ -41,13 +43,14 @@ const orphanMarginMs = 60_000
 
 export function createOpening(options: OpeningOptions): Opening {
   const { clock, events, store, supervisor, directories, caps, host, sessions, ending } = options
-  const { move, isDraining } = options
+  const { move, isDraining, lostAfterMs } = options
   const starts = createStarts(caps)
 
   return {
     async open(server, principal, signal) {
       const record = newRecord(server, principal)
-      const session = createSession({ record, server, clock, touchEveryMs: store.touchEveryMs })
+      const { touchEveryMs } = store
+      const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
       await makeRoom(session)
       // From here on the drain knows of it; until here it did not.
       sessions.set(session.id, session)
@@ -94,7 +97,7 @@ export function createOpening(options: OpeningOptions): Opening {
       host,
       openedAtMs: nowMs,
       idleMs,
-      idleAtMs: nowMs + (store.isShared ? startLeaseMs : maxMs),
+      idleAtMs: nowMs + (store.isShared ? lostAfterMs : maxMs),
       maxAtMs: nowMs + maxMs,
     }
   }

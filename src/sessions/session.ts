@@ -67,16 +67,15 @@ export interface SessionOptions {
   clock: Clock
   /** `SessionStore.touchEveryMs`. */
   touchEveryMs: number
+  /** How long a session that starts is left alone after its gateway's last sign of life. */
+  lostAfterMs: number
 }
 
 /** What is known of a record may be so old; an end that nobody told of is found out then. */
 export const cacheAgeMs = 5_000
 
-/** How long a session that starts is left alone after its gateway's last sign of life. */
-export const startLeaseMs = 15_000
-
 export function createSession(options: SessionOptions): OwnSession {
-  const { server, clock, touchEveryMs } = options
+  const { server, clock, touchEveryMs, lostAfterMs } = options
   const { id, idleMs, idleAtMs, state } = options.record
   const isShared = touchEveryMs > 0
   // That it was taken over from another gateway is no activity.
@@ -127,7 +126,7 @@ export function createSession(options: SessionOptions): OwnSession {
     },
     dueTouch() {
       const nowMs = clock.now()
-      if (isShared && session.record.state !== 'live') return { id, idleAtMs: nowMs + startLeaseMs }
+      if (isShared && session.record.state !== 'live') return { id, idleAtMs: nowMs + lostAfterMs }
       tellingAtMs = carried > 0 ? nowMs : session.lastActiveAtMs
       if (tellingAtMs > toldAtMs) return { id, idleAtMs: tellingAtMs + idleMs + touchEveryMs }
       const isOld = isShared && nowMs - confirmedAtMs >= cacheAgeMs

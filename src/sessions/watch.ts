@@ -34,7 +34,8 @@ export interface WatchOptions {
   life: Life
   /**
    * A host of which nothing was heard for so long is lost; and a gateway that was without its store
-   * ends nothing for so long, because others may have news that they could not tell either.
+   * ends nothing for so long, because others may have news that they could not tell either. A
+   * gateway that is silent for so long does not finish an end that it has begun.
    */
   lostAfterMs: number
   sessions: ReadonlyMap<string, OwnSession>
@@ -47,7 +48,6 @@ export interface WatchOptions {
 
 const dueEveryMs = 250
 const claimLimit = 100
-export const leaseMs = 15_000
 
 export function createWatch(options: WatchOptions): Watch {
   const { clock, events, store, life, lostAfterMs, sessions, ending, adopting, writeBack } = options
@@ -131,7 +131,7 @@ export function createWatch(options: WatchOptions): Watch {
       host,
       owner,
       limit: claimLimit,
-      leaseMs,
+      leaseMs: lostAfterMs,
       ...(store.isShared ? { lostAfterMs } : {}),
     })
     for (const record of due) void endDue(record).catch(ignoreAway)

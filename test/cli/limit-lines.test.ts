@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import type { SetLimit } from '../../src/cli/limit-lines.ts'
 import { limitLines } from '../../src/cli/limit-lines.ts'
-import { isolationLines } from '../../src/cli/serve-screen.ts'
+import { authorizerLines, isolationLines } from '../../src/cli/serve-screen.ts'
 import type { SessionView } from '../../src/cli/session-lines.ts'
 import { sessionLines } from '../../src/cli/session-lines.ts'
 import type { Probe } from '../../src/workers/driver.ts'
@@ -77,6 +77,18 @@ for (const [what, servers, lines] of [
     assert.deepEqual(isolationLines(listed, { probes }, out), lines)
   })
 }
+
+test('who is let in is said once, or for each server where they differ', () => {
+  const customJWTAuthorizer = { discoveryUrl: 'https://idp/.well-known/openid-configuration' }
+  assert.deepEqual(authorizerLines({ a: 'none', b: 'none' }), [])
+  assert.deepEqual(authorizerLines({ a: { customJWTAuthorizer }, b: { customJWTAuthorizer } }), [
+    'lets in: whoever has a token of https://idp/.well-known/openid-configuration',
+  ])
+  assert.deepEqual(authorizerLines({ a: 'local', b: 'none', c: 'local' }), [
+    'lets in to a, c: whoever has a token of the local issuer',
+    'lets in to b: everybody',
+  ])
+})
 
 const session: SessionView = {
   handle: 'ab12cd34',

@@ -5,12 +5,12 @@ import test from 'node:test'
 import { withPassedSockets } from '../../src/config/passed.ts'
 import { load, problemsOf, withServer } from './in-folder.ts'
 
-test('an address that other machines reach is refused while there is no authorizer', (t) => {
+test('an address that other machines reach is refused where there is no authorizer', (t) => {
   for (const host of ['0.0.0.0', '::', '192.168.1.5', 'gateway.example.com', '[::]']) {
     const found = problemsOf(t, withServer({}, { listen: { host } }))
     assert.match(
       found['listen.host'] ?? '',
-      /no authorizer.*127\.0\.0\.1.*allowAnonymous: any-address/,
+      /no authorizer for demo.*127\.0\.0\.1.*allowAnonymous: any-address/,
     )
   }
 })
@@ -26,7 +26,21 @@ test('allowAnonymous: any-address lifts the rule and is said at every start', (t
   const top = { listen: { host: '0.0.0.0' }, allowAnonymous: 'any-address' }
   const { warnings, listen } = load(t, withServer({}, top))
   assert.equal(listen.host, '0.0.0.0')
-  assert.match(warnings.join('\n'), /Whoever reaches 0\.0\.0\.0 may use every server/)
+  assert.match(warnings.join('\n'), /Whoever reaches 0\.0\.0\.0 may use demo without proof/)
+})
+
+test('with an authorizer on every server any address will do', (t) => {
+  const listen = { host: '0.0.0.0' }
+  const local = { authorizerConfiguration: 'local' }
+  const { warnings } = load(t, withServer({}, { listen, ...local }))
+  assert.match(warnings.join(), /told to log in at the address that they called/)
+  assert.equal(load(t, withServer(local, { listen })).listen.host, '0.0.0.0')
+  const publicUrl = 'https://mcp.example.com'
+  const known = load(t, withServer({}, { listen: { ...listen, publicUrl }, ...local }))
+  assert.doesNotMatch(known.warnings.join(), /log in/)
+
+  const found = problemsOf(t, withServer({ authorizerConfiguration: 'none' }, { listen, ...local }))
+  assert.match(found['listen.host'] ?? '', /no authorizer for demo/)
 })
 
 test('the admin listener stays on loopback and off the public port', (t) => {
@@ -55,6 +69,9 @@ test('the rules hold for the address of a socket that was passed, not for the co
   assert.deepEqual([closed.listen.host, closed.listen.port], ['127.0.0.1', 8080])
   assert.doesNotMatch(closed.warnings.join('\n'), /Whoever reaches/)
   const other = withPassedSockets(open, { public: passed('192.168.1.5') })
-  assert.match(other.warnings.join('\n'), /Whoever reaches 192\.168\.1\.5 may use every server/)
+  assert.match(
+    other.warnings.join('\n'),
+    /Whoever reaches 192\.168\.1\.5 may use demo without proof/,
+  )
   assert.deepEqual(withPassedSockets(plain, {}), plain)
 })

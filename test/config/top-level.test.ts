@@ -21,6 +21,12 @@ test('a file with servers alone gets every default', (t) => {
     admin: { host: '127.0.0.1', port: 8081 },
     store: { kind: 'memory' },
     allowAnonymous: 'loopback',
+    authorization: {
+      global: 'none',
+      servers: { demo: 'none' },
+      resource: 'server',
+      clockSkewMs: 60_000,
+    },
     caps: {
       maxSessions: 500,
       maxSessionsPerPrincipal: 100,
@@ -153,9 +159,7 @@ test('the message has a line for each problem and begins with the file', (t) => 
 
 test('what later releases have is refused with a sentence, never ignored', (t) => {
   const top = {
-    authorizerConfiguration: { customJWTAuthorizer: {} },
     requestHeaderConfiguration: {},
-    resource: 'gateway',
   }
   const server = { isolation: 'container' }
   const found = problemsOf(t, withServer(server, top))

@@ -69,7 +69,10 @@ export function testServer(name: string, options: TestServer): Server {
   }
 }
 
-export interface TestConfig extends Partial<Omit<Config, 'listen' | 'caps' | 'retention'>> {
+export interface TestConfig extends Partial<
+  Omit<Config, 'listen' | 'caps' | 'retention' | 'authorization'>
+> {
+  authorization?: Partial<Config['authorization']>
   listen?: Partial<Config['listen']>
   caps?: Partial<Config['caps']>
   retention?: Partial<Config['retention']>
@@ -81,7 +84,7 @@ export function testConfig(
   servers: Server[],
   overrides: TestConfig = {},
 ): Config {
-  const { listen, caps, retention, ...rest } = overrides
+  const { listen, caps, retention, authorization, ...rest } = overrides
   return {
     file: undefined,
     listen: {
@@ -96,6 +99,13 @@ export function testConfig(
     admin: { host: '127.0.0.1', port: 0 },
     store: { kind: 'memory' },
     allowAnonymous: 'loopback',
+    authorization: {
+      global: 'none',
+      servers: {},
+      resource: 'server',
+      clockSkewMs: 60_000,
+      ...authorization,
+    },
     caps: {
       maxSessions: 500,
       maxSessionsPerPrincipal: 100,

@@ -16,7 +16,8 @@ export function sharedStateDir(t: Owner): string {
   return stateDir
 }
 
-async function endWorkers(stateDir: string): Promise<void> {
+/** Ends every worker of a state directory that has no gateway any more. */
+export async function endWorkers(stateDir: string): Promise<void> {
   const markers = createMarkers(join(stateDir, 'workers')).all()
   await Promise.all(
     markers.map(({ handle, nonce }) =>

@@ -2,6 +2,7 @@ import { describeServer } from '../../config/describe.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'
+import { authorizerLines } from '../serve-screen.ts'
 
 export const check = defineCommand({
   name: 'check',
@@ -33,7 +34,10 @@ export const check = defineCommand({
     writeLines(stdout, [`${bold(name)} is right: ${count} ${count === 1 ? 'server' : 'servers'}.`])
     for (const warning of config.warnings) writeLines(stderr, [yellow(`note: ${warning}`)])
     if (!values.start) {
-      writeLines(stdout, config.servers.map(describeServer))
+      writeLines(stdout, [
+        ...config.servers.map(describeServer),
+        ...authorizerLines(config.authorization.servers),
+      ])
       const { adviceForMissing, findAllMissing } = await import('../../gateway.ts')
       const missing = await findAllMissing(config.servers, config.searchPath)
       if (missing.length === 0) return 0

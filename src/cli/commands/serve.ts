@@ -5,7 +5,7 @@ import { isTerminal } from '../../terminal.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
-import { banner, showOutput } from '../serve-screen.ts'
+import { banner, showOutput, stoppingLine } from '../serve-screen.ts'
 import { checkTakeover, handedOverLine, takeoverLine } from '../takeover.ts'
 import { portValue } from '../values.ts'
 
@@ -47,7 +47,8 @@ export const serve = defineCommand({
   details: [
     'Without FILE and COMMAND, the first of berth.yaml, berth.json, .mcp.json, mcp.json,',
     '.vscode/mcp.json and .cursor/mcp.json that is there is taken. Each server is at',
-    '/servers/NAME/mcp; the only one is at /mcp as well. Ctrl-C ends every worker.',
+    '/servers/NAME/mcp; the only one is at /mcp as well. Ctrl-C ends every worker,',
+    'or, where store is redis, leaves them to the next gateway.',
     '',
     'With --takeover it gets ready beside the gateway of the same state directory and port, asks it',
     'to stop listening, and listens in its place; the old one answers what it has begun, and ends.',
@@ -90,11 +91,7 @@ export const serve = defineCommand({
     if (values.takeover) writeLines(stderr, [takeoverLine(gateway.predecessor)])
     const stopped = signal.aborted ? undefined : once(signal, 'abort').then(() => undefined)
     const news = await Promise.race([stopped, gateway.handedOver])
-    writeLines(stderr, [
-      news === undefined
-        ? 'Ending every worker … (Ctrl-C again does not wait)'
-        : handedOverLine(news),
-    ])
+    writeLines(stderr, [news === undefined ? stoppingLine(config) : handedOverLine(news)])
     await gateway.close()
     return 0
   },

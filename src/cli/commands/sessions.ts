@@ -8,11 +8,15 @@ import { noMore } from '../values.ts'
 
 export const sessions = defineCommand({
   name: 'sessions',
-  summary: 'List the sessions of a running gateway, show one, or stop one',
-  usage: '[list | show ID | stop ID] [options]',
+  summary: 'List the sessions of a running gateway, show one, or stop one or all',
+  usage: '[list | show ID | stop ID | stop --all] [options]',
   options: {
     ...adminOptions,
-    all: { type: 'boolean', short: 'a', description: 'list those that ended in the last hour too' },
+    all: {
+      type: 'boolean',
+      short: 'a',
+      description: 'list those that ended in the last hour too; or stop every one',
+    },
   },
   details: [
     'ID is the short handle that list prints (its beginning will do), or the Mcp-Session-Id.',
@@ -25,12 +29,21 @@ export const sessions = defineCommand({
     if (!['list', 'show', 'stop'].includes(verb)) {
       throw new UsageError(`sessions can list, show and stop, not ${verb}.`)
     }
-    if (verb !== 'list' && id === undefined) {
+    const stopsAll = verb === 'stop' && values.all && id === undefined
+    if (verb !== 'list' && id === undefined && !stopsAll) {
       throw new UsageError(
         `Which session? mcp-berth sessions lists them; then sessions ${verb} ID.`,
       )
     }
     const gateway = await findGateway(env, values)
+    if (stopsAll) {
+      const answer = (await gateway.fetch('GET', '/api/sessions')) as { sessions: SessionView[] }
+      const paths = answer.sessions.map(({ handle }) => `/api/sessions/${handle}`)
+      const stopped = await Promise.all(paths.map((path) => gateway.fetch('DELETE', path)))
+      if (values.json) writeJson(stdout, stopped)
+      else writeLines(stderr, [`Stopped ${counted(stopped.length, 'session')}.`])
+      return 0
+    }
     if (verb === 'list') {
       const path = `/api/sessions${values.all ? '?all=true' : ''}`
       const answer = (await gateway.fetch('GET', path)) as { sessions: SessionView[] }
@@ -50,3 +63,5 @@ export const sessions = defineCommand({
     return 0
   },
 })
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

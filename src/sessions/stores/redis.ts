@@ -47,14 +47,14 @@ export async function createRedisStore(
 
   const recordsOf = async (ids: readonly string[]): Promise<SessionRecord[]> => {
     if (ids.length === 0) return []
-    const answers = await link.ask(async (commands) => {
+    return link.ask(async (commands) => {
       const pipeline = commands.pipeline()
       for (const id of ids) pipeline.hgetall(keys.session(id))
-      return pipeline.exec()
-    })
-    return (answers ?? []).flatMap(([error, fields]) => {
-      if (error !== null) throw error
-      return decode(fields as Record<string, string>) ?? []
+      const answers = await pipeline.exec()
+      return (answers ?? []).flatMap(([error, fields]) => {
+        if (error !== null) throw error
+        return decode(fields as Record<string, string>) ?? []
+      })
     })
   }
 

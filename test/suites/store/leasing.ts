@@ -35,6 +35,16 @@ export function leasing(create: CreateStore): void {
     assert.deepEqual(await store.claimDue(byOther), [])
   })
 
+  test('takes a lease back from an owner who wanted to end what lives', async (t) => {
+    const { store, id, nowMs, advance } = await withLive(create, t)
+    await advance(1000)
+    assert.equal((await store.claimDue(claim))[0]?.id, id)
+    await store.touch([{ id, idleAtMs: nowMs() + 500 }])
+    assert.deepEqual(await store.claimDue(byOther), [])
+    await advance(500)
+    assert.equal((await store.claimDue(byOther))[0]?.id, id)
+  })
+
   test('leases an end to whoever begins it', async (t) => {
     const { store, id, live, nowMs, advance } = await withLive(create, t)
     const changes = { state: 'closing', end: endAt(nowMs()) } as const

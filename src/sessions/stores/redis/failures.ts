@@ -21,8 +21,7 @@ function cleaned(thrown: unknown): Error {
 /** An answer of Redis that is about one command, and not about Redis. */
 export function isAboutCommand(thrown: unknown): boolean {
   return (
-    isReply(thrown) &&
-    !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MISCONF|OOM)\b/.test(text(thrown))
+    isReply(thrown) && !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MISCONF)\b/.test(text(thrown))
   )
 }
 
@@ -36,7 +35,7 @@ export function isUnknownScript(thrown: unknown): boolean {
 }
 
 const isReply = (thrown: unknown): boolean =>
-  thrown instanceof Error && /^(ReplyError|ErrorReply|SimpleError|BlobError)$/.test(thrown.name)
+  thrown instanceof Error && thrown.name === 'ReplyError'
 
 const text = messageOf
 

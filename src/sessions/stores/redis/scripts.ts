@@ -112,6 +112,7 @@ for at, key in ipairs(KEYS) do
     if tonumber(idleAt) < tonumber(wanted) then
       idleAt = wanted
       redis.call('HSET', key, 'idleAtMs', idleAt)
+      redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
       redis.call('ZADD', hostKey(host), math.min(tonumber(idleAt), tonumber(maxAt)), id)
     end
     answers[at] = { version, idleAt }

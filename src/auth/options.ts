@@ -1,0 +1,130 @@
+import Type, { type Static } from 'typebox'
+
+const list = (description: string, examples: string[]) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1, examples }), {
+      minItems: 1,
+      examples: [examples],
+      description,
+    }),
+  )
+
+const claimValue = {
+  pattern: '^[A-Za-z0-9_.-]{1,255}$',
+  'x-expected': 'at most 255 letters, digits, dots, dashes and underscores',
+  examples: ['engineering'],
+}
+
+const customClaim = Type.Object(
+  {
+    inboundTokenClaimName: Type.String({
+      pattern: '^.{1,255}$',
+      'x-expected': 'the name of a claim',
+      examples: ['groups'],
+    }),
+    inboundTokenClaimValueType: Type.Enum(['STRING', 'STRING_ARRAY'], { examples: ['STRING'] }),
+    authorizingClaimMatchValue: Type.Object(
+      {
+        claimMatchOperator: Type.Enum(['EQUALS', 'CONTAINS', 'CONTAINS_ANY'], {
+          examples: ['EQUALS'],
+        }),
+        claimMatchValue: Type.Object(
+          {
+            matchValueString: Type.Optional(Type.String(claimValue)),
+            matchValueStringList: Type.Optional(
+              Type.Array(Type.String(claimValue), { minItems: 1, examples: [['engineering']] }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** AgentCore's `customJWTAuthorizer`, as it stands there. */
+export const jwtOptions = Type.Object(
+  {
+    discoveryUrl: Type.String({
+      pattern: '^https?://[^\\s?#]+/\\.well-known/openid-configuration$',
+      'x-expected': 'an http or https URL that ends in /.well-known/openid-configuration',
+      examples: ['https://idp.example.com/.well-known/openid-configuration'],
+      description: 'Where the identity provider says its issuer and its keys.',
+    }),
+    allowedAudience: list('Lets in tokens whose aud has any of these.', [
+      'https://mcp.example.com',
+    ]),
+    allowedClients: list('Lets in tokens whose client_id is any of these.', ['my-client']),
+    allowedScopes: list('Lets in tokens whose scope has any of these.', ['mcp:use']),
+    advertisedScopeMapping: Type.Optional(
+      Type.Record(Type.String(), Type.String({ minLength: 1, examples: ['api://mcp/use'] }), {
+        'x-type': 'map of texts',
+        description: 'What clients are told to ask for in place of a scope of allowedScopes.',
+      }),
+    ),
+    customClaims: Type.Optional(
+      Type.Array(customClaim, {
+        minItems: 1,
+        'x-type': 'list of claims',
+        description: 'Lets in tokens that fit each of these: EQUALS, CONTAINS or CONTAINS_ANY.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Which tokens are let in: all that is written here has to hold, as AgentCore has it.',
+  },
+)
+
+const words = Type.Enum(['local', 'none'])
+const map = Type.Object({ customJWTAuthorizer: jwtOptions }, { additionalProperties: false })
+
+/** The key `authorizerConfiguration`, at the top for all servers. */
+export const authorizerOptions = Type.Union([words, map], {
+  'x-expected': 'local, none, or a map with customJWTAuthorizer',
+  examples: ['local'],
+  description:
+    'Who is let in. local: whoever has a token of mcp-berth identity. none: everybody, on a loopback listener.',
+})
+
+/** The same of one server. */
+export const serverAuthorizerOptions = Type.Union([words, map], {
+  'x-expected': 'local, none, or a map with customJWTAuthorizer',
+  'x-type': 'as at the top',
+  examples: ['local'],
+  description: 'Who is let in to this server, where that differs from the others.',
+})
+
+/** Top-level keys that are about tokens, and that AgentCore does not have. */
+export const tokenOptions = {
+  resource: Type.Enum(['server', 'gateway'], {
+    default: 'server',
+    description:
+      'What clients log in to. server: each server by itself. gateway: one login for all of them.',
+  }),
+  clockSkewSeconds: Type.Integer({
+    minimum: 0,
+    maximum: 600,
+    default: 60,
+    'x-unit': 'seconds',
+    description: 'Seconds by which the clock of an identity provider may differ.',
+  }),
+}
+
+export type JwtSetting = Static<typeof jwtOptions>
+
+/** Who is let in, as it is written: `none` is everybody, `local` who has a token of Berth's own. */
+export type AuthorizerSetting = 'none' | 'local' | { customJWTAuthorizer: JwtSetting }
+
+/** The slice of the configuration that this room gets. */
+export interface AuthorizationConfig {
+  /** For all servers that say nothing, and for paths at which there is no server. */
+  global: AuthorizerSetting
+  /** By name; each server has one. */
+  servers: Record<string, AuthorizerSetting>
+  resource: 'server' | 'gateway'
+  clockSkewMs: number
+}

@@ -1,0 +1,90 @@
+import type { Static } from 'typebox'
+
+import type { AuthorizerSetting, JwtSetting } from '../auth/options.ts'
+import type { listenOptions } from '../proxy/options.ts'
+import { isMap } from './check.ts'
+import { isLoopback } from './exposure.ts'
+import { listed, type Path, type Problems } from './problems.ts'
+
+/** At least one of these, so that not every token of a provider opens every door. */
+const narrowing = ['allowedAudience', 'allowedClients', 'allowedScopes', 'customClaims'] as const
+
+/** Names what the schema does not say of an `authorizerConfiguration` whose shape is right. */
+export function checkAuthorizer(value: unknown, where: Path, problems: Problems): void {
+  if (!isMap(value)) return
+  const jwt = value.customJWTAuthorizer
+  const at = [...where, 'customJWTAuthorizer']
+  if (jwt === undefined) problems.add(at, `is missing. Example: customJWTAuthorizer: ${example}`)
+  if (!isMap(jwt)) return
+  if (jwt.discoveryUrl === undefined) {
+    problems.add([...at, 'discoveryUrl'], `is missing. Example: discoveryUrl: ${exampleUrl}`)
+  }
+  for (const key of narrowing) {
+    const list = jwt[key]
+    if (Array.isArray(list) && list.length === 0) {
+      problems.add([...at, key], 'is empty, and so lets nobody in. Name something, or take it out.')
+    }
+  }
+  if (narrowing.every((key) => jwt[key] === undefined)) {
+    problems.add(
+      at,
+      `lets in every token of that provider, made for whatever application. Write at least one of ${listed(narrowing, 'or')}.`,
+    )
+  }
+  const claims: unknown[] = Array.isArray(jwt.customClaims) ? jwt.customClaims : []
+  for (const [index, claim] of claims.entries()) {
+    const wrong = isMap(claim) ? claimProblem(claim) : undefined
+    if (wrong !== undefined) problems.add([...at, 'customClaims', index], wrong)
+  }
+}
+
+const exampleUrl = 'https://idp.example.com/.well-known/openid-configuration'
+const example = `{ discoveryUrl: "${exampleUrl}", allowedClients: [my-client] }`
+
+/** AgentCore: STRING takes EQUALS, STRING_ARRAY takes CONTAINS with one value, CONTAINS_ANY with a list. */
+function claimProblem(claim: Record<string, unknown>): string | undefined {
+  const { inboundTokenClaimName: name, inboundTokenClaimValueType: type } = claim
+  const match = claim.authorizingClaimMatchValue
+  if (name === undefined || type === undefined || !isMap(match)) {
+    return 'needs inboundTokenClaimName, inboundTokenClaimValueType and authorizingClaimMatchValue.'
+  }
+  const { claimMatchOperator: operator, claimMatchValue: value } = match
+  if (typeof operator !== 'string' || !isMap(value)) {
+    return 'needs claimMatchOperator and claimMatchValue in authorizingClaimMatchValue.'
+  }
+  const isOfText = operator === 'EQUALS'
+  if (isOfText !== (type === 'STRING')) {
+    return 'STRING takes the operator EQUALS, and STRING_ARRAY takes CONTAINS or CONTAINS_ANY.'
+  }
+  const wanted = operator === 'CONTAINS_ANY' ? 'matchValueStringList' : 'matchValueString'
+  if (Object.keys(value).join() === wanted) return undefined
+  return `the operator ${operator} takes ${wanted} in claimMatchValue, and nothing else.`
+}
+
+/** Where tokens or logins would go astray. */
+export function warnOfTokens(
+  { host, publicUrl }: Static<typeof listenOptions>,
+  settings: readonly AuthorizerSetting[],
+  warnings: string[],
+): void {
+  const isProtected = settings.some((setting) => setting !== 'none')
+  if (isProtected && !isLoopback(host) && publicUrl === undefined) {
+    warnings.push(
+      'Clients are told to log in at the address that they called, over http. Behind a proxy set listen.publicUrl.',
+    )
+  }
+  const plain = settings.flatMap((setting) =>
+    typeof setting === 'string' ? [] : insecure(setting.customJWTAuthorizer),
+  )
+  for (const url of new Set(plain)) {
+    warnings.push(
+      `The keys of ${url} come over plain http: whoever can change them on the way can be anybody.`,
+    )
+  }
+}
+
+function insecure({ discoveryUrl }: JwtSetting): string[] {
+  if (!URL.canParse(discoveryUrl)) return []
+  const { protocol, hostname } = new URL(discoveryUrl)
+  return protocol === 'https:' || isLoopback(hostname) ? [] : [discoveryUrl]
+}

@@ -1,0 +1,102 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import type { Login } from '../auth/check.ts'
+import { metadataOf, wellKnown } from '../auth/metadata.ts'
+import type { Authorizers } from '../auth/setup.ts'
+import { GatewayError } from '../errors.ts'
+import { asGatewayError, rpcReply } from '../replies.ts'
+import type { Guard } from './guard.ts'
+
+export interface MetadataOptions {
+  authorizers: Authorizers
+  guard: Guard
+  servers: readonly { name: string; isDefault: boolean }[]
+  resource: 'server' | 'gateway'
+  /** The server behind an id or ARN of `/runtimes/…`, if there is one. */
+  serverOfRuntime(runtime: string): string | undefined
+  /** Path of `listen.publicUrl`, which a reverse proxy may leave on: `/base`, mostly empty. */
+  basePath: string
+}
+
+/** Public and the same for everybody, so that any page may read it. */
+const cors = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, OPTIONS',
+  'access-control-allow-headers': '*',
+  'access-control-max-age': '600',
+}
+
+/** Serves the protected resource metadata of every endpoint, without a token. */
+export async function metadataPlugin(
+  app: FastifyInstance,
+  options: MetadataOptions,
+): Promise<void> {
+  const { authorizers, guard, resource, basePath } = options
+  const byName = new Map(options.servers.map((server) => [server.name, server]))
+  const defaultServer = options.servers.find(({ isDefault }) => isDefault)
+
+  app.setErrorHandler((thrown, request, reply) => {
+    const answer = rpcReply(asGatewayError(thrown), { requestId: request.id })
+    void reply
+      .code(answer.statusCode)
+      .headers({ ...answer.headers, ...cors })
+      .send(answer.body)
+  })
+  app.addHook('onRequest', (request, _reply, done) => {
+    try {
+      guard.check(request.headers.host, undefined)
+      done()
+    } catch (thrown) {
+      done(asGatewayError(thrown))
+    }
+  })
+
+  serve(wellKnown, () => '')
+  serve(`${wellKnown}/*`, ({ url }) => {
+    const path = pathOf(url).slice(wellKnown.length)
+    return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path
+  })
+  // AgentCore's form, below the endpoint, and with its query.
+  serve(`/runtimes/:runtime/invocations${wellKnown}`, ({ url, query }) => {
+    const { qualifier } = query as { qualifier?: string }
+    const path = pathOf(url).slice(0, -wellKnown.length)
+    return typeof qualifier === 'string' && /^\w+$/.test(qualifier)
+      ? `${path}?qualifier=${qualifier}`
+      : path
+  })
+  await Promise.resolve()
+
+  function serve(route: string, endpointOf: (request: FastifyRequest) => string): void {
+    app.options(route, (_request, reply) => reply.code(204).headers(cors).send())
+    app.get(route, async (request, reply: FastifyReply) => {
+      const { path, login } = protectedAt(endpointOf(request))
+      const endpoint = { base: guard.baseFor(request.headers.host), path }
+      const document = await metadataOf(endpoint, login, resource)
+      return reply.headers({ ...cors, 'cache-control': 'max-age=60' }).send(document)
+    })
+  }
+
+  /** @throws ERR_AUTH_NO_METADATA */
+  function protectedAt(path: string): { path: string; login: Login } {
+    const name = path === '/mcp' ? defaultServer?.name : namedIn(path)
+    if (path !== '' && (name === undefined || !byName.has(name))) {
+      throw new GatewayError('ERR_AUTH_NO_METADATA')
+    }
+    const { login } = authorizers.of(name)
+    if (login !== undefined) return { path, login }
+    // At the root: what is not protected as a whole may have one server that is.
+    if (path === '' && defaultServer !== undefined) return protectedAt('/mcp')
+    throw new GatewayError('ERR_AUTH_NO_METADATA')
+  }
+
+  function namedIn(path: string): string | undefined {
+    const [, server, runtime] =
+      /^\/(?:servers\/([^/]+)\/mcp|runtimes\/([^/]+)\/invocations)(?:\?|$)/.exec(path) ?? []
+    if (runtime !== undefined) return options.serverOfRuntime(decodeURIComponent(runtime))
+    return server === undefined ? undefined : decodeURIComponent(server)
+  }
+}
+
+/** The path of a request as the client wrote it, without a query. */
+export const pathOf = (url: string): string =>
+  url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')

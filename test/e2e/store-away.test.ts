@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+
+import type { TestServer } from '../support/config.ts'
+import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
+import { startGatewayProcess } from '../support/killable-gateway.ts'
+import { needed } from '../support/needs.ts'
+import { postRpc, rawRequest } from '../support/raw-http.ts'
+import { initializeMessage, openRaw } from '../support/raw-session.ts'
+import { startRedis } from '../support/redis.ts'
+import { sharedStateDir } from '../support/shared-gateways.ts'
+import type { Owner } from '../support/temp.ts'
+
+const redisServer = needed('redis-server')
+const servers: Record<string, TestServer> = {
+  echo: { command: ['node', compiled('test/fixtures/workers/tells-who.js')] },
+}
+
+describe('while the store is away', { skip: redisServer.skip }, () => {
+  if (redisServer.skip !== false) return
+  const { path } = redisServer
+
+  async function start(t: Owner, options: { durable?: boolean } = {}) {
+    const redis = await startRedis(t, path, options)
+    const stateDir = sharedStateDir(t)
+    const gateway = () =>
+      startGatewayProcess(t, servers, {
+        stateDir,
+        overrides: { store: redis.config() },
+        lostAfterMs: 2000,
+      })
+    return { redis, one: await gateway(), other: await gateway() }
+  }
+
+  for (const durable of [true, false]) {
+    const data = durable ? 'its data' : 'nothing'
+    test(`open sessions go on and new ones wait; it comes back with ${data}`, async (t) => {
+      const { redis, one, other } = await start(t, { durable })
+      const session = await openRaw(one.mcp('echo'))
+      const unseen = await openRaw(other.mcp('echo'))
+      const ready = new URL('/readyz', one.mcp('echo'))
+      assert.equal((await rawRequest(ready)).status, 200)
+
+      await redis.stop('SIGKILL')
+      await eventually(async () => assert.equal((await rawRequest(ready)).status, 503))
+      assert.equal((await session.call('identify')).status, 200)
+      const refused = await postRpc(one.mcp('echo'), initializeMessage())
+      assert.equal(refused.status, 503)
+      assert.equal(refused.headers['retry-after'], '5')
+      assert.match(await refused.text(), /ERR_SESSIONS_STORE|store of sessions/)
+      // Nobody can say what this is: not that it is gone.
+      const asked = { sessionId: 'a0b1c2d3-0000-4000-8000-000000000000' }
+      const unknown = await postRpc(
+        one.mcp('echo'),
+        { jsonrpc: '2.0', id: 1, method: 'ping' },
+        asked,
+      )
+      assert.equal(unknown.status, 503)
+
+      await redis.start()
+      await eventually(async () => assert.equal((await rawRequest(ready)).status, 200))
+      for (const { id } of [session, unseen]) {
+        for (const gateway of [one, other]) {
+          const params = { name: 'identify', arguments: {} }
+          const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params }
+          const answer = await postRpc(gateway.mcp('echo'), message, { sessionId: id })
+          assert.equal(answer.status, 200)
+        }
+      }
+      assert.equal((await openRaw(one.mcp('echo'))).opened.status, 200)
+      assert.deepEqual([...one.seen('session.closed'), ...other.seen('session.closed')], [])
+    })
+  }
+})

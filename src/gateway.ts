@@ -14,6 +14,8 @@ import type { Config } from './config/config.ts'
 import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
+import type { GatewayIdentity } from './identity-files.ts'
+import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
@@ -29,7 +31,7 @@ import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
-import { hostOf, isAlive, ownIdentity } from './workers/identity.ts'
+import { hostOf, isAlive, ownIdentity, ownPidNamespace } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
 import { adviceForMissing, findMissing } from './workers/missing.ts'
@@ -270,8 +272,14 @@ export async function startGateway(
       ...patience,
       passed: sockets.admin,
     })
-    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
+    const pidNamespace = ownPidNamespace()
+    const place = { url, adminUrl, token: token.value, file: config.file ?? null }
+    const identity = { ...owner, pidNamespace, ...place }
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+    // Pids of another boot or another container mean nothing here.
+    const isHere = (other: GatewayIdentity): boolean =>
+      other.bootId === owner.bootId && other.pidNamespace === pidNamespace
+    removeIdentities(folder, (other) => isHere(other) && !isAlive(other))
     return {
       url,
       adminUrl,

@@ -89,7 +89,10 @@ export function startDisasters(options: DisasterOptions): Disasters {
     const [first, ...rest] = markers.all()
     if (first === undefined) return
     const { handle, session } = chances.pick([first, ...rest])
-    const tree = [Number(handle['pid']), ...descendants(Number(handle['pid'])).map(({ pid }) => pid)]
+    const tree = [
+      Number(handle['pid']),
+      ...descendants(Number(handle['pid'])).map(({ pid }) => pid),
+    ]
     const victims = tree.filter((pid) => {
       if (kind === 'server killed') return isServer(commandOf(pid))
       return kind !== 'keeper killed' || isKeeper(commandOf(pid))

@@ -15,7 +15,10 @@ export function summaryOf({ tally, disasters, news }: Scene, fates: Fates): stri
     ]),
     block('Told by the gateways', [...Object.entries(news.counts), ...reasons(news)]),
     block('Warnings', [...news.warnings]),
-    block('Wrong', tally.wrongs.map((line) => [line, 1])),
+    block(
+      'Wrong',
+      tally.wrongs.map((line) => [line, 1]),
+    ),
   ].join('\n')
 }
 
@@ -24,7 +27,9 @@ export function storyOf({ tally, news }: Scene): string {
   const wrongs = tally.wrongs.join('\n')
   const lines = news.trace.filter(({ handle }) => handle === undefined || wrongs.includes(handle))
   const startMs = news.trace[0]?.atMs ?? 0
-  return lines.map(({ atMs, words }) => `${String(atMs - startMs).padStart(6)}  ${words}`).join('\n')
+  return lines
+    .map(({ atMs, words }) => `${String(atMs - startMs).padStart(6)}  ${words}`)
+    .join('\n')
 }
 
 function reasons({ closed }: Scene['news']): [string, number][] {

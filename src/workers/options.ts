@@ -135,7 +135,7 @@ export const launchOptions = {
   relay: Type.Boolean({
     default: false,
     description:
-      'Puts the keeper in front of an http server, so that several gateways keep the order of its streams.',
+      'Puts the keeper in front of an http server, so that several gateways keep the order of its streams and a call goes on when its gateway has died.',
   }),
   env: Type.Record(
     Type.String(),

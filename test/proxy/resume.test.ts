@@ -14,6 +14,7 @@ const gateway = await startTestGateway(
   {
     http: { command: ['node', fixture, 'resumable'], http: true },
     relayed: { command: ['node', fixture, 'resumable'], http: true, relay: true },
+    kept: { command: ['node', fixture], http: true, relay: true },
     stdio: { command: ['node', fixture] },
     polls: { command: ['node', compiled('test/fixtures/workers/polls.js')], http: true },
   },
@@ -36,7 +37,7 @@ for (const server of ['http', 'relayed']) {
   })
 }
 
-for (const server of ['http', 'stdio']) {
+for (const server of ['http', 'kept', 'stdio']) {
   test(`a client that lost its stream gets what it missed: ${server}`, async () => {
     const session = await openRaw(gateway.mcp(server))
     await session.post({ jsonrpc: '2.0', method: 'notifications/initialized' })

@@ -1,5 +1,8 @@
 import type { Clock, Timer } from '../../clock.ts'
 
+import { createQueue } from './queue.ts'
+import type { Queued } from './queue.ts'
+
 /** What the log knows of one stream. Numbers of events count from 1 within a stream. */
 export interface Trail {
   readonly key: string
@@ -15,12 +18,25 @@ export interface Trail {
   onEmpty(): void
 }
 
-export interface LoggedEvent {
+export interface LoggedEvent extends Queued<LoggedEvent> {
   readonly trail: Trail
   readonly number: number
   readonly frame: string
   readonly bytes: number
   sentAtMs: number
+}
+
+/** How an event is written that is sent, and sent again. */
+export interface EventFormat {
+  /** What a string of it stands for: text, or bytes (latin1) as they came. */
+  readonly encoding: 'utf8' | 'latin1'
+  frame(id: string, content: string): string
+}
+
+/** The content is a JSON text of one line. */
+export const messageFormat: EventFormat = {
+  encoding: 'utf8',
+  frame: (id, json) => `id: ${id}\nevent: message\ndata: ${json}\n\n`,
 }
 
 /**
@@ -29,8 +45,9 @@ export interface LoggedEvent {
  * a server that an event arrived; what was never sent waits.
  */
 export interface EventLog {
-  /** Numbers an event and keeps it as not sent yet. The JSON text is one line. */
-  add(trail: Trail, json: string): LoggedEvent
+  readonly format: EventFormat
+  /** Numbers an event and keeps it as not sent yet. */
+  add(trail: Trail, content: string): LoggedEvent
   markSent(event: LoggedEvent): void
   /** The events of a stream after this number, in order. */
   after(trail: Trail, number: number): LoggedEvent[]
@@ -40,6 +57,8 @@ export interface EventLog {
 
 export interface EventLogOptions {
   clock: Clock
+  /** Default `messageFormat`. */
+  format?: EventFormat
   limitEvents?: number
   limitBytes?: number
   /** How long a sent event can be replayed. */
@@ -48,18 +67,19 @@ export interface EventLogOptions {
 
 export function createEventLog({
   clock,
+  format = messageFormat,
   limitEvents = 1000,
   limitBytes = 4 * 1024 * 1024,
   keepMs = 60_000,
 }: EventLogOptions): EventLog {
   // Both in the order of a stream's numbers; of each stream, the sent events come first.
-  const sent = new Set<LoggedEvent>()
-  const waiting = new Set<LoggedEvent>()
+  const sent = createQueue<LoggedEvent>()
+  const waiting = createQueue<LoggedEvent>()
   let heldBytes = 0
   let expiry: Timer | undefined
 
   function evict(event: LoggedEvent): void {
-    if (!sent.delete(event)) waiting.delete(event)
+    if (!sent.remove(event)) waiting.remove(event)
     heldBytes -= event.bytes
     event.trail.lost = event.number
     event.trail.kept -= 1
@@ -68,25 +88,24 @@ export function createEventLog({
 
   /** What was sent goes first: it has probably arrived, what waits has certainly not. */
   function makeRoom(newest: LoggedEvent): void {
-    for (const queue of [sent, waiting]) {
-      for (const event of queue) {
-        const isFull = sent.size + waiting.size > limitEvents
-        if (event === newest || (!isFull && heldBytes - newest.bytes <= limitBytes)) return
-        evict(event)
-      }
+    while (sent.size() + waiting.size() > limitEvents || heldBytes - newest.bytes > limitBytes) {
+      const oldest = sent.first() ?? waiting.first()
+      if (oldest === undefined || oldest === newest) return
+      evict(oldest)
     }
   }
 
   function putLast(event: LoggedEvent): void {
     event.sentAtMs = clock.now()
-    sent.delete(event)
-    sent.add(event)
+    sent.remove(event)
+    sent.addLast(event)
   }
 
   function expire(): void {
     expiry = undefined
     const now = clock.now()
-    for (const event of sent) {
+    // Each once: those that are put last come no sooner for it.
+    for (const event of [...sent]) {
       const leftMs = event.sentAtMs + keepMs - now
       if (leftMs > 0) {
         expiry = clock.after(leftMs, expire)
@@ -95,15 +114,27 @@ export function createEventLog({
       if (event.trail.isBehind()) putLast(event)
       else evict(event)
     }
+    const next = sent.first()
+    if (next !== undefined) expiry = clock.after(next.sentAtMs + keepMs - now, expire)
   }
 
   return {
-    add(trail, json) {
+    format,
+    add(trail, content) {
       trail.last += 1
-      const frame = `id: ${trail.key}-${trail.last}\nevent: message\ndata: ${json}\n\n`
-      const bytes = Buffer.byteLength(frame)
-      const event = { trail, number: trail.last, frame, bytes, sentAtMs: 0 }
-      waiting.add(event)
+      const frame = format.frame(`${trail.key}-${trail.last}`, content)
+      const bytes = Buffer.byteLength(frame, format.encoding)
+      const event: LoggedEvent = {
+        trail,
+        number: trail.last,
+        frame,
+        bytes,
+        sentAtMs: 0,
+        queue: undefined,
+        before: undefined,
+        behind: undefined,
+      }
+      waiting.addLast(event)
       trail.kept += 1
       heldBytes += bytes
       makeRoom(event)
@@ -111,7 +142,7 @@ export function createEventLog({
     },
     markSent(event) {
       // An event may have been evicted while it was collected for a replay.
-      if (!waiting.delete(event) && !sent.has(event)) return
+      if (!waiting.remove(event) && !sent.has(event)) return
       putLast(event)
       expiry ??= clock.after(keepMs, expire)
     },

@@ -4,7 +4,6 @@ import type { Clock } from '../../clock.ts'
 
 import type { Replies } from './replies.ts'
 import type { SseStream } from './sse-stream.ts'
-import type { Streams } from './streams.ts'
 
 /**
  * What a POST of requests is answered with: plain JSON when nothing but the responses comes, and
@@ -26,7 +25,8 @@ export interface PostAnswer {
 export interface PostAnswerOptions {
   response: ServerResponse
   clock: Clock
-  streams: Streams
+  /** Makes the response the connection of a new stream. */
+  openStream(response: ServerResponse): SseStream
   replies: Replies
   /** How many requests the POST carried. */
   requests: number
@@ -37,7 +37,7 @@ export interface PostAnswerOptions {
 const undecidedMs = 20
 
 export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
-  const { response, clock, streams, replies, isBatch } = options
+  const { response, clock, replies, isBatch } = options
   const early: string[] = []
   let pending = options.requests
   let status = 200
@@ -48,7 +48,7 @@ export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
     if (decision === 'json') return undefined
     if (decision !== 'undecided') return decision
     decided.cancel()
-    const sse = streams.add(response)
+    const sse = options.openStream(response)
     decision = sse
     for (const json of early) sse.send(json)
     return sse

@@ -16,7 +16,8 @@ import type { Usage } from '../driver.ts'
  * - `GET /keeper/usage` -> what the server has used so far, `Usage`
  * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
  * - `GET /keeper/note` -> 200 that string, or 204 when none was left
- * - anything else goes to the server
+ * - anything else goes to the server; the head of an event stream that is resumed says with
+ *   `carriesHeader` whether the answer to a request is still to come on it
  *
  * The end of stdin means that the gateway is gone, and then the keeper and its server go too. (Where
  * the kernel can, they are killed sooner, by the death of their parent.) With `outlives` in the
@@ -104,3 +105,10 @@ export interface KeeperExit {
 }
 
 export const nonceHeader = 'x-berth-nonce'
+
+/**
+ * `exchange`, on the head of a stream that was resumed by `Last-Event-ID` and belongs to a POST
+ * whose answer is still to come: a gateway that has not seen the POST learns from it that its
+ * session is busy. It is for the gateway alone.
+ */
+export const carriesHeader = 'x-berth-carries'

@@ -4,13 +4,15 @@ import { Agent, request as httpRequest } from 'node:http'
 import { systemClock } from '../../clock.ts'
 import { createHold } from '../../hold.ts'
 import { nonceHeader } from './protocol.ts'
+import { createRelayedStreams } from './relayed-streams.ts'
 
 /** Servers keep an idle connection for five seconds, as a rule; a POST must not meet its end. */
 const idleMs = 4000
 
 /**
- * Puts the keeper in front of an HTTP server: bytes both ways, nothing read. What it adds is the
- * order of the session's streams, in the one place where all replicas' streams meet.
+ * Puts the keeper in front of an HTTP server: bytes both ways, and nothing read but where events
+ * begin and end. What it adds is the order of the session's streams, in the one place where all
+ * replicas' streams meet, and streams that outlive their connections.
  */
 export function createRelay(
   address: string,
@@ -18,8 +20,10 @@ export function createRelay(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const agent = new Agent({ keepAlive: true, timeout: idleMs })
   const hold = createHold(systemClock)
+  const streams = createRelayedStreams(systemClock)
 
   return (request, response) => {
+    if (streams.serve(request, response)) return
     const release = request.method === 'GET' ? hold.raise() : undefined
     const pass = (): void => {
       // It was cut while it was held.
@@ -27,14 +31,13 @@ export function createRelay(
       // What is said of its own connection is not for ours, which is used again: a server that was
       // told to close it takes the next request on it for a mistake.
       const { [nonceHeader]: nonce, connection, ...headers } = request.headers
+      let isAnswered = false
       const upstream = httpRequest(
         { host: address, port, agent, method: request.method, path: request.url, headers },
         (answer) => {
+          isAnswered = true
           release?.()
-          response.writeHead(answer.statusCode ?? 502, answer.headers)
-          response.flushHeaders()
-          answer.pipe(response)
-          answer.once('error', () => response.destroy())
+          streams.carry(request, answer, response)
         },
       )
       upstream.once('error', () => {
@@ -43,7 +46,8 @@ export function createRelay(
       })
       response.once('close', () => {
         release?.()
-        upstream.destroy()
+        // That a client goes away cancels nothing, but what it has not sent will never come.
+        if (!isAnswered && (request.method === 'GET' || !request.complete)) upstream.destroy()
       })
       request.pipe(upstream)
     }

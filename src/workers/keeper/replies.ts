@@ -59,8 +59,9 @@ export function errorJson({ rpcCode, message, data }: Refusal, id: RpcId | null)
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: rpcCode, message, data } })
 }
 
-export function createReplies(sessionId: string): Replies {
-  const session = { 'mcp-session-id': sessionId }
+/** @param sessionId undefined: the server has none */
+export function createReplies(sessionId: string | undefined): Replies {
+  const session = sessionId === undefined ? undefined : { 'mcp-session-id': sessionId }
 
   function json(response: ServerResponse, statusCode: number, text: string): void {
     if (response.destroyed) return

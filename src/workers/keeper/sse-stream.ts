@@ -1,6 +1,8 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { EventLog, LoggedEvent, Trail } from './event-log.ts'
+import { carriesHeader } from './protocol.ts'
+import type { SsePart } from './sse-parts.ts'
 
 /** More than this may not wait for one slow reader, beside the one message that is on its way. */
 const backlogBytes = 4 * 1024 * 1024
@@ -10,20 +12,34 @@ const backlogBytes = 4 * 1024 * 1024
  * logged, and a later connection goes on where the client says that it was.
  */
 export interface SseStream {
+  /** What the ids of its events begin with. */
+  readonly key: string
   isLive(): boolean
   /**
    * Whether what is sent here can reach the client, now or when it comes back. A client that left
    * before it had seen an event has no place on this stream to come back to.
    */
   isReachable(): boolean
+  /** Whether its connection, if there is one, takes more without keeping it in memory. */
+  hasRoom(): boolean
   /** Makes this response the connection of the stream, in place of the one before. */
   open(response: ServerResponse): void
+  /** The same, for a stream whose first event may come at any moment: the head, and no more. */
+  begin(response: ServerResponse): void
   /** The same, going on after this event. */
   resume(response: ServerResponse, after: number): Resumption
+  /** Gives the client a place to come back to before there is a message; false if it has none. */
+  prime(): boolean
   /** Sends or logs a message; one that can never reach the client is dropped. */
-  send(json: string): void
+  send(content: string): void
+  /** Sends or logs what came in one go; what is no event is sent now or never. */
+  sendParts(parts: readonly SsePart[]): void
   /** Ends the stream, after a last message; a client that missed something can still resume. */
-  finish(json?: string): void
+  finish(content?: string): void
+  /** Ends it as its source did, in the middle: who is there is to see a cut and no end. */
+  breakOff(): void
+  /** Forgets the stream, and hands over its connection to whoever goes on with it. */
+  letGo(): ServerResponse | undefined
 }
 
 /**
@@ -35,17 +51,24 @@ export type Resumption = 'resumed' | 'over' | 'unknown'
 export interface SseStreamOptions {
   key: string
   log: EventLog
-  headers: Readonly<Record<string, string>>
+  headers: Readonly<OutgoingHttpHeaders>
   /** Whether the client understands an event without data (MCP 2025-11-25). */
   canPrime: () => boolean
   /** Whether a client may open it without having seen an event: then everything is logged. */
   isStandalone: boolean
+  /** Called when there may be room again; `hasRoom` tells. */
+  onRoom?: () => void
   /** Called when the stream has ended and the log holds nothing of it. */
   onSpent: () => void
 }
 
+/** Whether clients of this version understand an event without data. */
+export const understandsPriming = (version: string | undefined): boolean =>
+  version !== undefined && version >= '2025-11-25'
+
 export function createSseStream(options: SseStreamOptions): SseStream {
-  const { key, log, headers, canPrime, isStandalone, onSpent } = options
+  const { key, log, headers, canPrime, isStandalone, onRoom, onSpent } = options
+  const { encoding } = log.format
   let connection: ServerResponse | undefined
   let heaviestBytes = 0
   let isResumable = isStandalone
@@ -71,33 +94,41 @@ export function createSseStream(options: SseStreamOptions): SseStream {
     connection = undefined
   }
 
-  function attach(response: ServerResponse, missed: LoggedEvent[]): void {
-    // Its 'close' has come already, so nothing would ever detach it.
-    if (response.destroyed) return
+  function connect(response: ServerResponse, head: Readonly<OutgoingHttpHeaders>): void {
     hangUp()
     connection = response
     heaviestBytes = 0
     response.on('close', () => {
-      if (connection === response) connection = undefined
+      if (connection !== response) return
+      connection = undefined
+      onRoom?.()
     })
-    response.writeHead(200, headers)
-    for (const event of missed) write(event)
+    if (onRoom !== undefined) response.on('drain', onRoom)
+    response.writeHead(200, head)
+  }
+
+  function attach(response: ServerResponse, missed: LoggedEvent[], head = headers): void {
+    // Its 'close' has come already, so nothing would ever detach it.
+    if (response.destroyed) return
+    connect(response, head)
+    for (const event of missed) write(event.frame, [event])
     if (hasEnded) {
       response.end()
     } else if (missed.length === 0) {
-      if (canPrime()) prime(response)
-      else response.flushHeaders()
+      if (!prime()) response.flushHeaders()
     }
+    onRoom?.()
   }
 
-  /** Gives the client a place to come back to before there is a message. */
-  function prime(response: ServerResponse): void {
+  function prime(): boolean {
+    if (connection === undefined || connection.writableEnded || !canPrime()) return false
     trail.last += 1
     isResumable = true
-    response.write(`id: ${key}-${trail.last}\ndata: \n\n`)
+    connection.write(`id: ${key}-${trail.last}\ndata: \n\n`)
+    return true
   }
 
-  function write(event: LoggedEvent): void {
+  function write(text: string, events: readonly LoggedEvent[]): void {
     if (connection === undefined || connection.writableEnded) return
     const waitingBytes = connection.writableLength
     if (waitingBytes === 0) heaviestBytes = 0
@@ -106,34 +137,78 @@ export function createSseStream(options: SseStreamOptions): SseStream {
       connection = undefined
       return
     }
-    heaviestBytes = Math.max(heaviestBytes, event.bytes)
-    connection.write(event.frame)
-    isResumable = true
-    log.markSent(event)
+    connection.write(text, encoding)
+    let bytes = 0
+    for (const event of events) {
+      bytes += event.bytes
+      isResumable = true
+      log.markSent(event)
+    }
+    heaviestBytes = Math.max(heaviestBytes, bytes)
   }
 
   const isReachable = (): boolean => isLive() || isResumable
 
-  function send(json: string): void {
-    if (isReachable()) write(log.add(trail, json))
+  function send(content: string): void {
+    if (!isReachable()) return
+    const event = log.add(trail, content)
+    write(event.frame, [event])
+  }
+
+  function end(): void {
+    hasEnded = true
+    if (trail.kept === 0) onSpent()
   }
 
   return {
+    key,
     isLive,
     isReachable,
+    hasRoom: () => connection?.writableNeedDrain !== true,
     open: (response) => attach(response, log.unsent(trail)),
+    begin(response) {
+      connect(response, headers)
+      response.flushHeaders()
+    },
     resume(response, after) {
       if (after < trail.lost || after > trail.last) return 'unknown'
       if (hasEnded && after === trail.last) return 'over'
-      attach(response, log.after(trail, after))
+      const carries = !hasEnded && !isStandalone ? { [carriesHeader]: 'exchange' } : {}
+      attach(response, log.after(trail, after), { ...headers, ...carries })
       return 'resumed'
     },
+    prime,
     send,
-    finish(json) {
-      if (json !== undefined) send(json)
-      hasEnded = true
-      if (trail.kept === 0) onSpent()
+    sendParts(parts) {
+      if (!isReachable()) return
+      const events: LoggedEvent[] = []
+      let text = ''
+      for (const { bytes, isEvent } of parts) {
+        if (isEvent) {
+          const event = log.add(trail, bytes)
+          events.push(event)
+          text += event.frame
+        } else {
+          text += bytes
+        }
+      }
+      if (text !== '') write(text, events)
+    },
+    finish(content) {
+      if (content !== undefined) send(content)
+      end()
       if (connection !== undefined && !connection.writableEnded) connection.end()
+    },
+    breakOff() {
+      if (hasEnded) return
+      end()
+      connection?.destroy()
+    },
+    letGo() {
+      const given = connection
+      connection = undefined
+      onSpent()
+      return given
     },
   }
 }

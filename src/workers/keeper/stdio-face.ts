@@ -12,6 +12,8 @@ import { bodyLimitBytes, createReplies, errorJson, refusals, serverGone } from '
 import type { Refusal } from './replies.ts'
 import { readBody, refuseAccept, refuseSession } from './request-checks.ts'
 import { carryToClient } from './routes.ts'
+import { understandsPriming } from './sse-stream.ts'
+import type { SseStream } from './sse-stream.ts'
 import { createStreams } from './streams.ts'
 
 /**
@@ -37,8 +39,6 @@ export interface StdioFaceOptions {
   onGarbage(line: string): void
 }
 
-/** From this version on clients understand an event without data. */
-const primingVersion = '2025-11-25'
 const batchVersion = '2025-03-26'
 const deaf = serverGone('The server takes no more messages.')
 
@@ -51,11 +51,15 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
 
   const replies = createReplies(sessionId)
   const exchanges = createExchanges(clock)
-  const streams = createStreams({
-    clock,
-    headers: replies.eventHeaders,
-    canPrime: () => version !== undefined && version >= primingVersion,
-  })
+  const streams = createStreams({ clock })
+  const shape = { headers: replies.eventHeaders, canPrime: () => understandsPriming(version) }
+  const standalone = streams.create({ ...shape, isStandalone: true })
+
+  function openStream(response: ServerResponse): SseStream {
+    const stream = streams.create({ ...shape, isStandalone: false })
+    stream.open(response)
+    return stream
+  }
 
   function post(request: IncomingMessage, response: ServerResponse): void {
     readBody(request, bodyLimitBytes, (text) => {
@@ -95,8 +99,8 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   function carry({ isBatch, messages }: Parcel, response: ServerResponse): void {
     const requests = messages.filter(({ kind }) => kind === 'request')
     if (requests.length > 0) {
-      const shape = { response, requests: requests.length, isBatch }
-      const answer = createPostAnswer({ ...shape, clock, streams, replies })
+      const asked = { response, requests: requests.length, isBatch }
+      const answer = createPostAnswer({ ...asked, clock, openStream, replies })
       for (const { rpc } of requests) if (isRpcId(rpc.id)) exchanges.add(rpc.id, rpc, answer)
     }
     const missed = messages.filter((message) => !pass(message))
@@ -137,7 +141,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     } else if (gone !== undefined) {
       replies.refuse(response, gone)
     } else {
-      streams.standalone.open(response)
+      standalone.open(response)
     }
   }
 
@@ -156,13 +160,13 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     for (const { id, answer } of exchanges.closeAll()) {
       answer.respond(errorJson(why, id), why.statusCode)
     }
-    streams.standalone.finish()
+    standalone.finish()
   }
 
   function deliver(message: Message): void {
     if (message.kind === 'invalid') options.onGarbage(message.json)
     else if (message.kind === 'response') answer(message)
-    else carryToClient(message, exchanges, streams.standalone)
+    else carryToClient(message, exchanges, standalone)
   }
 
   function answer({ json, rpc }: Message): void {

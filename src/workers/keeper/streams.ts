@@ -3,45 +3,41 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../clock.ts'
 
 import { createEventLog } from './event-log.ts'
+import type { EventFormat } from './event-log.ts'
 import { createSseStream } from './sse-stream.ts'
-import type { Resumption, SseStream } from './sse-stream.ts'
+import type { Resumption, SseStream, SseStreamOptions } from './sse-stream.ts'
 
-/** The streams of one session, all in one log: the standalone one (GET) and one for each POST. */
+/** The streams of one session, all in one log: standalone ones (GET) and one for each POST. */
 export interface Streams {
-  readonly standalone: SseStream
-  /** Opens a new stream as the answer to a POST. */
-  add(response: ServerResponse): SseStream
+  create(options: StreamOptions): SseStream
   /** Lets the stream of this event go on after it. */
   resume(response: ServerResponse, lastEventId: string): Resumption
 }
 
-export interface StreamsOptions {
-  clock: Clock
-  headers: Readonly<Record<string, string>>
-  canPrime: () => boolean
+export interface StreamOptions extends Omit<SseStreamOptions, 'key' | 'log' | 'onSpent'> {
+  /** What the ids of its events begin with: lower-case letters and dashes. Default nothing. */
+  prefix?: string
 }
 
-const eventId = /^([0-9a-z]{1,11})-(\d{1,15})$/
+export interface StreamsOptions {
+  clock: Clock
+  format?: EventFormat
+}
 
-export function createStreams({ clock, headers, canPrime }: StreamsOptions): Streams {
+const eventId = /^([0-9a-z-]{1,30})-(\d{1,15})$/
+
+export function createStreams({ clock, format }: StreamsOptions): Streams {
   const byKey = new Map<string, SseStream>()
   let created = 0
-  const log = createEventLog({ clock })
-
-  function create(isStandalone: boolean): SseStream {
-    const key = created.toString(36)
-    created += 1
-    const onSpent = (): void => void byKey.delete(key)
-    const stream = createSseStream({ key, log, headers, canPrime, isStandalone, onSpent })
-    byKey.set(key, stream)
-    return stream
-  }
+  const log = createEventLog({ clock, ...(format === undefined ? {} : { format }) })
 
   return {
-    standalone: create(true),
-    add(response) {
-      const stream = create(false)
-      stream.open(response)
+    create({ prefix = '', ...options }) {
+      const key = `${prefix}${created.toString(36)}`
+      created += 1
+      const onSpent = (): void => void byKey.delete(key)
+      const stream = createSseStream({ ...options, key, log, onSpent })
+      byKey.set(key, stream)
       return stream
     },
     resume(response, lastEventId) {

@@ -113,6 +113,23 @@ test('a GET without an event id is sent only what was never sent', async (t) => 
   assert.deepEqual(messageOf(await (await rig.get()).next()), sent(note(2)))
 })
 
+test('only a resumed stream with an answer to come says that it carries an exchange', async (t) => {
+  const rig = await startFace(t)
+  await rig.initialize()
+  const get = await rig.get()
+  const call = await rig.open(1)
+  rig.say(note(1))
+  const seen = await call.next()
+  const standalone = await resume(rig, (await get.next())?.id)
+  const resumed = await resume(rig, seen?.id)
+  rig.say({ id: 1, result: 1 })
+  const ended = await resume(rig, seen?.id)
+  assert.deepEqual(
+    [get, call, standalone, resumed, ended].map(({ headers }) => headers['x-berth-carries']),
+    [undefined, undefined, undefined, 'exchange', undefined],
+  )
+})
+
 test('a client that has had all is told not to come back', async (t) => {
   const rig = await startFace(t)
   await rig.initialize()

@@ -1,5 +1,6 @@
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
+import type { SessionDirectories } from './directories.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
 
@@ -17,6 +18,7 @@ export interface Sweep {
 export interface SweepOptions {
   store: SessionStore
   supervisor: Supervisor
+  directories: SessionDirectories
   installation: string
   sessions: ReadonlyMap<string, OwnSession>
   /** Between two looks at a worker without a record. */
@@ -27,7 +29,7 @@ export interface SweepOptions {
 const graceMs = 1000
 
 export function createSweep(options: SweepOptions): Sweep {
-  const { store, supervisor, installation, sessions, allowanceMs, now } = options
+  const { store, supervisor, directories, installation, sessions, allowanceMs, now } = options
   /** Workers without a record, and when they were first seen so. */
   const suspects = new Map<string, number>()
 
@@ -42,6 +44,7 @@ export function createSweep(options: SweepOptions): Sweep {
     const worker = await supervisor.attach(handle, { session, server })
     if (worker === undefined) await supervisor.bury(handle)
     else await worker.stop({ graceMs })
+    await directories.finish(session)
   }
 
   return {

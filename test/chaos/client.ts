@@ -56,6 +56,8 @@ export function createClient(options: ClientOptions): Client {
   const { server, chances, tally, stop, pauseMs } = options
   let session: { story: Story; wire: Wire; canary: string } | undefined
   let calls = 0
+  /** Calls that wait for an answer of ours that did not get through. */
+  const unsaid = new Set<string>()
 
   const open = async (): Promise<void> => {
     const signal = AbortSignal.timeout(openedWithinMs)
@@ -91,7 +93,9 @@ export function createClient(options: ClientOptions): Client {
       const said = JSON.parse(String(params?.['message'])) as Said
       if (said.session !== id) tally.tell('WRONG', `${server}: a question of another session`)
       const content = { answer: `${canary} ${said.token}` }
-      await wire.tell({ jsonrpc: '2.0', id: question!, result: { action: 'accept', content } })
+      const result = { action: 'accept', content }
+      const isTaken = await wire.tell({ jsonrpc: '2.0', id: question!, result })
+      if (!isTaken && said.token !== undefined) unsaid.add(said.token)
     }
     session = { story, wire, canary }
     void wire.tell({ jsonrpc: '2.0', method: 'notifications/initialized' })
@@ -125,8 +129,11 @@ export function createClient(options: ClientOptions): Client {
 
   const judge = (ending: Ending, asked: Asked): void => {
     const { story, canary, token, name } = asked
-    if (ending.kind === 'late') tally.tell('HUNG', `${name} of ${server}, ${story.handle}`)
-    else if (ending.kind === 'failed') {
+    if (ending.kind === 'late') {
+      const where = `${name} of ${server}, ${story.handle}`
+      if (unsaid.delete(token)) tally.tell('cut', 'the answer to a question was not taken')
+      else tally.tell('HUNG', `${where}: ${ending.story}`)
+    } else if (ending.kind === 'failed') {
       const { status, words, message } = ending
       if (status === 0) tally.tell('cut', words)
       else if (status === 404) {

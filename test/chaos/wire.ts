@@ -8,8 +8,12 @@ import { getStream, postRpc, rawRequest } from '../support/raw-http.ts'
 export interface Wire {
   /** Sends a request and settles with its response, on whatever stream that comes. */
   request(message: RpcMessage & { id: string }): Promise<Ending>
-  /** Sends a notification or a response; tries again, as nobody else will. */
-  tell(message: RpcMessage): Promise<void>
+  /**
+   * Sends a notification or a response; tries again, as nobody else will.
+   *
+   * @returns whether it was taken
+   */
+  tell(message: RpcMessage): Promise<boolean>
   /** Holds the standalone stream open, until the session is over. */
   listen(): Promise<void>
   /** @returns the status of the answer; 0 where there was none */
@@ -19,7 +23,9 @@ export interface Wire {
 
 /** How a request ended. */
 export type Ending =
-  { kind: 'answered'; message: RpcMessage; wasResumed: boolean } | Failure | { kind: 'late' }
+  | { kind: 'answered'; message: RpcMessage; wasResumed: boolean }
+  | Failure
+  | { kind: 'late'; story: string }
 
 /** `status` 0: the connection was cut, or there was none. */
 export interface Failure {
@@ -49,9 +55,16 @@ const headers = { 'mcp-protocol-version': '2025-11-25' }
 export function createWire({ sessionId, url, onRequest, onStray }: WireOptions): Wire {
   const waiting = new Map<string, (message: RpcMessage) => void>()
   const over = new AbortController()
+  /** What happened lately, for people. */
+  const recently: string[] = []
+  const note = (what: string): void => {
+    recently.push(`${Date.now() % 1_000_000} ${what}`)
+    if (recently.length > 60) recently.shift()
+  }
 
   const take = (text: string): void => {
     const message = JSON.parse(text) as RpcMessage
+    note(`hears ${message.method ?? 'a response'} ${String(message.id)}`)
     if (message.method !== undefined) {
       if (message.id !== undefined) onRequest(message)
       return
@@ -78,6 +91,7 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
     } catch {
       // It was cut.
     }
+    note(`a stream is over at ${seen}`)
     stream.abort()
     return seen
   }
@@ -88,6 +102,7 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
     for (const untilMs = Date.now() + resumeWithinMs; Date.now() < untilMs;) {
       try {
         const stream = await getStream(url(), { sessionId, lastEventId, headers, signal })
+        note(`resumes from ${lastEventId}: ${stream.status}`)
         if (stream.status === 200) return stream
         last = await failureOf(stream, 'a resuming GET')
       } catch {
@@ -106,6 +121,7 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
     let response: RpcMessage | undefined
     const isDone = (): boolean => response !== undefined
     waiting.set(message.id, (found) => (response = found))
+    note(`sends ${message.id}`)
     const answer = await postRpc(url(), message, { sessionId, headers, signal })
     if (answer.status !== 200) return failureOf(answer, 'a POST')
     let wasResumed = false
@@ -120,18 +136,23 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
         lastId = await readOn(stream, lastId, isDone)
       }
     }
-    if (response === undefined) return { kind: 'late' }
+    if (response === undefined) return late(message.id)
     return { kind: 'answered', message: response, wasResumed }
   }
+
+  const late = (id: string): Ending => ({
+    kind: 'late',
+    story: `waits for ${id}:\n    ${recently.join('\n    ')}`,
+  })
 
   return {
     async request(message) {
       const signal = AbortSignal.timeout(answeredWithinMs)
       try {
         const ending = await exchange(message, signal)
-        return ending.kind === 'failed' && signal.aborted ? { kind: 'late' } : ending
+        return ending.kind === 'failed' && signal.aborted ? late(message.id) : ending
       } catch (thrown) {
-        return signal.aborted ? { kind: 'late' } : cut(thrown)
+        return signal.aborted ? late(message.id) : cut(thrown)
       } finally {
         waiting.delete(message.id)
       }
@@ -139,16 +160,18 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
 
     async tell(message) {
       for (const untilMs = Date.now() + resumeWithinMs; Date.now() < untilMs;) {
-        if (over.signal.aborted) return
+        if (over.signal.aborted) return false
         try {
           const answer = await postRpc(url(), message, { sessionId, headers, signal: over.signal })
           await answer.text()
-          if (answer.status < 500) return
+          note(`tells ${message.method ?? String(message.id)}: ${answer.status}`)
+          if (answer.status < 500) return answer.status < 300
         } catch {
           // There was no connection, or it was cut.
         }
         await sleep(pauseMs)
       }
+      return false
     },
 
     async listen() {
@@ -157,6 +180,7 @@ export function createWire({ sessionId, url, onRequest, onStray }: WireOptions):
         const after = lastId === undefined ? {} : { lastEventId: lastId }
         const options = { sessionId, headers, signal: over.signal, ...after }
         const stream = await getStream(url(), options).catch(() => undefined)
+        note(`listens after ${lastId}: ${stream?.status}`)
         if (stream?.status === 200) lastId = await readOn(stream, lastId, () => over.signal.aborted)
         else stream?.abort()
         // Nothing is left to go on from, or of the session.

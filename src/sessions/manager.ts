@@ -109,6 +109,7 @@ export interface SessionsOptions {
 }
 
 const hostLostAfterMs = 15_000
+const sweepAtMostEveryMs = 30_000
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { events, store, host, owner, installation, servers } = options
@@ -142,7 +143,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
   const sweep = createSweep({ ...shared, allowanceMs: startAllowanceMs, now: clock.now })
-  const sharing = createSharing({ ...shared, adopting, sweep })
+  const sweepEveryMs = Math.min(startAllowanceMs, sweepAtMostEveryMs)
+  const sharing = createSharing({ ...shared, adopting, sweep, sweepEveryMs })
   const watch = createWatch({
     ...shared,
     adopting,

@@ -27,14 +27,15 @@ export interface SharingOptions {
   ending: Ending
   adopting: Adopting
   sweep: Sweep
+  /** Between two sweeps. */
+  sweepEveryMs: number
 }
 
 /** Workers that are attached to at the same time. */
 const atOnce = 16
-const sweepEveryMs = 30_000
 
 export function createSharing(options: SharingOptions): Sharing {
-  const { clock, events, store, host, sessions, ending, adopting, sweep } = options
+  const { clock, events, store, host, sessions, ending, adopting, sweep, sweepEveryMs } = options
   const asked = new Map<string, Promise<SessionRecord | undefined>>()
   const confirming = new Map<string, Promise<void>>()
   let sweptAtMs = -Infinity

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
@@ -23,12 +24,16 @@ const fixture = (name: string): [string, ...string[]] => [
   compiled(`test/fixtures/workers/${name}`),
 ]
 const servers: Record<string, TestServer> = {
-  plain: { command: fixture('tells-who.js') },
-  stubborn: { command: fixture('ignores-everything.js'), graceMs: 4000 },
-  slow: { command: [...fixture('slow-start.js'), '/dev/null', '1500'], http: true },
+  plain: { command: fixture('tells-who.js'), startTimeoutMs: 3000 },
+  stubborn: { command: fixture('ignores-everything.js'), graceMs: 4000, startTimeoutMs: 3000 },
+  slow: {
+    command: [...fixture('slow-start.js'), '/dev/null', '1500'],
+    http: true,
+    startTimeoutMs: 3000,
+  },
 }
 
-describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 3 }, () => {
+describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 4 }, () => {
   if (redisServer.skip !== false) return
   const { path } = redisServer
 
@@ -117,6 +122,37 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     await eventually(() => assert.ok(!alive(pid)), { withinMs: 20_000 })
     const closed = await other.saw('session.closed')
     assert.equal(closed.reason, 'start-failed')
+  })
+
+  test('is swept if the store names it in no record for long enough', async (t) => {
+    const { redis, start } = await startStore(t)
+    const stateDir = sharedStateDir(t)
+    const one = await start(stateDir)
+    const session = await openRaw(one.mcp('plain'))
+    const pid = workerIn(stateDir)
+    await one.kill()
+    await redis.client.del(`{berth}:session:${session.id}`)
+    const other = await start(stateDir)
+    const since = performance.now()
+    await eventually(() => assert.ok(!alive(pid)), { withinMs: 15_000 })
+    assert.ok(performance.now() - since >= 3000, 'not before a worker could have started')
+    assert.deepEqual(other.seen('session.closed'), [])
+  })
+
+  test('is never swept by another installation', async (t) => {
+    const { start } = await startStore(t)
+    const stateDir = sharedStateDir(t)
+    const one = await start(stateDir)
+    const session = await openRaw(one.mcp('plain'))
+    const pid = workerIn(stateDir)
+    await one.kill()
+    writeFileSync(join(stateDir, 'installation'), 'f'.repeat(32))
+    const other = await start(stateDir)
+    // The other one has looked twice by then.
+    await sleep(5000)
+    assert.ok(alive(pid))
+    const answer = await postRpc(other.mcp('plain'), ping, { sessionId: session.id })
+    assert.equal(answer.status, 200, 'its record says that it is of this host')
   })
 
   test('is left alone while its gateway lives: starting, or with an empty store', async (t) => {

@@ -23,56 +23,66 @@ const servers: Record<string, TestServer> = {
   direct: { command: ['node', sdk], http: true },
 }
 
-describe('a gateway that is killed and started again', { skip: redisServer.skip }, async () => {
-  if (redisServer.skip !== false) return
-  const redis = await startRedis(owner, redisServer.path)
+describe(
+  'a gateway that is ended and started again',
+  { concurrency: 2, skip: redisServer.skip },
+  async () => {
+    if (redisServer.skip !== false) return
+    const redis = await startRedis(owner, redisServer.path)
 
-  /** A place for a gateway to be started at again and again. */
-  async function place(t: Owner): Promise<() => Promise<GatewayProcess>> {
-    const stateDir = sharedStateDir(t)
-    const port = await freePort()
-    return () =>
-      startGatewayProcess(t, servers, {
-        stateDir,
-        overrides: { store: redis.config(), listen: { port } },
+    /** A place for a gateway to be started at again and again. */
+    async function place(t: Owner): Promise<() => Promise<GatewayProcess>> {
+      const stateDir = sharedStateDir(t)
+      const port = await freePort()
+      return () =>
+        startGatewayProcess(t, servers, {
+          stateDir,
+          overrides: { store: redis.config(), listen: { port } },
+        })
+    }
+
+    for (const [server, how] of [
+      ['stdio', 'kill'],
+      ['stdio', 'stop'],
+      ['relayed', 'kill'],
+      ['relayed', 'stop'],
+    ] as const) {
+      test(`goes on with a call, and with the question in it: ${server}, ${how}`, async (t) => {
+        const start = await place(t)
+        const first = await start()
+        const talk = new EventEmitter()
+        const asked = once(talk, 'asked')
+        const { call } = await connectClient(t, first.mcp(server), {
+          isPatient: true,
+          elicitation: async () => {
+            talk.emit('asked')
+            const [answer] = (await once(talk, 'answered')) as [string]
+            return { action: 'accept', content: { answer } }
+          },
+        })
+        const before = await call('pid')
+        const result = call('ask', { questions: ['who is there?'] })
+        await asked
+        await first[how]()
+        const second = await start()
+        await second.saw('session.adopted')
+        talk.emit('answered', 'still me')
+        assert.match(textOf(await result), /still me/)
+        assert.deepEqual(await call('pid'), before)
       })
-  }
+    }
 
-  for (const server of ['stdio', 'relayed']) {
-    test(`goes on with a call, and with the question in it: ${server}`, async (t) => {
+    test('goes on with the session of an HTTP server', async (t) => {
       const start = await place(t)
       const first = await start()
-      const talk = new EventEmitter()
-      const asked = once(talk, 'asked')
-      const { call } = await connectClient(t, first.mcp(server), {
-        elicitation: async () => {
-          talk.emit('asked')
-          const [answer] = (await once(talk, 'answered')) as [string]
-          return { action: 'accept', content: { answer } }
-        },
-      })
-      const before = await call('pid')
-      const result = call('ask', { questions: ['who is there?'] })
-      await asked
+      const session = await openRaw(first.mcp('direct'))
+      const call = session.call('hang')
+      await first.saw('exchange.started')
+      await (await call).next()
       await first.kill()
-      const second = await start()
-      await second.saw('session.adopted')
-      talk.emit('answered', 'still me')
-      assert.match(textOf(await result), /still me/)
-      assert.deepEqual(await call('pid'), before)
+      await assert.rejects((await call).rest())
+      await start()
+      assert.equal((await session.call('pid')).status, 200)
     })
-  }
-
-  test('goes on with the session of an HTTP server', async (t) => {
-    const start = await place(t)
-    const first = await start()
-    const session = await openRaw(first.mcp('direct'))
-    const call = session.call('hang')
-    await first.saw('exchange.started')
-    await (await call).next()
-    await first.kill()
-    await assert.rejects((await call).rest())
-    await start()
-    assert.equal((await session.call('pid')).status, 200)
-  })
-})
+  },
+)

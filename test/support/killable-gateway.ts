@@ -25,6 +25,8 @@ export interface GatewayProcess {
   signalled(): Promise<void>
   /** Kills it as nothing can be caught, and settles when it is gone. */
   kill(): Promise<void>
+  /** Tells it to close without waiting for exchanges, and settles when it is gone. */
+  stop(): Promise<void>
 }
 
 export interface GatewayProcessOptions {
@@ -94,5 +96,6 @@ export async function startGatewayProcess(
     saw: saw as GatewayProcess['saw'],
     signalled: () => saw('signal').then(() => undefined),
     kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
   }
 }

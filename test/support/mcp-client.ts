@@ -39,6 +39,8 @@ export interface ConnectOptions {
   headers?: Record<string, string>
   /** The id of a session that is open already: nothing is initialized. v1 only. */
   sessionId?: string
+  /** Goes on trying to resume for as long as a gateway may take to start on a busy machine. v1 only. */
+  isPatient?: boolean
 }
 
 export interface CallOptions {
@@ -63,6 +65,14 @@ export interface Connected<C, T> {
   terminate: () => Promise<void>
 }
 
+/** The client's own would give up after 2.5 s. */
+const patience = {
+  initialReconnectionDelay: 200,
+  maxReconnectionDelay: 1000,
+  reconnectionDelayGrowFactor: 1.5,
+  maxRetries: 30,
+}
+
 const about = { name: 'berth-tests', version: '0' }
 
 /** The official client (SDK v1), connected over Streamable HTTP and closed after the test. */
@@ -74,6 +84,7 @@ export async function connectClient(
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     requestInit: { headers: options.headers ?? {} },
     ...(options.sessionId === undefined ? {} : { sessionId: options.sessionId }),
+    ...(options.isPatient === true ? { reconnectionOptions: patience } : {}),
   })
   const { client, call } = await connectTransport(t, transport, options)
   return connected(client, transport, call)

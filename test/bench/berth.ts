@@ -23,12 +23,15 @@ const servers = Object.entries(options.servers).map(([name, server]) =>
   testServer(name, { ...server, lifecycle: { idleMs: 900_000, maxMs: 28_800_000 } }),
 )
 const caps = { maxSessions: 5000, maxQueued: 5000 }
-const gateway = await startGateway(testConfig(stateDir, servers, { caps, store, listen: { port } }), {
-  onEvents(events) {
-    const stream = createWriteStream(join(stateDir, 'berth.log'))
-    logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
+const gateway = await startGateway(
+  testConfig(stateDir, servers, { caps, store, listen: { port } }),
+  {
+    onEvents(events) {
+      const stream = createWriteStream(join(stateDir, 'berth.log'))
+      logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
+    },
   },
-})
+)
 process.stdout.write(`${gateway.url}\n`)
 
 let ending: Promise<void> | undefined

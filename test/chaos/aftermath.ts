@@ -11,7 +11,7 @@ import type { Story } from './story.ts'
 
 /** What came of the sessions. */
 export interface Fates {
-  /** By why they ended; `lives`, or `lost` with what Redis forgot. */
+  /** By why they ended, or what else became of them. */
   counts: Map<string, number>
   /** Sessions that live and whose clients never heard of them: their `initialize` was cut. */
   unheard: number
@@ -51,7 +51,8 @@ async function judgeSessions(scene: Scene): Promise<Fates> {
     const told = story.told === 'unsaid' || story.deleted ? undefined : story.told
     const reason = record?.end?.reason ?? closed?.reason ?? told
     const lives = record?.state === 'live' && current.has(story)
-    const fate = lives ? 'lives' : (reason ?? (record === undefined ? 'lost' : record.state))
+    const without = record === undefined ? 'lost with Redis' : 'lost and written back'
+    const fate = lives ? 'lives' : (reason ?? without)
     counts.set(fate, (counts.get(fate) ?? 0) + 1)
     if (!isExplained(fate, story, scene)) {
       const about = JSON.stringify({ ...story, closed, record })
@@ -67,8 +68,8 @@ function isExplained(fate: string, story: Story, { disasters }: Scene): boolean 
   if (fate === 'lives') return true
   if (fate === 'client-deleted') return story.deleted
   if (fate === 'worker-exited' && disasters.attacked.has(story.handle)) return true
-  // Redis came back without it, or as it was before its end.
-  return disasters.forgotAtMs.some((atMs) => atMs > story.openedAtMs) && fate !== 'live'
+  // Redis came back without it, or as it was before its end; it may have been written back since.
+  return disasters.forgotAtMs.some((atMs) => atMs > story.openedAtMs)
 }
 
 /** One end is told once, whoever took part in it, unless Redis forgot it in between. */

@@ -74,8 +74,12 @@ export async function runChaos(t: Owner, options: ChaosOptions): Promise<Scene> 
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   atEnd(t, () => stop.abort())
-  const [first, ...rest] = replicas
-  const url = (server: string): string => chances.pick([first!, ...rest]).mcp(server)
+  /** A balancer asks for health, but hears of the end of a replica a while later. */
+  const url = (server: string): string => {
+    const serving = replicas.filter((replica) => replica.isUp() || chances.upTo(6) === 0)
+    const [first = replicas[0]!, ...rest] = serving
+    return chances.pick([first, ...rest]).mcp(server)
+  }
   const names = Object.keys(servers)
   const clients = Array.from({ length: sessions }, (_, at) =>
     createClient({

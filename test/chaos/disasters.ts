@@ -61,7 +61,8 @@ export function startDisasters(options: DisasterOptions): Disasters {
 
   const restart = async (kind: Kind): Promise<void> => {
     const [first, ...rest] = replicas.filter((replica) => replica.isUp())
-    if (first === undefined) return
+    // Now and then the last one, too.
+    if (first === undefined || (rest.length === 0 && chances.upTo(4) > 0)) return
     const replica = chances.pick([first, ...rest])
     const downMs = chances.upTo(600)
     count(kind)

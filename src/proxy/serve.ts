@@ -66,7 +66,12 @@ export function createServing(options: ServingOptions): Serve {
     if (request.method === 'POST') return handlePost(request, reply, asked)
     if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
     if (request.method === 'GET') {
-      handleGet(request, reply, session, asked.release)
+      // What is resumed may be an exchange.
+      const isResumed = request.headers['last-event-id'] !== undefined
+      const confirmed = isResumed ? sessions.confirm(session) : undefined
+      const get = (): void => handleGet(request, reply, session, asked.release)
+      if (confirmed !== undefined) return confirmed.then(() => checkOpen(session)).then(get)
+      get()
     } else {
       void sessions.close(session, 'client-deleted')
       const headers = { ...guard.headersFor(request.headers.origin), 'mcp-session-id': session.id }
@@ -99,12 +104,14 @@ export function createServing(options: ServingOptions): Serve {
       post(request, reply, traffic, { messages, body })
       return undefined
     }
-    return Promise.all([held, confirmed]).then(async () => {
-      if (session.end !== undefined) {
-        throw await sessions.explain(session.id, asked.server.name, asked.principal)
-      }
-      post(request, reply, traffic, { messages, body })
-    })
+    return Promise.all([held, confirmed])
+      .then(() => checkOpen(session))
+      .then(() => post(request, reply, traffic, { messages, body }))
+  }
+
+  /** It may have ended while the request waited. */
+  async function checkOpen({ id, server, principal, end }: Session): Promise<void> {
+    if (end !== undefined) throw await sessions.explain(id, server.name, principal)
   }
 
   function open(

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Adopting } from './adopting.ts'
 import type { Ending } from './ending.ts'
@@ -83,7 +84,7 @@ export function createWatch(options: WatchOptions): Watch {
       await live()
       if (clock.now() - connectedAtMs >= (store.isShared ? lostAfterMs : 0)) await endWhatIsDue()
     } catch (thrown) {
-      if (!isStoreAway(thrown)) throw thrown
+      report(thrown)
     } finally {
       isBusy = false
     }
@@ -134,7 +135,7 @@ export function createWatch(options: WatchOptions): Watch {
       leaseMs: lostAfterMs,
       ...(store.isShared ? { lostAfterMs } : {}),
     })
-    for (const record of due) void endDue(record).catch(ignoreAway)
+    for (const record of due) void endDue(record).catch(report)
   }
 
   async function endDue(record: SessionRecord): Promise<void> {
@@ -161,6 +162,14 @@ export function createWatch(options: WatchOptions): Watch {
     }
   }
 
+  /** It is tried again anyway; of a store that is away the operator hears once. */
+  function report(thrown: unknown): void {
+    if (isStoreAway(thrown)) return
+    events.emit('operator.warned', {
+      message: `Sessions were not looked after: ${messageOf(thrown)}`,
+    })
+  }
+
   function noteAvailability(): void {
     if (isAway === !store.isAvailable()) return
     isAway = !isAway
@@ -179,9 +188,4 @@ export function createWatch(options: WatchOptions): Watch {
       unsubscribe()
     },
   }
-}
-
-/** The lease runs out, and the end is begun again. */
-function ignoreAway(thrown: unknown): void {
-  if (!isStoreAway(thrown)) throw thrown
 }

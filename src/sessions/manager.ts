@@ -297,6 +297,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       hasLeft = true
       await ended
       watch.stop()
+      await ending.settled()
       // What was carried until now is to be idle from now on.
       if (leaves) await watch.tell().catch(() => undefined)
     },

@@ -30,7 +30,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_NOT_RPC: entry(400, -32600, 'client', false, 'The body is not a JSON-RPC 2.0 message.'),
   // prettier-ignore
-  ERR_PROXY_BODY_TOO_LARGE: entry(413, -32600, 'client', false, 'The body is larger than {limitBytes} bytes (listen.bodyLimit).'),
+  ERR_PROXY_BODY_TOO_LARGE: entry(413, -32600, 'client', false, 'The body is larger than {limitBytes} bytes ({key}).'),
   // prettier-ignore
   ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),
   // prettier-ignore
@@ -57,6 +57,10 @@ export const catalogue = {
   ERR_PROXY_WORKER_UNREACHABLE: entry(502, -32603, 'worker', false, 'The worker of this session could not be reached.'),
   // prettier-ignore
   ERR_PROXY_WORKER_CUT: entry(502, -32603, 'worker', false, 'The worker closed the connection before it had answered.'),
+  // prettier-ignore
+  ERR_PROXY_HEADER_TOO_LARGE: entry(431, -32600, 'client', false, 'The header {name} is larger than {limitBytes} bytes; the server gets no longer ones (requestHeaderAllowlist).'),
+  // prettier-ignore
+  ERR_PROXY_TIME_IS_UP: entry(504, -32603, 'worker', false, 'It took longer than {limitMs} ms ({key}).'),
   // prettier-ignore
   ERR_PROXY_INTERNAL: entry(500, -32603, 'gateway', false, 'The gateway failed.'),
   // prettier-ignore
@@ -95,6 +99,14 @@ export const catalogue = {
   ERR_WORKERS_DRIVER_UNAVAILABLE: entry(503, -32603, 'operator', false, 'The driver {driver} cannot run here: {why}'),
   // prettier-ignore
   ERR_WORKERS_KEEPER: entry(502, -32603, 'gateway', false, 'The keeper of the worker failed: {why}'),
+  // prettier-ignore
+  ERR_WORKERS_FAILED: entry(502, -32603, 'worker', false, 'The worker answered {statusCode}.'),
+  // prettier-ignore
+  ERR_AGENTCORE_NO_AGENT: entry(404, -32004, 'client', false, "No endpoint or agent found with qualifier '{qualifier}' for agent '{agent}'. mcp-berth runtimes lists them."),
+  // prettier-ignore
+  ERR_AGENTCORE_NO_SESSION: entry(404, -32004, 'client', false, 'Session not found or already terminated'),
+  // prettier-ignore
+  ERR_AGENTCORE_VALIDATION: entry(400, -32006, 'client', false, '{why}'),
   // prettier-ignore
   ERR_AUTH_ADMIN_TOKEN: entry(401, -32001, 'client', false, 'Send the admin token of this gateway as Authorization: Bearer. It stands in the state directory.'),
   // prettier-ignore

@@ -19,7 +19,9 @@ import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
+import { createAgentcore } from './protocols/agentcore.ts'
 import { mcp } from './protocols/mcp.ts'
+import { createRuntimes } from './protocols/runtimes.ts'
 import { createGuard } from './proxy/guard.ts'
 import { metadataPlugin } from './proxy/metadata.ts'
 import { proxyPlugin } from './proxy/plugin.ts'
@@ -150,6 +152,7 @@ export async function startGateway(
   const left = new AbortController()
   let isDraining = false
 
+  const runtimes = createRuntimes(servers)
   const front = createListener()
   front.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
   front.get('/readyz', (_request, reply) => {
@@ -162,9 +165,13 @@ export async function startGateway(
     sessions,
     servers,
     protocol: mcp,
+    bodyLimitBytes: listen.bodyLimitBytes,
+    runtimes: {
+      protocol: createAgentcore(config.agentcore),
+      bodyLimitBytes: config.agentcore.bodyLimitBytes,
+    },
     authorizers,
     guard,
-    bodyLimitBytes: listen.bodyLimitBytes,
     listenHost: listen.host,
     leaving: leaving.signal,
     left: left.signal,
@@ -174,7 +181,7 @@ export async function startGateway(
     guard,
     servers,
     resource: config.authorization.resource,
-    serverOfRuntime: (id) => servers.find(({ name }) => name === id)?.name,
+    serverOfRuntime: (named) => runtimes.named(named)?.name,
     basePath:
       listen.publicUrl === undefined ? '' : new URL(listen.publicUrl).pathname.replace(/\/$/, ''),
   })

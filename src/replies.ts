@@ -42,7 +42,8 @@ export function rpcErrorEvent(thrown: unknown, requestId: string, id: RpcId): st
   return `event: message\ndata: ${JSON.stringify(rpcError(error, requestId, id))}\n\n`
 }
 
-function rpcError(error: GatewayError, requestId: string, id: RpcId | null) {
+/** The JSON-RPC error that says it. */
+export function rpcError(error: GatewayError, requestId: string, id: RpcId | null) {
   // Below 500 it is the client's to mend, and the message says how; above, it is for the operator.
   const isClients = error.statusCode < 500
   const title = STATUS_CODES[error.statusCode] ?? 'Error'

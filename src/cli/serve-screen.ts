@@ -34,6 +34,7 @@ export function banner(
     lines.push(dim('store redis: sessions outlive this gateway; the next one goes on with them'))
   }
   lines.push(...authorizerLines(config.authorization.servers).map(dim))
+  lines.push(...runtimeLines(servers).map(dim))
   lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -77,6 +78,19 @@ export function isolationLines(
     return `${dim(`isolation ${driver}${isOnly ? '' : ` of ${names.join(', ')}`}:`)} ${how}`
   })
   return [...lines, ...[...missing].map(yellow)]
+}
+
+/** The ARNs that AgentCore's clients know the servers by, a line for each account. */
+function runtimeLines(servers: Config['servers']): string[] {
+  const ids = new Map<string, string[]>()
+  for (const { runtimeArn } of servers) {
+    const [account = '', id = ''] = runtimeArn.split('/')
+    ids.set(account, [...(ids.get(account) ?? []), id])
+  }
+  return [...ids].map(([account, [only = '', ...more]]) => {
+    const all = more.length === 0 ? only : `{${[only, ...more].join(',')}}`
+    return `AgentCore: ${account}/${all}`
+  })
 }
 
 /** Who is let in; nothing where everybody is. Servers are named where they differ in it. */

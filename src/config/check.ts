@@ -10,6 +10,7 @@ export interface Shape {
   patternProperties?: Record<string, Shape>
   additionalProperties?: boolean
   items?: Shape
+  maxItems?: number
   anyOf?: Shape[]
   enum?: string[]
   const?: string
@@ -72,6 +73,9 @@ export function checkShape(schema: Shape, value: unknown, path: Path, problems: 
       }
     }
   } else if (schema.items !== undefined && Array.isArray(value)) {
+    if (value.length > (schema.maxItems ?? Infinity)) {
+      problems.add(path, mismatch(schema, value, path))
+    }
     for (const [index, inner] of value.entries()) {
       checkShape(schema.items, inner, [...path, index], problems)
     }

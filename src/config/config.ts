@@ -1,4 +1,5 @@
 import type { AuthorizationConfig } from '../auth/options.ts'
+import type { AgentcoreDialect } from '../protocols/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
@@ -9,6 +10,7 @@ export interface Config {
   listen: ListenConfig
   admin: { host: string; port: number }
   store: { kind: 'memory' } | RedisStoreConfig
+  agentcore: AgentcoreConfig
   allowAnonymous: 'loopback' | 'any-address'
   authorization: AuthorizationConfig
   caps: Caps
@@ -24,6 +26,15 @@ export interface Config {
   servers: Server[]
   /** One sentence each; `serve` and `check` print them. */
   warnings: string[]
+}
+
+/** The face at `/runtimes/…`. */
+export interface AgentcoreConfig extends AgentcoreDialect {
+  /** Twelve digits. */
+  accountId: string
+  region: string
+  /** Of one payload. Default 100 MB, as AgentCore has it. */
+  bodyLimitBytes: number
 }
 
 export interface ListenConfig {

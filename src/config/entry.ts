@@ -10,7 +10,8 @@ import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from '.
 import { localLaunch, remoteLaunch } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
-import { laterIsolations, laterKeys, laterText, serverOptions } from './schema.ts'
+import { headerProblem } from './request-headers.ts'
+import { laterIsolations, laterText, serverOptions } from './schema.ts'
 
 export type ServerOptions = Static<typeof serverOptions>
 
@@ -30,8 +31,9 @@ export interface EntryContext {
 }
 
 /** A server that has no name in a URL yet. */
-export type Draft = Omit<Server, 'name' | 'isDefault'> & {
+export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {
   isMarked: boolean
+  agentRuntimeArn: string | undefined
   /** Undefined where it is that of all servers. */
   authorizer: AuthorizerSetting | undefined
 }
@@ -82,11 +84,27 @@ export function readEntry(
     return undefined
   }
   const { startTimeoutMs, graceMs, requireLimits, default: isMarked } = options
+  const requestHeaders = allowedHeaders(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
-  const { authorizerConfiguration: authorizer } = options
-  return { ...launch, lifecycle, startTimeoutMs, graceMs, requireLimits, isMarked, authorizer }
+  const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
+  const times = { lifecycle, startTimeoutMs, graceMs }
+  const names = { isMarked, agentRuntimeArn }
+  return { ...launch, ...times, ...names, requireLimits, requestHeaders, authorizer }
+}
+
+function allowedHeaders(
+  { requestHeaderConfiguration: { requestHeaderAllowlist: names } = {} }: ServerOptions,
+  where: Path,
+  problems: Problems,
+): string[] | undefined {
+  const at = [...where, 'requestHeaderConfiguration', 'requestHeaderAllowlist']
+  for (const [index, name] of names?.entries() ?? []) {
+    const wrong = headerProblem(name, index, names ?? [])
+    if (wrong !== undefined) problems.add([...at, index], wrong)
+  }
+  return names?.map((name) => name.toLowerCase())
 }
 
 /** The keys whose values are as they should be; the others are problems. */
@@ -120,9 +138,6 @@ const isLaterIsolation = (value: unknown): boolean =>
   typeof value === 'string' && laterIsolations.includes(value)
 
 function refuseLater(raw: Tree, where: Path, problems: Problems): void {
-  for (const [key, instead] of laterKeys) {
-    if (raw[key] !== undefined) problems.add([...where, key], laterText(instead))
-  }
   if (isLaterIsolation(raw.isolation)) {
     problems.add([...where, 'isolation'], laterText('there are process and sandbox only'))
   }

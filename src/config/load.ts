@@ -19,15 +19,7 @@ import {
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
-import {
-  generalOptions,
-  laterKeys,
-  laterText,
-  otherTopLevelKeys,
-  overridable,
-  serverOptions,
-  slices,
-} from './schema.ts'
+import { generalOptions, otherTopLevelKeys, overridable, serverOptions, slices } from './schema.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -57,13 +49,17 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, storeKeys, retention, log } = readSettings(tree, problems)
+  const { general, listen, admin, storeKeys, agentcore, retention, log } = readSettings(
+    tree,
+    problems,
+  )
   const { servers, authorizers } = readServers(tree, {
     base: source.base,
     file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
+    account: agentcore ?? { accountId: '', region: '' },
     problems,
     warnings,
   })
@@ -79,16 +75,18 @@ export function loadConfig(input: LoadInput): Config {
   const { base } = source
   const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
-  if (!general || !listen || !admin || !store || !retention || !log) {
+  if (!general || !listen || !admin || !store || !agentcore || !retention || !log) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
   }
 
+  const { bodyLimit: bodyLimitBytes, ...dialect } = agentcore
   const { allowAnonymous, drainMs, maxSessions, maxQueued } = general
   return deepFreeze({
     file: source.file,
     listen: toListen(listen),
     admin: { ...admin, host: bare(admin.host) },
     store,
+    agentcore: { ...dialect, bodyLimitBytes },
     allowAnonymous,
     authorization: {
       global,
@@ -122,6 +120,7 @@ function readSettings(tree: Tree, problems: Problems) {
     listen: readSlice(slices.listen, tree.listen ?? {}, ['listen'], problems),
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
     storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
+    agentcore: readSlice(slices.agentcore, tree.agentcore ?? {}, ['agentcore'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }
@@ -138,10 +137,8 @@ function withoutEmptyMaps(tree: Tree): Tree {
 function checkTopLevel(tree: Tree, problems: Problems): void {
   const known = [...Object.keys(overridable.properties ?? {}), ...otherTopLevelKeys]
   for (const key of Object.keys(tree)) {
-    const later = laterKeys.get(key)
-    if (later !== undefined) problems.add(key, laterText(later))
-    else if (known.includes(key)) continue
-    else if (key === 'customJWTAuthorizer') {
+    if (known.includes(key)) continue
+    if (key === 'customJWTAuthorizer') {
       problems.add(key, 'belongs into authorizerConfiguration.')
     } else if (Object.hasOwn(serverOptions.properties, key)) {
       problems.add(

@@ -2,6 +2,7 @@ import Type from 'typebox'
 
 import { adminOptions } from '../admin/options.ts'
 import { authorizerOptions, serverAuthorizerOptions, tokenOptions } from '../auth/options.ts'
+import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import {
   capOptions,
@@ -33,6 +34,7 @@ export const serverOptions = Type.Object({
   ...launchOptions,
   lifecycleConfiguration: Type.Optional(lifecycleOptions),
   ...sessionTimeOptions,
+  ...runtimeOptions,
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
   default: Type.Boolean({
     default: false,
@@ -82,6 +84,7 @@ export const slices = {
   listen: listenOptions,
   admin: adminOptions,
   store: storeOptions,
+  agentcore: agentcoreOptions,
   retention: retentionOptions,
   log: logOptions,
 }
@@ -98,11 +101,7 @@ export const overridable: Shape = {
 /** Keys at the top that are not settings: the servers, and what VS Code and editors write there. */
 export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', '$schema']
 
-/** Keys that later releases have, and how it is in this one. */
-export const laterKeys: ReadonlyMap<string, string> = new Map([
-  ['requestHeaderConfiguration', 'no header of a client reaches a worker but those of MCP'],
-])
-
+/** Values that later releases have. */
 export const laterIsolations = ['container', 'kubernetes']
 
 export function laterText(now: string): string {

@@ -5,6 +5,7 @@ import { checkShape, found, isMap, type Tree } from './check.ts'
 import { readEntry, type Draft, type EntryContext } from './entry.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { listed, type Problems } from './problems.ts'
+import { runtimeArnOf } from './runtime-arn.ts'
 import { defaultsOptions } from './schema.ts'
 
 /** The servers, and the authorizers of those that have one of their own, by name. */
@@ -16,8 +17,11 @@ export interface ReadServers {
 const none: ReadServers = { servers: [], authorizers: new Map() }
 
 /** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
-export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>): ReadServers {
-  const { problems, warnings } = context
+export function readServers(
+  tree: Tree,
+  context: Omit<EntryContext, 'defaults'> & { account: { accountId: string; region: string } },
+): ReadServers {
+  const { problems, warnings, account } = context
   const defaults = readDefaults(tree.defaults ?? {}, problems)
   if (tree.servers !== undefined && tree.mcpServers !== undefined) {
     problems.add('servers', 'stands beside mcpServers; move its entries there.')
@@ -59,10 +63,12 @@ export function readServers(tree: Tree, context: Omit<EntryContext, 'defaults'>)
     problems.add(key, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
   }
   const authorizers = new Map<string, AuthorizerSetting>()
-  const servers = [...drafts].map(([name, { isMarked, authorizer, ...draft }]) => {
+  const servers = [...drafts].map(([name, { isMarked, authorizer, agentRuntimeArn, ...draft }]) => {
     if (authorizer !== undefined) authorizers.set(name, authorizer)
-    return { name, isDefault: isMarked || drafts.size === 1, ...draft }
+    const runtimeArn = agentRuntimeArn ?? runtimeArnOf(name, account)
+    return { name, runtimeArn, isDefault: isMarked || drafts.size === 1, ...draft }
   })
+  checkArns(servers, key, problems)
   warnOfSharing(servers, warnings)
   return { servers, authorizers }
 }
@@ -75,6 +81,17 @@ function readDefaults(raw: unknown, problems: Problems): Tree {
   if (wrong !== undefined) problems.add('defaults.lifecycleConfiguration', wrong)
   checkAuthorizer(raw.authorizerConfiguration, ['defaults', 'authorizerConfiguration'], problems)
   return raw
+}
+
+function checkArns(servers: readonly Server[], key: string, problems: Problems): void {
+  for (const [index, { name, runtimeArn }] of servers.entries()) {
+    const first = servers.findIndex((server) => server.runtimeArn === runtimeArn)
+    if (first === index) continue
+    problems.add(
+      [key, name, 'agentRuntimeArn'],
+      `is that of ${servers[first]?.name ?? ''} too; every server needs its own.`,
+    )
+  }
 }
 
 /** A name as it can stand in a path: at most 64 letters, digits, dots, dashes and underscores. */

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { Endpoint } from '../workers/driver.ts'
+import { rpcErrorEvent, rpcReply } from '../replies.ts'
 import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
 import type { HeaderMap, Posted, Protocol } from './protocol.ts'
+import { addressed, hopByHop, sessionHeader, workerHeaders } from './worker-headers.ts'
 
 /**
  * MCP Streamable HTTP of the legacy era, 2025-03-26 to 2025-11-25.
@@ -21,6 +22,8 @@ export const mcp: Protocol = {
     }
     return id
   },
+
+  chosenId: () => undefined,
 
   read(body) {
     if (body.length > lookedAtBytes) return readLong(body)
@@ -53,16 +56,7 @@ export const mcp: Protocol = {
   isStream: (contentType) =>
     contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType),
 
-  toWorker(headers, endpoint, workerSessionId) {
-    const out: HeaderMap = {}
-    const forThisHop = namedIn(headers.connection)
-    for (const name in headers) {
-      const value = headers[name]
-      if (value === undefined || keptFromWorker.has(name) || name.startsWith('x-berth-')) continue
-      if (forThisHop?.includes(name) !== true) out[name] = value
-    }
-    return addressed(out, endpoint, workerSessionId)
-  },
+  toWorker: (headers, recipient) => workerHeaders(headers, recipient, recipient.allowed),
 
   toClient(headers, publicId) {
     const out: HeaderMap = {}
@@ -87,6 +81,18 @@ export const mcp: Protocol = {
     return statusCode === 400 && /no valid session id|session not found|not initialized/i.test(body)
   },
 
+  reply(error, { publicId, ...about }) {
+    const reply = rpcReply(error, about)
+    if (publicId !== undefined) reply.headers[sessionHeader] = publicId
+    return reply
+  },
+
+  errorEvent: rpcErrorEvent,
+  replyHeaders: () => undefined,
+  hidesFailures: false,
+  endsOnDelete: true,
+  times: undefined,
+
   goodbye(endpoint, workerSessionId) {
     if (workerSessionId === undefined) return undefined
     const headers = addressed({}, endpoint, workerSessionId)
@@ -94,35 +100,8 @@ export const mcp: Protocol = {
   },
 }
 
-const sessionHeader = 'mcp-session-id'
-
 /** Said by a keeper of a stream on which an answer is still to come; see `workers/keeper/protocol.ts`. */
 const carriesHeader = 'x-berth-carries'
-
-const hopByHop = [
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]
-
-const keptFromWorker = new Set([
-  ...hopByHop,
-  sessionHeader,
-  'host',
-  'origin',
-  'authorization',
-  'dpop',
-  'cookie',
-  'content-length',
-  'expect',
-  'accept-encoding',
-])
 
 /** CORS is the gateway's: what a worker says of it would stand beside what the gateway says. */
 const keptFromClient = new Set([
@@ -140,25 +119,6 @@ const keptFromClient = new Set([
   'access-control-max-age',
   carriesHeader,
 ])
-
-/**
- * The headers that `Connection` names: they too are for this hop alone (RFC 9110, section 7.6.1).
- * Undefined for what nearly every client sends.
- */
-function namedIn(connection: string | undefined): string[] | undefined {
-  if (connection === undefined || connection === 'keep-alive' || connection === 'close') {
-    return undefined
-  }
-  return connection.split(',').map((name) => name.trim().toLowerCase())
-}
-
-function addressed(headers: HeaderMap, endpoint: Endpoint, workerSessionId?: string): HeaderMap {
-  headers.host = endpoint.host
-  headers['accept-encoding'] = 'identity'
-  if (workerSessionId !== undefined) headers[sessionHeader] = workerSessionId
-  for (const name in endpoint.headers) headers[name.toLowerCase()] = endpoint.headers[name] ?? ''
-  return headers
-}
 
 const notificationBeginnings = ['{"method":"', '{"jsonrpc":"2.0","method":"'].map((beginning) => ({
   nameAt: beginning.length,
@@ -198,7 +158,7 @@ function readLong(body: Buffer): Posted {
 
 /** What a browser may send, and what it may read (CORS), on every path of this protocol. */
 export const corsRequestHeaders =
-  'Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name'
+  'Authorization, Content-Type, Accept, Mcp-Session-Id, MCP-Protocol-Version, Last-Event-ID, Mcp-Method, Mcp-Name, X-Amzn-Bedrock-AgentCore-Runtime-Session-Id'
 export const corsExposedHeaders = 'Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate'
 
 export function acceptsPost(headers: IncomingHttpHeaders): boolean {

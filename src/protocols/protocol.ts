@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { RpcId, RpcKind } from '../jsonrpc.ts'
+import type { Reply } from '../replies.ts'
 import type { Endpoint } from '../workers/driver.ts'
 
 /**
@@ -18,6 +19,14 @@ export interface Protocol {
    */
   publicId(headers: IncomingHttpHeaders): string | { malformed: true } | undefined
 
+  /**
+   * An id of the client's own choice, which finds a session only where there is no public id and
+   * never keeps one from being opened. Undefined where the protocol has no such thing.
+   *
+   * @throws ERR_AGENTCORE_VALIDATION for what can be no id
+   */
+  chosenId(headers: IncomingHttpHeaders): string | undefined
+
   /** What was POSTed. At most 64 KiB of it is looked at. Never throws. */
   read(body: Buffer): Posted
 
@@ -32,10 +41,11 @@ export interface Protocol {
   isStream(contentType: string | undefined): boolean
 
   /**
-   * The headers that go to the worker: the client's without credentials, origin and hop-by-hop
-   * ones, the worker's own id in place of the public one, `Host` and the endpoint's own.
+   * The headers that go to the worker: those of the client that may pass, the worker's own id in
+   * place of the public one, what a worker is told of session and request, `Host` and the
+   * endpoint's own. Credentials, origin and hop-by-hop headers never pass by themselves.
    */
-  toWorker(headers: IncomingHttpHeaders, endpoint: Endpoint, workerSessionId?: string): HeaderMap
+  toWorker(headers: IncomingHttpHeaders, recipient: Recipient): HeaderMap
 
   /**
    * The headers that go to the client: the worker's without hop-by-hop ones, its id replaced.
@@ -57,11 +67,58 @@ export interface Protocol {
    */
   isForgotten(statusCode: number, body: string): boolean
 
+  /** An error of the gateway as this protocol answers it. */
+  reply(error: unknown, about: ReplyAbout): Reply
+
+  /** The same as the last event of a stream whose head has been sent. */
+  errorEvent(error: unknown, requestId: string, id: RpcId): string
+
+  /** What every reply carries besides; undefined for nothing. */
+  replyHeaders(requestId: string): Readonly<Record<string, string>> | undefined
+
+  /** Whether a client sees that a worker has failed, and not what the worker said of it. */
+  readonly hidesFailures: boolean
+
+  /** Whether a DELETE ends the session; else it is answered as if there were none. */
+  readonly endsOnDelete: boolean
+
+  /** How long a request may take; undefined: as long as it takes. */
+  readonly times: Times | undefined
+
   /** The request that ends the worker's session politely; undefined when there is nothing to end. */
   goodbye(endpoint: Endpoint, workerSessionId: string | undefined): Goodbye | undefined
 }
 
 export type HeaderMap = Record<string, string | string[]>
+
+/** Who a request is for. */
+export interface Recipient {
+  endpoint: Endpoint
+  /** The worker's own id, as soon as it has given one. */
+  workerSessionId: string | undefined
+  /** What the worker is told of its session; undefined for one that serves several. */
+  sessionId: string | undefined
+  requestId: string
+  /** Names, in lower case, that `requestHeaderAllowlist` has; undefined without one. */
+  allowed: readonly string[] | undefined
+}
+
+export interface ReplyAbout {
+  requestId: string
+  /** Ids of the requests that it answers. */
+  ids?: readonly RpcId[]
+  /** Undefined as long as the client may not know it. */
+  publicId?: string | undefined
+  /** A POSTed message, a GET or DELETE, or an operation that has nothing to do with JSON-RPC. */
+  to: 'message' | 'stream' | 'operation'
+}
+
+export interface Times {
+  /** Until the head of a stream, or the end of an answer that is none. */
+  requestMs: number
+  /** Until the end of a stream, from the request on. */
+  streamMs: number
+}
 
 export interface Goodbye {
   method: 'DELETE'

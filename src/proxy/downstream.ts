@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
-import { asGatewayError, rpcErrorEvent, rpcReply } from '../replies.ts'
+import { asGatewayError } from '../replies.ts'
 import { endedError } from '../sessions/ending.ts'
 import { writeChunk } from './chunk.ts'
 import type { SseReader } from './sse.ts'
@@ -309,12 +309,13 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
   function sayError(error: unknown, left: Exchange[]): void {
     if (state === 'waiting' || state === 'plain') {
-      const reply = rpcReply(error, { requestId, ids: options.ids })
-      const id = options.publicId === undefined ? {} : { 'mcp-session-id': options.publicId }
-      response.writeHead(reply.statusCode, { ...options.extraHeaders, ...id, ...reply.headers })
+      const { ids, publicId } = options
+      const to = kind === 'get' ? 'stream' : 'message'
+      const reply = protocol.reply(error, { requestId, ids, publicId, to })
+      response.writeHead(reply.statusCode, { ...options.extraHeaders, ...reply.headers })
       response.end(reply.body)
     } else if (state === 'streaming' && reader?.atBoundary() === true) {
-      for (const { id } of left) response.write(rpcErrorEvent(error, requestId, id))
+      for (const { id } of left) response.write(protocol.errorEvent(error, requestId, id))
       response.end()
     } else {
       response.destroy()

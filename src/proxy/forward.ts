@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
+import { createTimes } from './times.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export interface ForwardOptions {
@@ -48,6 +49,24 @@ interface Verdict {
 export function forward(options: ForwardOptions): void {
   const { upstreams, protocol, clock, method, path, headers, body, downstream } = options
   let tries = 0
+  const times = createTimes(protocol.times, clock, (error) => {
+    downstream.fail(error)
+    downstream.upstream?.abort(error)
+  })
+
+  /** What a worker says of its own failure may be for the operator alone. */
+  const passHead = (statusCode: number, answered: IncomingHttpHeaders): void => {
+    if (method === 'POST' && statusCode >= 400 && protocol.hidesFailures) {
+      downstream.fail(
+        new GatewayError('ERR_WORKERS_FAILED', {
+          params: { statusCode },
+          details: { answered: statusCode },
+        }),
+      )
+    } else {
+      downstream.head(statusCode, answered)
+    }
+  }
 
   const attempt = (): void => {
     tries += 1
@@ -56,7 +75,7 @@ export function forward(options: ForwardOptions): void {
     let verdict: Verdict | undefined
     const passOn = ({ statusCode, headers: answered, chunks }: Verdict): void => {
       verdict = undefined
-      downstream.head(statusCode, answered)
+      passHead(statusCode, answered)
       for (const chunk of chunks) downstream.write(chunk)
     }
 
@@ -71,10 +90,11 @@ export function forward(options: ForwardOptions): void {
           isConflict = method === 'GET' && statusCode === 409 && tries < conflictTries
           if (isConflict) return
           options.onAnswer()
+          times.onHead(protocol.isStream(String(answered['content-type'])))
           if (method === 'POST' && (statusCode === 404 || statusCode === 400)) {
             verdict = { statusCode, headers: answered, chunks: [], bytes: 0 }
           } else {
-            downstream.head(statusCode, answered)
+            passHead(statusCode, answered)
           }
         },
         onResponseData(_controller, chunk) {
@@ -93,6 +113,7 @@ export function forward(options: ForwardOptions): void {
             clock.after(conflictPauseMs * 2 ** (tries - 1), attempt)
             return
           }
+          times.end()
           if (verdict !== undefined) {
             const answer = Buffer.concat(verdict.chunks).toString('utf8')
             if (protocol.isForgotten(verdict.statusCode, answer)) {
@@ -106,6 +127,7 @@ export function forward(options: ForwardOptions): void {
           downstream.end()
         },
         onResponseError(_controller, cause) {
+          times.end()
           options.onAnswer()
           if (downstream.isDone()) return
           const isRefusal = isConnectError(cause)

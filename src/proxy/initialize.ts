@@ -10,6 +10,7 @@ import type { Session } from '../sessions/session.ts'
 import type { Downstream, Upstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import { createSseReader } from './sse.ts'
+import { recipientOf } from './recipient.ts'
 import type { TrafficOf } from './traffics.ts'
 
 export interface InitializeOptions {
@@ -26,6 +27,8 @@ export interface InitializeOptions {
   response: ServerResponse
   requestId: string
   extraHeaders: Readonly<Record<string, string>>
+  /** Called before the client sees the id. */
+  onLive(session: Session): void
   /** Told of what went wrong, for the log; the client has been answered. */
   onError(error: GatewayError): void
 }
@@ -127,9 +130,13 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     limit.cancel()
     const error = refusedWith(statusCode)
     const refusal = answerOf(options)
-    refusal.head(statusCode, headers)
-    for (const chunk of chunks) refusal.write(chunk)
-    refusal.end()
+    if (statusCode >= 400 && protocol.hidesFailures) {
+      refusal.fail(error)
+    } else {
+      refusal.head(statusCode, headers)
+      for (const chunk of chunks) refusal.write(chunk)
+      refusal.end()
+    }
     options.onError(error)
     void sessions.fail(session, error)
   }
@@ -156,6 +163,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     }
     state = 'passing'
     limit.cancel()
+    options.onLive(session)
     downstream = answerOf(options, session)
     downstream.upstream = upstream
     downstream.head(statusCode, headers)
@@ -169,6 +177,7 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
   const refusedWith = (statusCode: number): GatewayError =>
     new GatewayError('ERR_WORKERS_REFUSED', {
       params: { command: server.launch.shown, how: `it answered ${statusCode}` },
+      details: { answered: statusCode },
     })
 
   /** Looks at a message of the answer: its response settles the matter. */
@@ -188,7 +197,10 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
     {
       method: 'POST',
       path: endpoint.path,
-      headers: protocol.toWorker(options.headers, endpoint),
+      headers: protocol.toWorker(
+        options.headers,
+        recipientOf(session, options.requestId, undefined),
+      ),
       body: options.body,
     },
     {

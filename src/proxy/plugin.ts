@@ -1,20 +1,29 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Caller } from '../auth/check.ts'
+import type { Asking, Authorizer, Caller } from '../auth/check.ts'
 import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
+import { signedCaller } from '../auth/sigv4.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import { acceptsGet, acceptsPost } from '../protocols/mcp.ts'
 import type { Protocol } from '../protocols/protocol.ts'
-import { asGatewayError, explain, rpcReply } from '../replies.ts'
+import type { RuntimeQuery } from '../protocols/runtimes.ts'
+import { createRuntimes } from '../protocols/runtimes.ts'
+import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
+import { asGatewayError, explain } from '../replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import { createChosenIds } from './chosen-ids.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { pathOf } from './metadata.ts'
+import { httpMethods, isOfRuntimes, isStop, runtimesPlugin } from './runtimes.ts'
 import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
@@ -24,10 +33,13 @@ export interface ProxyOptions {
   events: Events
   sessions: Sessions
   servers: readonly Server[]
+  /** At `/servers/NAME/mcp`. */
   protocol: Protocol
+  bodyLimitBytes: number
+  /** At `/runtimes/ARN/invocations`. */
+  runtimes: { protocol: Protocol; bodyLimitBytes: number }
   authorizers: Authorizers
   guard: Guard
-  bodyLimitBytes: number
   /** Whether unknown names may be answered with the known ones. */
   listenHost: string
   /** The sessions go on without this gateway: clients are to listen to another one … */
@@ -36,13 +48,21 @@ export interface ProxyOptions {
   left: AbortSignal
 }
 
+/** Parameters of the path. */
+interface Named {
+  server?: string
+  runtime?: string
+}
+
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
 export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { clock, events, sessions, protocol, authorizers, guard } = options
+  const { clock, events, sessions, authorizers, guard } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const defaultServer = options.servers.find(({ isDefault }) => isDefault)
+  const runtimes = createRuntimes(options.servers)
   const traffics = createTraffics(clock, events)
-  const serve = createServing({ ...options, traffics, report })
+  const chosenIds = createChosenIds()
+  const serve = createServing({ ...options, traffics, chosenIds, report })
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
   options.leaving.addEventListener('abort', () => traffics.leave((stream) => stream.isStandalone))
   options.left.addEventListener('abort', () => traffics.leave(() => true))
@@ -61,7 +81,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   app.setErrorHandler((thrown, request, reply) => sendError(request, reply, thrown))
   // Here, so that the checks of every other request come first.
   app.setNotFoundHandler(() => {
-    throw nothingHere()
+    throw nothingHere({})
   })
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -74,7 +94,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         return
       }
       const server = serverOf(request)
-      const caller = authorizers.of(server?.name).authenticate(request.raw)
+      const authorizer = authorizers.of(server?.name)
+      const caller = isOfRuntimes(request)
+        ? callerOf(authorizer, request.raw)
+        : authorizer.authenticate(request.raw)
       const asking =
         caller instanceof Promise
           ? caller.then((who) => ask(request, server, who))
@@ -94,18 +117,33 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     // Never used: every exchange goes to the endpoint of its session.
     upstream: 'http://127.0.0.1',
     routes: ['/servers/:server/mcp', '/mcp'],
-    httpMethods: ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD'],
+    httpMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),
   })
+  await app.register(runtimesPlugin, {
+    sessions,
+    chosenIds,
+    bodyLimitBytes: options.runtimes.bodyLimitBytes,
+    headersOf: (request) => headersOf(request),
+    serve,
+  })
+
+  /** Signatures can be told apart only, and that is enough where everybody is let in anyway. */
+  function callerOf(authorizer: Authorizer, asking: Asking): Caller | Promise<Caller> {
+    const isTaken = authorizer.login === undefined && isLoopback(options.listenHost)
+    return (isTaken ? signedCaller(asking) : undefined) ?? authorizer.authenticate(asking)
+  }
 
   function serverOf(request: FastifyRequest): Server | undefined {
     if (request.is404) return undefined
-    const { server: name } = request.params as { server?: string }
+    const { server: name, runtime } = request.params as Named
+    if (runtime !== undefined) return runtimes.find(runtime, request.query as RuntimeQuery)
     return name === undefined ? defaultServer : byName.get(name)
   }
 
-  function nothingHere(name?: string): GatewayError {
+  function nothingHere({ server: name, runtime }: Named, query?: unknown): GatewayError {
+    if (runtime !== undefined) return runtimes.missing(runtime, query as RuntimeQuery)
     if (name !== undefined) {
       return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {
         params: { server: name, hint: hint() },
@@ -129,28 +167,50 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     server: Server | undefined,
     { principal }: Caller,
   ): Promise<void> | undefined {
-    if (server === undefined) throw nothingHere((request.params as { server?: string }).server)
+    if (server === undefined) throw nothingHere(request.params as Named, request.query)
     const { headers, method } = request
+    const protocol = protocolOf(request)
+    const known = { protocol, server, principal, missing: undefined, release: undefined }
+    if (isStop(request)) {
+      mark(request, { ...known, publicId: undefined, chosenId: undefined, session: undefined })
+      return undefined
+    }
     const id = protocol.publicId(headers)
     if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     if (method === 'POST' && !acceptsPost(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_POST')
-    if (method === 'GET' && id === undefined) throw new GatewayError('ERR_PROXY_GET_WITHOUT_ID')
+    const chosenId = id === undefined ? protocol.chosenId(headers) : undefined
+    const any = id ?? chosenId
+    if (method === 'GET' && any === undefined) throw new GatewayError('ERR_PROXY_GET_WITHOUT_ID')
     if (method === 'GET' && !acceptsGet(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_GET')
-    if (method === 'DELETE' && id === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (method === 'DELETE' && any === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
     if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') {
       throw new GatewayError('ERR_PROXY_METHOD')
     }
-    const session = id === undefined ? undefined : sessions.find(id, server.name, principal)
-    const known = { server, principal, publicId: id, missing: undefined, release: undefined }
-    if (id === undefined || session !== undefined) {
-      mark(request, { ...known, session })
+    checkAllowed(headers, server)
+    const session = any === undefined ? undefined : find(any, chosenId, server, principal)
+    const asked = { ...known, publicId: id, chosenId }
+    // Whoever chose an id may be about to open the session of it.
+    const mayOpen = id === undefined && method === 'POST'
+    if (any === undefined || session !== undefined || mayOpen) {
+      mark(request, { ...asked, session })
       return undefined
     }
-    return sessions.lookup(id, server.name, principal).then(
-      (found) => mark(request, { ...known, session: found }),
+    return sessions.lookup(any, server.name, principal).then(
+      (found) => mark(request, { ...asked, session: found }),
       // Told when the body was read, because that has the id of the request.
-      (missing: unknown) => mark(request, { ...known, session: undefined, missing }),
+      (missing: unknown) => mark(request, { ...asked, session: undefined, missing }),
     )
+  }
+
+  function find(
+    id: string,
+    chosenId: string | undefined,
+    server: Server,
+    principal: string,
+  ): Session | undefined {
+    const chosen =
+      chosenId === undefined ? undefined : chosenIds.find(chosenId, { server, principal })
+    return chosen ?? sessions.find(id, server.name, principal)
   }
 
   function mark(request: FastifyRequest, asked: Asked): void {
@@ -166,24 +226,26 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
     request.asked?.release?.()
-    const error = translate(thrown, options.bodyLimitBytes)
+    const protocol = protocolOf(request)
+    const error = translate(thrown, limitOf(request))
     report(request, error)
-    const body = Buffer.isBuffer(request.body) ? protocol.read(request.body) : undefined
+    const to = isStop(request) ? 'operation' : request.method === 'POST' ? 'message' : 'stream'
+    const body =
+      Buffer.isBuffer(request.body) && to === 'message' ? protocol.read(request.body) : undefined
     const ids =
       body !== undefined && 'messages' in body
         ? body.messages.flatMap(({ kind, id }) =>
             kind === 'request' && id !== undefined ? [id] : [],
           )
         : []
-    const answer = rpcReply(error, { requestId: request.id, ids })
+    const publicId = request.asked?.session?.id
+    const answer = protocol.reply(error, { requestId: request.id, ids, publicId, to })
     const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
-    const headers = {
-      ...guard.headersFor(request.headers.origin),
-      ...allow,
-      ...answer.headers,
-      ...challengeTo(request, error),
-    }
-    void reply.code(answer.statusCode).headers(headers).send(answer.body)
+    const headers = { ...headersOf(request), ...allow, ...answer.headers }
+    void reply
+      .code(answer.statusCode)
+      .headers({ ...headers, ...challengeTo(request, error) })
+      .send(answer.body)
   }
 
   /** Where to get a token, for who came without one that is good enough. */
@@ -191,11 +253,28 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     if (challenge === undefined) return {}
     const server = serverOf(request)
     const { login } = authorizers.of(server?.name)
-    const path = server === undefined ? '' : pathOf(request.url)
+    // AgentCore's metadata is of an endpoint, and there is only one.
+    const query = isOfRuntimes(request) ? '?qualifier=DEFAULT' : ''
+    const path = server === undefined ? '' : `${pathOf(request.url)}${query}`
     const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
     return {
       'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),
     }
+  }
+
+  function protocolOf(request: FastifyRequest): Protocol {
+    return isOfRuntimes(request) ? options.runtimes.protocol : options.protocol
+  }
+
+  function limitOf(request: FastifyRequest): { limitBytes: number; key: string } {
+    return isOfRuntimes(request)
+      ? { limitBytes: options.runtimes.bodyLimitBytes, key: 'agentcore.bodyLimit' }
+      : { limitBytes: options.bodyLimitBytes, key: 'listen.bodyLimit' }
+  }
+
+  function headersOf(request: FastifyRequest): Record<string, string> {
+    const own = protocolOf(request).replyHeaders(request.id)
+    return { ...guard.headersFor(request.headers.origin), ...own }
   }
 
   function report(request: FastifyRequest, error: GatewayError): void {
@@ -209,14 +288,24 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   }
 }
 
+/** @throws ERR_PROXY_HEADER_TOO_LARGE rather than to let a server go without what it is to get */
+function checkAllowed(headers: IncomingHttpHeaders, { requestHeaders = [] }: Server): void {
+  if (requestHeaders.length === 0) return
+  const name = tooLongOf(headers, requestHeaders)
+  if (name === undefined) return
+  throw new GatewayError('ERR_PROXY_HEADER_TOO_LARGE', {
+    params: { name, limitBytes: allowedValueBytes },
+  })
+}
+
 /** Fastify's own errors about bodies, in the words of the catalogue. */
-function translate(thrown: unknown, limitBytes: number): GatewayError {
+function translate(thrown: unknown, limit: { limitBytes: number; key: string }): GatewayError {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
   switch (code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new GatewayError('ERR_PROXY_CONTENT_TYPE')
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new GatewayError('ERR_PROXY_BODY_TOO_LARGE', { params: { limitBytes } })
+      return new GatewayError('ERR_PROXY_BODY_TOO_LARGE', { params: limit })
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_EMPTY_TYPE':
       return new GatewayError('ERR_PROXY_NOT_JSON')

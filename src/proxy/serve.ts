@@ -7,18 +7,23 @@ import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import type { ChosenIds } from './chosen-ids.ts'
 import { createDownstream } from './downstream.ts'
 import { forward } from './forward.ts'
 import type { Guard } from './guard.ts'
 import { initialize } from './initialize.ts'
+import { recipientOf } from './recipient.ts'
 import type { Exchange, Traffic } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 
 /** What is known of a request before its body is read. */
 export interface Asked {
+  protocol: Protocol
   server: Server
   principal: string
   publicId: string | undefined
+  /** What the client calls its session itself; only without a public id. */
+  chosenId: string | undefined
   session: Session | undefined
   /** Why there is none, for who came with an id. */
   missing: unknown
@@ -41,9 +46,9 @@ const cutPauseMs = 1000
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
-  protocol: Protocol
   guard: Guard
   traffics: Traffics
+  chosenIds: ChosenIds
   /** For the log; the client has been answered. */
   report(request: FastifyRequest, error: GatewayError): void
 }
@@ -55,13 +60,13 @@ export interface ServingOptions {
 export type Serve = (request: FastifyRequest, reply: FastifyReply) => undefined | Promise<void>
 
 export function createServing(options: ServingOptions): Serve {
-  const { clock, sessions, protocol, guard, traffics } = options
+  const { clock, sessions, guard, traffics, chosenIds } = options
 
   /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
   return function serve(request, reply) {
     const { asked } = request
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
-    const { session } = asked
+    const { session, protocol } = asked
     if (asked.missing !== undefined) throw asked.missing as Error
     if (request.method === 'POST') return handlePost(request, reply, asked)
     if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
@@ -69,14 +74,17 @@ export function createServing(options: ServingOptions): Serve {
       // What is resumed may be an exchange.
       const isResumed = request.headers['last-event-id'] !== undefined
       const confirmed = isResumed ? sessions.confirm(session) : undefined
-      const get = (): void => handleGet(request, reply, session, asked.release)
+      const get = (): void => handleGet(request, reply, asked, session)
       if (confirmed !== undefined) return confirmed.then(() => checkOpen(session)).then(get)
       get()
-    } else {
+    } else if (protocol.endsOnDelete) {
       void sessions.close(session, 'client-deleted')
-      const headers = { ...guard.headersFor(request.headers.origin), 'mcp-session-id': session.id }
-      void reply.code(200).headers(headers).send()
-    }
+      const headers = protocol.toClient({}, session.id)
+      void reply
+        .code(200)
+        .headers({ ...extraHeaders(request, protocol), ...headers })
+        .send()
+    } else throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     return undefined
   }
 
@@ -85,28 +93,45 @@ export function createServing(options: ServingOptions): Serve {
     reply: FastifyReply,
     asked: Asked,
   ): undefined | Promise<void> {
-    const { session } = asked
+    const { session, chosenId } = asked
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const posted = protocol.read(body)
+    const posted = asked.protocol.read(body)
     if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
     if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
-    if (session === undefined) {
-      const opening = openingOf(posted)
-      if (opening === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
-      open(request, reply, asked, { opening, body })
-      return undefined
-    }
-    const traffic = traffics.of(session)
     const { messages } = posted
+    if (session === undefined || chosenId !== undefined) {
+      const opening = openingOf(posted)
+      if (opening !== undefined) {
+        open(request, reply, asked, { opening, body })
+        return undefined
+      }
+    }
+    if (session !== undefined) return postTo(session, request, reply, asked, { messages, body })
+    if (chosenId === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    // A public id in the other header, of a session that another gateway has opened.
+    return sessions
+      .lookup(chosenId, asked.server.name, asked.principal)
+      .then((found) => postTo(found, request, reply, asked, { messages, body }))
+  }
+
+  function postTo(
+    session: Session,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Asked,
+    { messages, body }: { messages: Peek[]; body: Buffer },
+  ): undefined | Promise<void> {
+    const { protocol } = asked
+    const traffic = traffics.of(session)
     const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
     const confirmed = sessions.confirm(session)
     if (held === undefined && confirmed === undefined) {
-      post(request, reply, traffic, { messages, body })
+      post(request, reply, traffic, { protocol, messages, body })
       return undefined
     }
     return Promise.all([held, confirmed])
       .then(() => checkOpen(session))
-      .then(() => post(request, reply, traffic, { messages, body }))
+      .then(() => post(request, reply, traffic, { protocol, messages, body }))
   }
 
   /** It may have ended while the request waited. */
@@ -117,7 +142,7 @@ export function createServing(options: ServingOptions): Serve {
   function open(
     request: FastifyRequest,
     reply: FastifyReply,
-    { server, principal }: Asked,
+    { protocol, server, principal, chosenId }: Asked,
     { opening, body }: { opening: Peek; body: Buffer },
   ): void {
     reply.hijack()
@@ -133,7 +158,10 @@ export function createServing(options: ServingOptions): Serve {
       body,
       response: reply.raw,
       requestId: request.id,
-      extraHeaders: guard.headersFor(request.headers.origin),
+      extraHeaders: extraHeaders(request, protocol),
+      onLive: (session) => {
+        if (chosenId !== undefined) chosenIds.add(chosenId, session)
+      },
       onError: (error) => options.report(request, error),
     })
   }
@@ -142,11 +170,11 @@ export function createServing(options: ServingOptions): Serve {
     request: FastifyRequest,
     reply: FastifyReply,
     traffic: ReturnType<typeof traffics.of>,
-    { messages, body }: { messages: Peek[]; body: Buffer },
+    { protocol, messages, body }: { protocol: Protocol; messages: Peek[]; body: Buffer },
   ): void {
     const { exchanges, ids } = countIn(traffic, messages)
     reply.hijack()
-    pass({ request, reply, traffic, exchanges, ids, body, method: 'POST' })
+    pass({ request, reply, protocol, traffic, exchanges, ids, body, method: 'POST' })
   }
 
   /** Counts the requests of a POST in; answers and notifications are never counted. */
@@ -174,8 +202,8 @@ export function createServing(options: ServingOptions): Serve {
   function handleGet(
     request: FastifyRequest,
     reply: FastifyReply,
+    { protocol, release }: Asked,
     session: Session,
-    release: (() => void) | undefined,
   ): void {
     const traffic = traffics.of(session)
     const resumed = request.headers['last-event-id']
@@ -194,6 +222,7 @@ export function createServing(options: ServingOptions): Serve {
     pass({
       request,
       reply,
+      protocol,
       traffic,
       exchanges,
       ids: [],
@@ -207,6 +236,7 @@ export function createServing(options: ServingOptions): Serve {
   function pass(what: {
     request: FastifyRequest
     reply: FastifyReply
+    protocol: Protocol
     traffic: ReturnType<typeof traffics.of>
     exchanges: Exchange[]
     ids: RpcId[]
@@ -215,9 +245,9 @@ export function createServing(options: ServingOptions): Serve {
     isStandalone?: boolean
     onAnswer?: (() => void) | undefined
   }): void {
-    const { request, reply, traffic, method } = what
+    const { request, reply, protocol, traffic, method } = what
     const { session } = traffic
-    const { endpoint } = session
+    const recipient = recipientOf(session, request.id, session.record.workerSessionId)
     const downstream = createDownstream({
       response: reply.raw,
       kind: method === 'GET' ? 'get' : 'post',
@@ -228,7 +258,7 @@ export function createServing(options: ServingOptions): Serve {
       exchanges: what.exchanges,
       ids: what.ids,
       requestId: request.id,
-      extraHeaders: guard.headersFor(request.headers.origin),
+      extraHeaders: extraHeaders(request, protocol),
       publicId: session.id,
     })
     forward({
@@ -236,8 +266,8 @@ export function createServing(options: ServingOptions): Serve {
       protocol,
       clock,
       method,
-      path: endpoint.path,
-      headers: protocol.toWorker(request.headers, endpoint, session.record.workerSessionId),
+      path: recipient.endpoint.path,
+      headers: protocol.toWorker(request.headers, recipient),
       body: what.body,
       downstream,
       onAnswer: what.onAnswer ?? noop,
@@ -254,6 +284,15 @@ export function createServing(options: ServingOptions): Serve {
       },
       explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
     })
+  }
+
+  function extraHeaders(
+    request: FastifyRequest,
+    protocol: Protocol,
+  ): Readonly<Record<string, string>> {
+    const usual = guard.headersFor(request.headers.origin)
+    const own = protocol.replyHeaders(request.id)
+    return own === undefined ? usual : { ...usual, ...own }
   }
 }
 

@@ -3,6 +3,8 @@ import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */
 export interface Server {
   name: string
+  /** Its name at `/runtimes/…`: `arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/ID`. */
+  runtimeArn: string
   /** Served at `/mcp` too. */
   isDefault: boolean
   /** Name of the worker driver: `process`, `sandbox`, or `remote` for a `url`. */
@@ -19,12 +21,15 @@ export interface Server {
   graceMs: number
   /** Whether a limit that cannot be enforced here keeps the gateway from starting. */
   requireLimits: boolean
+  /** AgentCore's `requestHeaderAllowlist`, in lower case; undefined where there is none. */
+  requestHeaders: readonly string[] | undefined
 }
 
 /** Of a session that was opened when the configuration still had its server: enough to end it. */
 export function unknownServer(name: string): Server {
   return {
     name,
+    runtimeArn: '',
     isDefault: false,
     driver: 'remote',
     launch: { kind: 'remote', shown: name, url: '', headers: {} },
@@ -34,6 +39,7 @@ export function unknownServer(name: string): Server {
     startTimeoutMs: 120_000,
     graceMs: 5000,
     requireLimits: false,
+    requestHeaders: undefined,
   }
 }
 

@@ -30,6 +30,7 @@ const start = (overrides: TestConfig = {}) =>
     },
   )
 const gateway = await start()
+const invocations = `/runtimes/${encodeURIComponent(gateway.runtime('other').arn)}/invocations`
 
 async function documentAt(path: string, base = gateway.url, headers = {}) {
   const answer = await rawRequest(`${base}${path}`, { headers })
@@ -49,11 +50,8 @@ for (const [path, resource] of [
   [`${wellKnown}/servers/other/mcp`, '/servers/other/mcp'],
   [`${wellKnown}/mcp`, '/mcp'],
   [wellKnown, ''],
-  [
-    `/runtimes/other/invocations${wellKnown}?qualifier=DEFAULT`,
-    '/runtimes/other/invocations?qualifier=DEFAULT',
-  ],
-  [`/runtimes/other/invocations${wellKnown}`, '/runtimes/other/invocations'],
+  [`${invocations}${wellKnown}?qualifier=DEFAULT`, `${invocations}?qualifier=DEFAULT`],
+  [`${invocations}${wellKnown}`, invocations],
 ] as const) {
   test(`the metadata at ${path} is public, and of its own endpoint`, async () => {
     assert.deepEqual(await documentAt(path), { resource: `${gateway.url}${resource}`, ...said })

@@ -82,6 +82,10 @@ describe('serve', { concurrency: 3 }, () => {
       /^ {2}bound: .*\n {2}limits: 1024 open files by rlimit .*\n {2}not enforced: 1GiB of disk \(.*isolation: sandbox/m,
     )
     assert.match(said(), /^ {2}free: .*\n\n/m)
+    assert.match(
+      said(),
+      /^AgentCore: arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime\/\{bound-\w{10},free-\w{10}\}$/m,
+    )
   })
 
   it('refuses an input that VS Code would ask for, until it is a variable', async (t) => {

@@ -20,6 +20,15 @@ test('a file with servers alone gets every default', (t) => {
     },
     admin: { host: '127.0.0.1', port: 8081 },
     store: { kind: 'memory' },
+    agentcore: {
+      accountId: '123456789012',
+      region: 'us-east-1',
+      deadSession: 'not-found',
+      delete: 'end',
+      bodyLimitBytes: 100_000_000,
+      requestTimeoutMs: 900_000,
+      streamMaxMs: 3_600_000,
+    },
     allowAnonymous: 'loopback',
     authorization: {
       global: 'none',
@@ -158,13 +167,8 @@ test('the message has a line for each problem and begins with the file', (t) => 
 })
 
 test('what later releases have is refused with a sentence, never ignored', (t) => {
-  const top = {
-    requestHeaderConfiguration: {},
-  }
-  const server = { isolation: 'container' }
-  const found = problemsOf(t, withServer(server, top))
-  for (const key of Object.keys(top)) assert.match(found[key] ?? '', /comes with a later release/)
-  for (const key of Object.keys(server)) {
-    assert.match(found[`mcpServers.demo.${key}`] ?? '', /comes with a later release/)
+  for (const isolation of ['container', 'kubernetes']) {
+    const found = problemsOf(t, withServer({ isolation }))
+    assert.match(found['mcpServers.demo.isolation'] ?? '', /comes with a later release/)
   }
 })

@@ -26,7 +26,10 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
         const gateway = await serve(t, server)
         if (client === undefined || gateway === undefined) return
         const transports = ['stdio', 'http', ...(mode === 'auto' ? ['relay'] : [])]
-        const urls = transports.map((transport) => gateway.mcp(transport))
+        // One of them as AgentCore has it, where elicitation and all the rest works alike.
+        const urls = transports.map((transport) =>
+          transport === 'http' ? gateway.runtime(transport).url : gateway.mcp(transport),
+        )
         const reports = await runPythonClients(t, client, [...urls, '--mode', mode])
         for (const report of reports) assertPlayedThrough(report)
         // Whatever a server could do besides, it was started once and spoken to in a session.

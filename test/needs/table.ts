@@ -11,6 +11,7 @@ export const needs = [
   pythonInterpreter({ name: 'python3', why: 'MCP servers in Python', atLeast: [3, 10] }),
   pythonEnvironment({ name: 'fastmcp3', why: 'the line in use', requirement: 'fastmcp==3.1.0' }),
   pythonEnvironment({ name: 'fastmcp4', why: 'both eras', requirement: 'fastmcp==4.0.10' }),
+  pythonEnvironment({ name: 'boto3', why: 'the AWS SDK', requirement: 'boto3==1.43.107' }),
   debianPackage({ name: 'bubblewrap', why: 'the sandbox', executable: 'bwrap' }),
   debianPackage({ name: 'slirp4netns', why: 'private networks that lead out' }),
   debianPackage({ name: 'redis-server', why: 'the Redis store' }),

@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 import type { Config } from '../../src/config/config.ts'
+import { runtimeArnOf } from '../../src/config/runtime-arn.ts'
 import type { Server } from '../../src/sessions/server.ts'
 import type { Limits, SandboxOptions } from '../../src/workers/driver.ts'
 
@@ -42,6 +43,7 @@ export function testServer(name: string, options: TestServer): Server {
   const program = word === 'node' ? process.execPath : word
   return {
     name,
+    runtimeArn: runtimeArnOf(name, account),
     isDefault: false,
     driver: url === undefined ? 'process' : 'remote',
     launch:
@@ -65,13 +67,18 @@ export function testServer(name: string, options: TestServer): Server {
     startTimeoutMs: 20_000,
     graceMs: 2000,
     requireLimits: false,
+    requestHeaders: undefined,
     ...rest,
   }
 }
 
+/** As the configuration has it by default. */
+const account = { accountId: '123456789012', region: 'us-east-1' }
+
 export interface TestConfig extends Partial<
-  Omit<Config, 'listen' | 'caps' | 'retention' | 'authorization'>
+  Omit<Config, 'listen' | 'caps' | 'retention' | 'authorization' | 'agentcore'>
 > {
+  agentcore?: Partial<Config['agentcore']>
   authorization?: Partial<Config['authorization']>
   listen?: Partial<Config['listen']>
   caps?: Partial<Config['caps']>
@@ -84,7 +91,7 @@ export function testConfig(
   servers: Server[],
   overrides: TestConfig = {},
 ): Config {
-  const { listen, caps, retention, authorization, ...rest } = overrides
+  const { listen, caps, retention, authorization, agentcore, ...rest } = overrides
   return {
     file: undefined,
     listen: {
@@ -98,6 +105,15 @@ export function testConfig(
     },
     admin: { host: '127.0.0.1', port: 0 },
     store: { kind: 'memory' },
+    agentcore: {
+      ...account,
+      deadSession: 'not-found',
+      delete: 'end',
+      bodyLimitBytes: 100_000_000,
+      requestTimeoutMs: 900_000,
+      streamMaxMs: 3_600_000,
+      ...agentcore,
+    },
     allowAnonymous: 'loopback',
     authorization: {
       global: 'none',

@@ -1,4 +1,5 @@
 import type { BerthEvents, EventName } from '../../src/events.ts'
+import { invocationUrl } from '../../src/config/runtime-arn.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { atEnd } from './at-end.ts'
@@ -11,6 +12,8 @@ export interface TestGateway extends Gateway {
   stateDir: string
   /** The MCP endpoint of a server. */
   mcp(server: string): string
+  /** The same as AgentCore has it, and its ARN. */
+  runtime(server: string): { url: string; arn: string }
   /** What happened so far. */
   seen<N extends EventName>(name: N): BerthEvents[N][]
   /** The next event of this name that fits; it may have come already. */
@@ -38,6 +41,10 @@ export async function startTestGateway(
     ...gateway,
     stateDir,
     mcp: (server) => `${gateway.url}/servers/${server}/mcp`,
+    runtime(server) {
+      const arn = configured.find(({ name }) => name === server)?.runtimeArn ?? ''
+      return { arn, url: invocationUrl(gateway.url, arn) }
+    },
     seen,
     saw: (name, fits = () => true) =>
       new Promise((resolve, reject) => {

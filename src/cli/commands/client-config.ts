@@ -1,10 +1,10 @@
 import { clientConfig as entriesFor, clientKinds } from '../../config/client-config.ts'
-import type { ListenConfig } from '../../config/config.ts'
 import { writeJson } from '../../terminal.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import { configOf, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
-import { noMore, urlValue } from '../values.ts'
+import { ownUrl } from '../own-url.ts'
+import { noMore } from '../values.ts'
 
 export const clientConfig = defineCommand({
   name: 'client-config',
@@ -26,7 +26,7 @@ export const clientConfig = defineCommand({
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
     const { listen, servers } = await configOf({ env }, values)
-    const baseUrl = values.url === undefined ? ownUrl(listen) : urlValue(values.url).href
+    const baseUrl = ownUrl(listen, values.url)
     const { commands, file } = entriesFor(kind, { baseUrl, servers })
     if (values.json) {
       if (file === undefined) throw new UsageError(`There is no such file for ${kind}.`)
@@ -42,12 +42,3 @@ export const clientConfig = defineCommand({
     return 0
   },
 })
-
-function ownUrl({ publicUrl, host, port }: ListenConfig): string {
-  if (publicUrl !== undefined) return publicUrl
-  if (port === 0) {
-    throw new UsageError('Berth takes a free port (listen.port: 0); say with --url which it took.')
-  }
-  const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
-}

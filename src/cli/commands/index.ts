@@ -8,6 +8,7 @@ import { identity } from './identity.ts'
 import { logs } from './logs.ts'
 import { prompts } from './prompts.ts'
 import { resources } from './resources.ts'
+import { runtimes } from './runtimes.ts'
 import { serve } from './serve.ts'
 import { sessions } from './sessions.ts'
 import { tools } from './tools.ts'
@@ -15,17 +16,9 @@ import { tools } from './tools.ts'
 /** Every command, in the order of the help. One file and one line make another. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
   [
-    demo,
-    serve,
-    check,
-    doctor,
-    call,
-    tools,
-    resources,
-    prompts,
-    sessions,
-    logs,
+    ...[demo, serve, check, doctor, call, tools, resources, prompts, sessions, logs],
     identity,
+    runtimes,
     clientConfig,
   ].map((command: Command) => [command.name, command]),
 )

@@ -1,0 +1,49 @@
+import { invocationUrl } from '../../config/runtime-arn.ts'
+import { writeJson } from '../../terminal.ts'
+import { defineCommand } from '../command.ts'
+import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
+import { styleFor, writeLines } from '../output.ts'
+import { ownUrl } from '../own-url.ts'
+
+export const runtimes = defineCommand({
+  name: 'runtimes',
+  summary: 'Print the ARN of each server and its URL, for clients of Amazon Bedrock AgentCore',
+  usage: '[FILE] [options]  or  runtimes [options] -- COMMAND [ARG ...]',
+  takesRest: true,
+  options: {
+    ...configOptions,
+    ...serverOptions,
+    url: { type: 'string', value: 'URL', description: 'where clients reach Berth' },
+    json: { type: 'boolean', description: 'print everything as JSON' },
+  },
+  details: [
+    'FILE and COMMAND are those of mcp-berth serve. AWS SDKs find Berth by',
+    'AWS_ENDPOINT_URL_BEDROCK_AGENTCORE, and need any access key and secret key to sign with.',
+    '',
+    'example: mcp-berth runtimes --json --config config/berth.yaml',
+  ],
+  async run({ positionals, rest, values, stdout, env }) {
+    const config = await configOfServers('runtimes', { positionals, rest, env }, values)
+    const base = ownUrl(config.listen, values.url)
+    const all = config.servers.map(({ name, runtimeArn: arn }) => ({
+      name,
+      agentRuntimeArn: arn,
+      invocationUrl: invocationUrl(base, arn),
+    }))
+    if (values.json) {
+      writeJson(stdout, { endpoint: base, runtimes: all })
+      return 0
+    }
+    const { bold } = styleFor(stdout)
+    writeLines(stdout, [
+      `AWS_ENDPOINT_URL_BEDROCK_AGENTCORE=${base}`,
+      ...all.flatMap((runtime) => [
+        '',
+        bold(runtime.name),
+        `  ${runtime.agentRuntimeArn}`,
+        `  ${runtime.invocationUrl}`,
+      ]),
+    ])
+    return 0
+  },
+})

@@ -1,0 +1,76 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import { GatewayError } from '../errors.ts'
+import { runtimeSessionId } from '../protocols/agentcore.ts'
+import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { ChosenIds } from './chosen-ids.ts'
+import type { Asked, Serve } from './serve.ts'
+
+export interface RuntimesOptions {
+  sessions: Sessions
+  chosenIds: ChosenIds
+  bodyLimitBytes: number
+  /** What every reply carries. */
+  headersOf(request: FastifyRequest): Record<string, string>
+  serve: Serve
+}
+
+export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
+
+/** Whether a request is for AgentCore's paths, and to be answered in AgentCore's way. */
+export function isOfRuntimes({ url, params }: FastifyRequest): boolean {
+  return (params as { runtime?: string }).runtime !== undefined || url.startsWith('/runtimes/')
+}
+
+export function isStop(request: FastifyRequest): boolean {
+  return isOfRuntimes(request) && /\/stopruntimesession(\?|$)/.test(request.url)
+}
+
+/** The paths of AgentCore's data plane. Who is asking was found out before, for all paths alike. */
+export async function runtimesPlugin(
+  app: FastifyInstance,
+  { sessions, chosenIds, bodyLimitBytes, headersOf, serve }: RuntimesOptions,
+): Promise<void> {
+  // The AWS SDKs say that a payload is an octet stream, or nothing at all.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
+    (_request, body, done) => done(null, body),
+  )
+  app.post('/runtimes/:runtime/stopruntimesession', { bodyLimit: bodyLimitBytes }, stop)
+  await app.register(httpProxy, {
+    upstream: 'http://127.0.0.1',
+    routes: ['/runtimes/:runtime/invocations'],
+    httpMethods,
+    proxyPayloads: false,
+    handler: (request, reply) => serve(request, reply),
+  })
+
+  /** StopRuntimeSession: the session's own id, or the one that its client has chosen. */
+  async function stop(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { asked, headers } = request
+    if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
+    const id = runtimeSessionId(headers[runtimeSessionHeader] ?? headers['mcp-session-id'])
+    const chosen = chosenIds.all(id, asked)
+    const doomed = chosen.length > 0 ? chosen : [await sessionOf(id, asked)]
+    for (const session of doomed) void sessions.close(session, 'stopped')
+    return reply
+      .code(200)
+      .headers({ ...headersOf(request), [runtimeSessionHeader]: id })
+      .send()
+  }
+
+  async function sessionOf(id: string, { server, principal }: Asked) {
+    const found = sessions.find(id, server.name, principal)
+    if (found !== undefined) return found
+    try {
+      return await sessions.lookup(id, server.name, principal)
+    } catch (thrown) {
+      const isUnknown = thrown instanceof GatewayError && thrown.code === 'ERR_SESSIONS_NOT_FOUND'
+      throw isUnknown ? new GatewayError('ERR_AGENTCORE_NO_SESSION') : thrown
+    }
+  }
+}

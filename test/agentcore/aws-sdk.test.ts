@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+
+import {
+  BedrockAgentCoreClient,
+  InvokeAgentRuntimeCommand,
+  ResourceNotFoundException,
+  StopRuntimeSessionCommand,
+} from '@aws-sdk/client-bedrock-agentcore'
+import type { InvokeAgentRuntimeCommandInput } from '@aws-sdk/client-bedrock-agentcore'
+
+import { handleOf } from '../../src/sessions/record.ts'
+import { atEnd } from '../support/at-end.ts'
+import { need } from '../support/needs.ts'
+import { initializeMessage } from '../support/raw-session.ts'
+import { startRuntime } from './rig.ts'
+
+const gateway = await startRuntime({ after })
+const { arn } = gateway.runtime('echo-1')
+const nothing = 'Session not found or already terminated'
+
+describe('the AWS SDKs', { concurrency: 2 }, () => {
+  it('for JavaScript: two invocations of one session, and two stops', async (t) => {
+    const client = new BedrockAgentCoreClient({
+      endpoint: gateway.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'AKIADUMMY', secretAccessKey: 'dummy' },
+    })
+    atEnd(t, () => client.destroy())
+    const invoke = async (message: object, more: Partial<InvokeAgentRuntimeCommandInput> = {}) => {
+      const { response, ...answer } = await client.send(
+        new InvokeAgentRuntimeCommand({
+          agentRuntimeArn: arn,
+          payload: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+          accept: 'application/json, text/event-stream',
+          ...more,
+        }),
+      )
+      const body = JSON.parse((await response?.transformToString()) ?? '') as {
+        result?: { pid?: number }
+        error?: { code: number }
+      }
+      return { ...answer, ...body }
+    }
+    const count = { method: 'tools/call', params: { name: 'counts', arguments: {} } }
+
+    const opened = await invoke(initializeMessage())
+    const { mcpSessionId, runtimeSessionId } = opened
+    assert.ok(mcpSessionId !== undefined && runtimeSessionId === mcpSessionId)
+    assert.equal(opened.contentType, 'application/json')
+    const pids = [
+      await invoke(count, { mcpSessionId }),
+      await invoke(count, { mcpSessionId, runtimeSessionId: randomUUID() }),
+      await invoke(count, { runtimeSessionId }),
+      await invoke(count, {
+        mcpSessionId,
+        agentRuntimeArn: arn.split('/')[1],
+        accountId: '123456789012',
+      }),
+    ].map(({ result }) => result?.pid)
+    assert.ok(pids[0] !== undefined && new Set(pids).size === 1, pids.join())
+
+    const stop = new StopRuntimeSessionCommand({ agentRuntimeArn: arn, runtimeSessionId })
+    const stopped = await client.send(stop)
+    assert.equal(stopped.runtimeSessionId, runtimeSessionId)
+    await assert.rejects(client.send(stop), (error) => {
+      assert.ok(error instanceof ResourceNotFoundException)
+      assert.equal(error.message, nothing)
+      return true
+    })
+    await assert.rejects(invoke(count, { mcpSessionId }), ResourceNotFoundException)
+    await assert.rejects(invoke(count, { qualifier: 'PROD' }), ResourceNotFoundException)
+    const { principal } = await gateway.saw(
+      'session.opened',
+      ({ session }) => session === handleOf(mcpSessionId),
+    )
+    assert.equal(principal, 'aws:AKIADUMMY')
+  })
+
+  it('for Python: the same with nothing but the endpoint in the environment', async (t) => {
+    const python = need(t, 'boto3')
+    if (python === undefined) return
+    const script = join(import.meta.dirname, '../../../test/fixtures/python/aws.py')
+    const { stdout } = await promisify(execFile)(python, [script, arn], {
+      env: {
+        PATH: process.env.PATH,
+        AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: gateway.url,
+        AWS_ACCESS_KEY_ID: 'AKIADUMMY',
+        AWS_SECRET_ACCESS_KEY: 'dummy',
+        AWS_DEFAULT_REGION: 'us-east-1',
+        AWS_EC2_METADATA_DISABLED: 'true',
+      },
+      timeout: 40_000,
+    })
+    const said = JSON.parse(stdout) as Report
+    const { opened, byMcpId, byOwnId } = said
+    assert.deepEqual([opened.status, opened.error], [200, null])
+    assert.equal(opened.runtimeSessionId, opened.mcpSessionId)
+    assert.ok(byMcpId.result?.pid)
+    assert.deepEqual(byOwnId, byMcpId)
+    assert.equal(said.stopped, said.own)
+    assert.deepEqual(said.stoppedAgain, ['ResourceNotFoundException', nothing])
+    assert.equal(said.missing[0], 'ResourceNotFoundException')
+    assert.match(said.missing[1], /^No endpoint or agent found with qualifier 'DEFAULT' for agent/)
+    const { reason } = await gateway.saw(
+      'session.closed',
+      ({ session }) => session === handleOf(opened.mcpSessionId),
+    )
+    assert.equal(reason, 'stopped')
+  })
+})
+
+interface Invoked {
+  runtimeSessionId: string
+  mcpSessionId: string
+  status: number
+  result: { pid?: number } | null
+  error: { code: number } | null
+}
+
+/** What `aws.py` prints. */
+interface Report {
+  own: string
+  opened: Invoked
+  byMcpId: Invoked
+  byOwnId: Invoked
+  stopped: string
+  stoppedAgain: [string, string]
+  missing: [string, string]
+}

@@ -10,7 +10,7 @@ import { startRedis } from '../support/redis.ts'
 import { sharedStateDir } from '../support/shared-gateways.ts'
 import type { BerthOptions } from './berth.ts'
 import { expectOk, openConnection, openSession, postOf } from './client.ts'
-import { median } from './measure.ts'
+import { cpuUs, median } from './measure.ts'
 import { projectDir } from './nginx.ts'
 import { table, verdict } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
@@ -52,6 +52,7 @@ async function run(bench: Bench): Promise<void> {
   await gateway.line()
   const ids = await openSessions(bench, url)
   const tookMs: number[] = []
+  const cpuMs: number[] = []
   for (let round = 0; round < rounds; round += 1) {
     // What the last one was doing beside its first call is over.
     await sleep(3000)
@@ -61,8 +62,9 @@ async function run(bench: Bench): Promise<void> {
     gateway = start()
     await firstCall(bench, url, ids[(round * 37) % ids.length] ?? '')
     tookMs.push(performance.now() - startedMs)
+    cpuMs.push(cpuUs(gateway.pid) / 1000)
   }
-  report(tookMs)
+  report(tookMs, cpuMs)
 }
 
 async function openSessions(bench: Bench, url: string): Promise<string[]> {
@@ -105,12 +107,14 @@ async function find({ signal, say }: Bench, name: NeedName): Promise<string | un
   return undefined
 }
 
-function report(tookMs: number[]): void {
+function report(tookMs: number[], cpuMs: number[]): void {
   table(`A new gateway with ${sessionCount} sessions, ${tookMs.length} rounds`, [
     {
       name: 'start to first served call',
       'median ms': median(tookMs).toFixed(0),
       'slowest ms': Math.max(...tookMs).toFixed(0),
+      // What it comes to where nothing else wants the processors.
+      'CPU ms by then': median(cpuMs).toFixed(0),
     },
   ])
   const what = 'start to first served call'

@@ -95,8 +95,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
       isUp = false
       const isExpected = !isWanted || /no Redis answers|says: LOADING/.test(complaint)
       if (!isExpected) news.wrongs.push(`${name} ended (${code ?? signal}): ${complaint}`)
-      else if (isWanted === false && complaint !== '')
-        news.wrongs.push(`${name} says: ${complaint}`)
+      else if (!isWanted && complaint !== '') news.wrongs.push(`${name} says: ${complaint}`)
     })
     isUp = await ready
     note(isUp ? 'is up' : 'did not start')

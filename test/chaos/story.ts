@@ -48,7 +48,7 @@ export function createTally(): Tally {
       tally.counts[outcome] += 1
       if (outcome === 'WRONG' || outcome === 'HUNG') tally.wrongs.push(`${outcome}: ${detail}`)
       if (detail === undefined) return
-      const line = `${outcome}: ${detail}`
+      const line = `${outcome}: ${detail.replace(/, request \S+(?=\))/, '')}`
       tally.details.set(line, (tally.details.get(line) ?? 0) + 1)
     },
     begin(id, server) {

@@ -110,8 +110,14 @@ export function createEnding(options: EndingOptions): Ending {
     await addOutput(session, ending)
     const used = Object.keys(usage).length === 0 ? {} : { usage }
     // It has not begun in a store that was away.
-    await written(session, { state: 'closing', end: ending })
-    await written(session, { state: 'closed', end: ending, ...used })
+    const isWritten =
+      (await written(session, { state: 'closing', end: ending })) &&
+      (await written(session, { state: 'closed', end: ending, ...used }))
+    if (!isWritten) {
+      // Others will find it not ended, and end it.
+      letGo(session)
+      return
+    }
     session.endTurn(false)
     forget(session.id)
     await directories.finish(session.handle)
@@ -127,15 +133,19 @@ export function createEnding(options: EndingOptions): Ending {
     })
   }
 
-  /** A store that is away is waited for: an end that it never hears of would be begun again. */
-  async function written(session: OwnSession, changes: RecordChanges): Promise<void> {
+  /**
+   * A store that is away is waited for: an end that it never hears of would be begun again.
+   *
+   * @returns false when this gateway could not wait so long
+   */
+  async function written(session: OwnSession, changes: RecordChanges): Promise<boolean> {
     for (;;) {
       try {
         await move(session, changes, lease)
-        return
+        return true
       } catch (thrown) {
         if (!isStoreAway(thrown)) throw thrown
-        if (options.hasLeft()) return
+        if (options.hasLeft()) return false
         await new Promise((resolve) => setTimeout(resolve, retryMs))
       }
     }

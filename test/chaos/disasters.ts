@@ -42,7 +42,7 @@ const kinds = [
 type Kind = (typeof kinds)[number]
 
 const isServer = (command: string): boolean => /node \S*remembers\.js$/.test(command)
-const isKeeper = (command: string): boolean => /node \S*keeper\/main\.js/.test(command)
+const isKeeper = (command: string): boolean => /^\S*node .*keeper\/main\.js$/.test(command)
 
 export function startDisasters(options: DisasterOptions): Disasters {
   const { chances, replicas, redis, news, forMs, pauseMs } = options

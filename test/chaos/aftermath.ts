@@ -51,7 +51,8 @@ async function judgeSessions(scene: Scene): Promise<Fates> {
     const told = story.told === 'unsaid' || story.deleted ? undefined : story.told
     const reason = record?.end?.reason ?? closed?.reason ?? told
     const lives = record?.state === 'live' && current.has(story)
-    const without = record === undefined ? 'lost with Redis' : 'lost and written back'
+    const wasKilled = scene.disasters.attacked.has(story.handle) ? ', its worker killed' : ''
+    const without = `lost with Redis${record === undefined ? wasKilled : ' and written back'}`
     const fate = lives ? 'lives' : (reason ?? without)
     counts.set(fate, (counts.get(fate) ?? 0) + 1)
     if (!isExplained(fate, story, scene)) {

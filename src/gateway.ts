@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 import type { HandoverNews } from './admin/handover.ts'
 import { createHandover } from './admin/handover.ts'
@@ -14,6 +14,7 @@ import type { Config } from './config/config.ts'
 import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
+import type { GatewayIdentity } from './identity-files.ts'
 import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
@@ -32,7 +33,7 @@ import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
-import { hostOf, isAlive, ownIdentity } from './workers/identity.ts'
+import { hostOf, isAlive, ownIdentity, ownPidNamespace } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
 import { adviceForMissing, findMissing } from './workers/missing.ts'
@@ -278,9 +279,15 @@ export async function startGateway(
       ...patience,
       passed: sockets.admin,
     })
-    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
-    removeIdentities(dirname(identityFile), (left) => left.adminUrl === adminUrl && !isAlive(left))
+    const pidNamespace = ownPidNamespace()
+    const place = { url, adminUrl, token: token.value, file: config.file ?? null }
+    const identity = { ...owner, pidNamespace, ...place }
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+    // Pids of another boot or another container mean nothing here; who had our address is gone.
+    const isHere = (other: GatewayIdentity): boolean =>
+      other.adminUrl === adminUrl ||
+      (other.bootId === owner.bootId && other.pidNamespace === pidNamespace)
+    removeIdentities(folder, (other) => isHere(other) && !isAlive(other))
     return {
       url,
       adminUrl,

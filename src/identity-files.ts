@@ -9,6 +9,8 @@ export interface GatewayIdentity {
   bootId: string
   pid: number
   startTime: string
+  /** What the pid means something in. */
+  pidNamespace: string
   url: string
   adminUrl: string
   token: string
@@ -32,14 +34,14 @@ export function readIdentities(folder: string): GatewayIdentity[] {
 }
 
 /**
- * Removes what killed gateways have left there. Their pids are in use again soon, in a container above
- * all, and then a command would take them for gateways that run.
+ * Removes those of gateways that have been killed. Their pids are in use again soon, in a container
+ * above all, and then a command would take them for gateways that run.
  */
 export function removeIdentities(
   folder: string,
-  isLeftBehind: (identity: GatewayIdentity) => boolean,
+  isDead: (identity: GatewayIdentity) => boolean,
 ): void {
-  for (const identity of readIdentities(folder).filter(isLeftBehind)) {
+  for (const identity of readIdentities(folder).filter(isDead)) {
     rmSync(join(folder, `${identity.pid}.json`), { force: true })
   }
 }

@@ -142,7 +142,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
-  const sweep = createSweep({ ...shared, allowanceMs: startAllowanceMs, now: clock.now })
+  const sweep = createSweep({ ...shared, writeBack, allowanceMs: startAllowanceMs, now: clock.now })
   const sweepEveryMs = Math.min(startAllowanceMs, sweepAtMostEveryMs)
   const sharing = createSharing({ ...shared, adopting, sweep, sweepEveryMs })
   const watch = createWatch({
@@ -297,6 +297,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       hasLeft = true
       await ended
       watch.stop()
+      await ending.settled()
       // What was carried until now is to be idle from now on.
       if (leaves) await watch.tell().catch(() => undefined)
     },

@@ -1,4 +1,5 @@
 import { messageOf } from '../../src/errors.ts'
+import { adopt } from './adopt.ts'
 import { calls } from './calls.ts'
 import { events } from './events.ts'
 import { memory } from './memory.ts'
@@ -10,7 +11,7 @@ import { stdio } from './stdio.ts'
 import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
-const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio]
+const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio, adopt]
 
 const usage = `usage: npm run bench [-- NAME ...]
 

@@ -86,7 +86,7 @@ const remoteKeys = ['url', 'headers']
 const httpKeys = ['port', 'path', 'relay']
 const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
-  ...['type', 'transport', 'isolation'],
+  ...['type', 'transport', 'isolation', 'credentialHeaders'],
 ]
 
 /** Whether a key of ours says anything about a server of that kind. */

@@ -28,6 +28,7 @@ import {
   serverOptions,
   slices,
 } from './schema.ts'
+import { readSecretOptions } from './secrets.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -57,18 +58,25 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, storeKeys, retention, log } = readSettings(tree, problems)
+  const { general, listen, admin, storeKeys, retention, log, secretKeys } = readSettings(
+    tree,
+    problems,
+  )
+  const { base } = source
+  const secrets = secretKeys && readSecretOptions(secretKeys, { ...input, base, problems })
+  const global = general?.authorizerConfiguration ?? 'none'
   const { servers, authorizers } = readServers(tree, {
-    base: source.base,
+    base,
     file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
+    secrets,
+    authorizer: global,
     problems,
     warnings,
   })
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
-  const global = general?.authorizerConfiguration ?? 'none'
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
     const rules = exposureRules(general.allowAnonymous, Object.fromEntries(settings))
@@ -76,10 +84,9 @@ export function loadConfig(input: LoadInput): Config {
     warnOfTokens(listen, [global, ...authorizers.values()], warnings)
   }
   if (listen && admin) checkAdmin(listen, admin, problems)
-  const { base } = source
   const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
-  if (!general || !listen || !admin || !store || !retention || !log) {
+  if (!general || !listen || !admin || !store || !retention || !log || !secrets) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
   }
 
@@ -110,6 +117,7 @@ export function loadConfig(input: LoadInput): Config {
     searchPath: input.env.PATH ?? '',
     retention,
     log,
+    secrets: secrets.config,
     servers,
     warnings,
   })
@@ -123,6 +131,7 @@ function readSettings(tree: Tree, problems: Problems) {
     admin: readSlice(slices.admin, tree.admin ?? {}, ['admin'], problems),
     storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
+    secretKeys: readSlice(slices.secrets, tree.secrets ?? {}, ['secrets'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }
 }

@@ -1,7 +1,13 @@
 import Type from 'typebox'
 
 import { adminOptions } from '../admin/options.ts'
-import { authorizerOptions, serverAuthorizerOptions, tokenOptions } from '../auth/options.ts'
+import {
+  authorizerOptions,
+  credentialOptions,
+  secretOptions,
+  serverAuthorizerOptions,
+  tokenOptions,
+} from '../auth/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import {
   capOptions,
@@ -34,6 +40,7 @@ export const serverOptions = Type.Object({
   lifecycleConfiguration: Type.Optional(lifecycleOptions),
   ...sessionTimeOptions,
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
+  ...credentialOptions,
   default: Type.Boolean({
     default: false,
     description: 'Serves this server at /mcp too. The only server needs no mark.',
@@ -82,6 +89,7 @@ export const slices = {
   listen: listenOptions,
   admin: adminOptions,
   store: storeOptions,
+  secrets: secretOptions,
   retention: retentionOptions,
   log: logOptions,
 }

@@ -2,6 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Caller } from '../auth/check.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import type { Clock } from '../clock.ts'
@@ -12,6 +13,8 @@ import type { Protocol } from '../protocols/protocol.ts'
 import { asGatewayError, explain, rpcReply } from '../replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import { createEquipping, takeHeaders } from './equip.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { pathOf } from './metadata.ts'
@@ -26,6 +29,7 @@ export interface ProxyOptions {
   servers: readonly Server[]
   protocol: Protocol
   authorizers: Authorizers
+  credentials: Credentials
   guard: Guard
   bodyLimitBytes: number
   /** Whether unknown names may be answered with the known ones. */
@@ -42,6 +46,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const byName = new Map(options.servers.map((server) => [server.name, server]))
   const defaultServer = options.servers.find(({ isDefault }) => isDefault)
   const traffics = createTraffics(clock, events)
+  const equipping = createEquipping(options.credentials)
   const serve = createServing({ ...options, traffics, report })
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
   options.leaving.addEventListener('abort', () => traffics.leave((stream) => stream.isStandalone))
@@ -127,10 +132,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   function ask(
     request: FastifyRequest,
     server: Server | undefined,
-    { principal }: Caller,
+    caller: Caller,
   ): Promise<void> | undefined {
     if (server === undefined) throw nothingHere((request.params as { server?: string }).server)
     const { headers, method } = request
+    const { principal } = caller
+    const taken = server.credentials?.clientHeaders ?? []
+    const credentialHeaders = taken.length === 0 ? nothing : takeHeaders(headers, taken)
     const id = protocol.publicId(headers)
     if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     if (method === 'POST' && !acceptsPost(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_POST')
@@ -141,12 +149,19 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       throw new GatewayError('ERR_PROXY_METHOD')
     }
     const session = id === undefined ? undefined : sessions.find(id, server.name, principal)
-    const known = { server, principal, publicId: id, missing: undefined, release: undefined }
-    if (id === undefined || session !== undefined) {
+    const who = { caller, credentialHeaders }
+    const known = { ...who, server, principal, publicId: id, missing: undefined, release: undefined }
+    if (id === undefined || session?.isEquipped === true) {
       mark(request, { ...known, session })
       return undefined
     }
-    return sessions.lookup(id, server.name, principal).then(
+    const looked = session === undefined ? sessions.lookup(id, server.name, principal) : session
+    const equip = async (found: Session): Promise<Session> => {
+      // To end a session nothing is needed of its caller.
+      if (method !== 'DELETE') await equipping.equip(found, who)
+      return found
+    }
+    return Promise.resolve(looked).then(equip).then(
       (found) => mark(request, { ...known, session: found }),
       // Told when the body was read, because that has the id of the request.
       (missing: unknown) => mark(request, { ...known, session: undefined, missing }),
@@ -208,6 +223,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     })
   }
 }
+
+const nothing: Readonly<Record<string, string>> = {}
 
 /** Fastify's own errors about bodies, in the words of the catalogue. */
 function translate(thrown: unknown, limitBytes: number): GatewayError {

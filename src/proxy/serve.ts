@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import type { Caller } from '../auth/check.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
@@ -18,6 +20,9 @@ import type { Traffics } from './traffics.ts'
 export interface Asked {
   server: Server
   principal: string
+  caller: Caller
+  /** Those that are for templates alone; no worker sees them. */
+  credentialHeaders: Readonly<Record<string, string>>
   publicId: string | undefined
   session: Session | undefined
   /** Why there is none, for who came with an id. */
@@ -41,6 +46,7 @@ const cutPauseMs = 1000
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
+  credentials: Credentials
   protocol: Protocol
   guard: Guard
   traffics: Traffics
@@ -110,7 +116,7 @@ export function createServing(options: ServingOptions): Serve {
   function open(
     request: FastifyRequest,
     reply: FastifyReply,
-    { server, principal }: Asked,
+    { server, principal, caller, credentialHeaders }: Asked,
     { opening, body }: { opening: Peek; body: Buffer },
   ): void {
     reply.hijack()
@@ -121,6 +127,17 @@ export function createServing(options: ServingOptions): Serve {
       clock,
       server,
       principal,
+      credentials: (signal) =>
+        server.credentials &&
+        options.credentials.resolve(
+          {
+            server: server.name,
+            credentials: server.credentials,
+            caller,
+            headers: credentialHeaders,
+          },
+          signal,
+        ),
       request: opening,
       headers: request.headers,
       body,

@@ -36,8 +36,12 @@ export function createSecretsReader(file: string): SecretsReader {
 
 function openToOthers(file: string, mode: number): BadSecrets | undefined {
   if ((mode & 0o077) === 0) return undefined
-  const quoted = /^[\w@%+=:,./-]+$/.test(file) ? file : `'${file.replaceAll("'", String.raw`'\''`)}'`
-  return { problem: `is open to others (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${quoted}` }
+  const quoted = /^[\w@%+=:,./-]+$/.test(file)
+    ? file
+    : `'${file.replaceAll("'", String.raw`'\''`)}'`
+  return {
+    problem: `is open to others (mode ${(mode & 0o777).toString(8)}). Run: chmod 600 ${quoted}`,
+  }
 }
 
 const shape = 'shared: { NAME: value } and users: { alice: { NAME: value } }, all values texts'
@@ -60,7 +64,12 @@ export function readSecrets(text: string): Secrets | BadSecrets {
   const refuse = (node: unknown): void => {
     wrong ??= lineAt((isNode(node) ? node.range?.[0] : undefined) ?? 0)
   }
-  const followed = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node)
+  const followed = (node: unknown): unknown => {
+    if (!isAlias(node)) return node
+    const found = node.resolve(document)
+    if (found === undefined) refuse(node)
+    return found
+  }
   const textOf = (node: unknown): string => {
     const found = followed(node) ?? null
     if (found === null) return ''

@@ -94,7 +94,9 @@ export function createCredentials({ clock, secrets, warn }: CredentialsOptions):
       }
       case 'header': {
         const value = asking.headers[name.toLowerCase()]
-        return hasText(value) ? { value } : { why: `the header ${name} did not come with initialize` }
+        return hasText(value)
+          ? { value }
+          : { why: `the header ${name} did not come with initialize` }
       }
       case 'secret': {
         const value = Object.hasOwn(shared, name) ? shared[name] : secretsNow()?.shared.get(name)

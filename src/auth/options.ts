@@ -182,15 +182,12 @@ export const secretOptions = Type.Object(
 
 /** A key of a server. */
 export const credentialOptions = {
-  credentialHeaders: Type.Array(
-    Type.String({ minLength: 1, examples: ['X-GitHub-Token'] }),
-    {
-      default: [],
-      examples: [['X-GitHub-Token']],
-      description:
-        'Headers of initialize that ${header:NAME} may take in env and headers. No worker sees them otherwise.',
-    },
-  ),
+  credentialHeaders: Type.Array(Type.String({ minLength: 1, examples: ['X-GitHub-Token'] }), {
+    default: [],
+    examples: [['X-GitHub-Token']],
+    description:
+      'Headers of initialize that ${header:NAME} may take in env and headers. No worker sees them otherwise.',
+  }),
 }
 
 /** `secrets` as the loader makes it: paths absolute, variables read. Secret. */

@@ -121,7 +121,9 @@ function run(
     child.once('error', (error) => settle(`could not be started (${codeOf(error)})`))
     child.once('close', (code, killedBy) => {
       const isWell = code === 0
-      settle(isWell ? undefined : killedBy === null ? `exited with ${code ?? 0}` : `got ${killedBy}`)
+      settle(
+        isWell ? undefined : killedBy === null ? `exited with ${code ?? 0}` : `got ${killedBy}`,
+      )
     })
   })
 }

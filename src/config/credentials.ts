@@ -49,12 +49,12 @@ export function createTaking(entry: Entry, context: EntryContext): Taking {
       const places = template.filter((part) => typeof part !== 'string')
       const name = into === 'headers' ? key.toLowerCase() : key
       taken[into].delete(name)
-      if (places.length === 0) return template.join('')
+      const texts = template.filter((part) => typeof part === 'string').join('')
+      if (places.length === 0) return texts
       for (const place of places) {
         const wrong = problemOf(place)
         if (wrong !== undefined) problems.add(at, `${placeholderOf(place)} ${wrong}`)
       }
-      const texts = template.filter((part) => typeof part === 'string').join('')
       if (scope.port !== undefined && texts.includes('${PORT}')) {
         problems.add(at, 'has ${PORT} beside a credential. Give the server one variable for each.')
       }
@@ -75,8 +75,7 @@ export function createTaking(entry: Entry, context: EntryContext): Taking {
   }
 }
 
-export const unfitValue =
-  'its value has a character that no header may have, such as a line break.'
+export const unfitValue = 'its value has a character that no header may have, such as a line break.'
 
 /** What is Berth's or the connection's own, or a login that is not for a server to see. */
 const logins = ['authorization', 'cookie', 'dpop', 'proxy-authorization']

@@ -28,7 +28,7 @@ import {
   serverOptions,
   slices,
 } from './schema.ts'
-import { readSecretOptions } from './secrets.ts'
+import { readSecretOptions, warnOfSecrets } from './secrets.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -83,6 +83,7 @@ export function loadConfig(input: LoadInput): Config {
     checkListen(listen, rules, problems, warnings)
     warnOfTokens(listen, [global, ...authorizers.values()], warnings)
   }
+  if (secrets) warnOfSecrets(servers, Object.fromEntries(settings), secrets, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
   const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)

@@ -34,7 +34,9 @@ export function folderNames(base: string, homeDir: string): Map<string, string> 
 export function fill(text: string, scope: Scope, fail: (why: string) => void): string {
   const parts = fillTemplate(text, scope, fail).map((part) => {
     if (typeof part === 'string') return part
-    fail(`${placeholderOf(part)} can stand in env and headers only: it is known when a session opens.`)
+    fail(
+      `${placeholderOf(part)} can stand in env and headers only: it is known when a session opens.`,
+    )
     return ''
   })
   return parts.join('')
@@ -86,7 +88,8 @@ function valueOf(inner: string, scope: Scope, fail: (why: string) => void): Temp
 /** `claims.sub`, `secret:NAME`, `userSecret:NAME` or `header:X-Name`. */
 function credentialIn(inner: string, fail: (why: string) => void): Template | undefined {
   const [, claim, kind, other = ''] =
-    /^(?:claims\.([\s\S]*)|(secret|userSecret|header):([\s\S]*))$/.exec(inner) ?? ([] as undefined[])
+    /^(?:claims\.([\s\S]*)|(secret|userSecret|header):([\s\S]*))$/.exec(inner) ??
+    ([] as undefined[])
   const name = claim ?? other
   if (claim === undefined && kind === undefined) return undefined
   const place: Credential = { kind: (kind ?? 'claim') as Credential['kind'], name }
@@ -98,6 +101,7 @@ function credentialIn(inner: string, fail: (why: string) => void): Template | un
         : /^[A-Za-z_][\w.-]*$/.test(name)
   if (!isName) {
     fail(`\${${inner}} has no name that it can have (a default is not possible). ${examples}`)
+    return []
   }
   return [place]
 }

@@ -3,13 +3,20 @@ import path from 'node:path'
 
 import type { Static } from 'typebox'
 
-import type { SecretCommand, SecretsConfig, secretOptions } from '../auth/options.ts'
+import type {
+  AuthorizerSetting,
+  SecretCommand,
+  SecretsConfig,
+  secretOptions,
+} from '../auth/options.ts'
+import { credentialsOf } from '../credentials.ts'
 import { createSecretsReader } from '../secrets-file.ts'
 import type { Secrets } from '../secrets-file.ts'
+import type { Server } from '../sessions/server.ts'
 import type { Environment } from './environment.ts'
 import { isProgram } from './environment.ts'
 import { expandHome } from './folders.ts'
-import type { Problems } from './problems.ts'
+import { listed, type Problems } from './problems.ts'
 
 export interface SecretsContext {
   /** Folder that relative paths start from. */
@@ -96,4 +103,34 @@ function commandOf(
     value === undefined ? [] : [[name, value]],
   )
   return { words: [program, ...args], cwd: base, env: Object.fromEntries(variables), timeoutMs }
+}
+
+/** Where the secrets of one user could come to another. */
+export function warnOfSecrets(
+  servers: readonly Server[],
+  settings: Readonly<Record<string, AuthorizerSetting>>,
+  { config: { file, userKey } }: ReadSecrets,
+  warnings: string[],
+): void {
+  if (file === undefined) return
+  const open = servers
+    .filter(({ launch, driver }) => launch.kind === 'local' && driver !== 'sandbox')
+    .map(({ name }) => name)
+  if (open.length > 0) {
+    warnings.push(
+      `Workers of ${listed(open)} run as the user of the gateway, and so can read all of secrets.file. With isolation: sandbox they cannot.`,
+    )
+  }
+  const taking = servers.filter(({ credentials }) =>
+    credentialsOf(credentials).some(({ kind }) => kind === 'userSecret'),
+  )
+  const providers = taking.map(({ name }) => {
+    const setting = settings[name] ?? 'none'
+    return typeof setting === 'string' ? setting : setting.customJWTAuthorizer.discoveryUrl
+  })
+  if (new Set(providers).size > 1) {
+    warnings.push(
+      `${listed(taking.map(({ name }) => name))} have users of several providers, and in secrets.file a user is known by ${userKey} alone: two with the same one share their secrets. A secrets.command is told the issuer, too.`,
+    )
+  }
 }

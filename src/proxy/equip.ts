@@ -39,7 +39,8 @@ export function createEquipping(credentials: Credentials): Equipping {
       if (found !== undefined) return found
       const done = resolve(session, who)
         .catch((thrown: unknown) => {
-          if (!(thrown instanceof GatewayError) || thrown.code !== 'ERR_AUTH_CREDENTIAL') throw thrown
+          if (!(thrown instanceof GatewayError) || thrown.code !== 'ERR_AUTH_CREDENTIAL')
+            throw thrown
           throw new GatewayError('ERR_SESSIONS_NOT_FOUND', {
             cause: thrown,
             ...(thrown.data === undefined ? {} : { data: thrown.data }),
@@ -61,8 +62,7 @@ export function takeHeaders(
   for (const name of names) {
     const value = headers[name]
     if (typeof value === 'string') taken[name] = value
-    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the names are few and fixed
-    delete headers[name]
+    Reflect.deleteProperty(headers, name)
   }
   return taken
 }

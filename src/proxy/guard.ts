@@ -79,9 +79,10 @@ export function createGuard(options: GuardOptions): Guard {
     },
     preflight: {
       'access-control-allow-methods': 'POST, GET, DELETE, OPTIONS',
-      'access-control-allow-headers': [corsRequestHeaders, ...(options.credentialHeaders ?? [])].join(
-        ', ',
-      ),
+      'access-control-allow-headers': [
+        corsRequestHeaders,
+        ...(options.credentialHeaders ?? []),
+      ].join(', '),
       'access-control-max-age': '600',
     },
   }

@@ -150,7 +150,14 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     }
     const session = id === undefined ? undefined : sessions.find(id, server.name, principal)
     const who = { caller, credentialHeaders }
-    const known = { ...who, server, principal, publicId: id, missing: undefined, release: undefined }
+    const known = {
+      ...who,
+      server,
+      principal,
+      publicId: id,
+      missing: undefined,
+      release: undefined,
+    }
     if (id === undefined || session?.isEquipped === true) {
       mark(request, { ...known, session })
       return undefined
@@ -161,11 +168,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       if (method !== 'DELETE') await equipping.equip(found, who)
       return found
     }
-    return Promise.resolve(looked).then(equip).then(
-      (found) => mark(request, { ...known, session: found }),
-      // Told when the body was read, because that has the id of the request.
-      (missing: unknown) => mark(request, { ...known, session: undefined, missing }),
-    )
+    return Promise.resolve(looked)
+      .then(equip)
+      .then(
+        (found) => mark(request, { ...known, session: found }),
+        // Told when the body was read, because that has the id of the request.
+        (missing: unknown) => mark(request, { ...known, session: undefined, missing }),
+      )
   }
 
   function mark(request: FastifyRequest, asked: Asked): void {

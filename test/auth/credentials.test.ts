@@ -46,7 +46,8 @@ const alice = {
 
 interface Ask {
   secrets?: Partial<SecretsConfig>
-  claims?: Record<string, unknown> | 'anonymous'
+  /** null: there is no token. */
+  claims?: Record<string, unknown> | null
   headers?: Record<string, string>
   into?: 'env' | 'headers'
   clock?: typeof systemClock
@@ -62,7 +63,7 @@ function ask(template: Template, options: Ask = {}) {
     warn: (server, message) => warnings.push(`${server}: ${message}`),
   })
   const caller =
-    claims === 'anonymous' ? { principal: 'anonymous', identity: undefined } : callerOf(claims)
+    claims === null ? { principal: 'anonymous', identity: undefined } : callerOf(claims)
   const templates = {
     env: {},
     headers: {},
@@ -101,11 +102,11 @@ const found: Found[] = [
   ['claim:https://claims/role', 'admin'],
   ['secret:KEY', '${claims.sub}'],
   ['secret:BOTH', 'variable'],
-  ['secret:BOTH', 'file', { secrets: { shared: {} }, claims: 'anonymous' }],
+  ['secret:BOTH', 'file', { secrets: { shared: {} }, claims: null }],
   ['userSecret:TOKEN', 'of-alice'],
   ['userSecret:TOKEN', 'of-seven', { secrets: { userKey: 'level' } }],
   ['userSecret:TOKEN', 'of-mail', { secrets: { userKey: 'email' } }],
-  ['header:X-Given', 'given', { headers: { 'x-given': 'given' }, claims: 'anonymous' }],
+  ['header:X-Given', 'given', { headers: { 'x-given': 'given' }, claims: null }],
 ]
 for (const [written, value, options] of found) {
   test(`is found as it stands: ${written} is ${value}`, async () => {
@@ -121,7 +122,7 @@ const missing: Missing[] = [
   ['claim:org', /no claim org/],
   ['claim:sub.length', /no claim sub\.length/],
   ['claim:constructor.name', /no claim constructor/],
-  ['claim:sub', /no claim sub/, { claims: 'anonymous' }],
+  ['claim:sub', /no claim sub/, { claims: null }],
   ['claim:nul', /value of \$\{claims\.nul\} cannot stand in x/],
   ['claim:bell', /value of \$\{claims\.bell\} cannot stand in x/, { into: 'headers' }],
   ['secret:NO', /no secret NO/],
@@ -130,7 +131,7 @@ const missing: Missing[] = [
   ['userSecret:NO', /no secret NO of yours/],
   ['userSecret:TOKEN', /no secret TOKEN of yours/, { claims: { sub: 'eve' } }],
   ['userSecret:TOKEN', /no secret TOKEN of yours/, { claims: { client_id: 'alice' } }],
-  ['userSecret:TOKEN', /no secret TOKEN of yours/, { claims: 'anonymous' }],
+  ['userSecret:TOKEN', /no secret TOKEN of yours/, { claims: null }],
   ['header:X-Given', /header X-Given did not come/],
 ]
 for (const [written, says, options] of missing) {

@@ -8,6 +8,7 @@ import { adminPlugin } from './admin/plugin.ts'
 import { askToHandOver, findPredecessor } from './admin/predecessor.ts'
 import { localIssuerRoutes } from './admin/routes/local-issuer.ts'
 import { createAdminToken } from './auth/admin-token.ts'
+import { createCredentials } from './auth/credentials.ts'
 import { setUpAuthorizers } from './auth/setup.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -134,7 +135,15 @@ export async function startGateway(
 
   if (followsOutput) followWorkers(events, directories)
 
-  const guard = createGuard(listen)
+  const guard = createGuard({
+    ...listen,
+    credentialHeaders: servers.flatMap(({ credentials }) => credentials?.clientHeaders ?? []),
+  })
+  const credentials = createCredentials({
+    clock,
+    secrets: config.secrets,
+    warn: (server, message) => events.emit('operator.warned', { server, message }),
+  })
   const authorizers = setUpAuthorizers({
     clock,
     config: config.authorization,
@@ -171,6 +180,7 @@ export async function startGateway(
       bodyLimitBytes: config.agentcore.bodyLimitBytes,
     },
     authorizers,
+    credentials,
     guard,
     listenHost: listen.host,
     leaving: leaving.signal,

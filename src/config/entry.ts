@@ -4,6 +4,7 @@ import * as Value from 'typebox/value'
 import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
+import type { ReadSecrets } from './secrets.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import type { Environment } from './environment.ts'
 import { checkFit, defaultsFor, fits, kindOf, transportWord, type Kind } from './kind.ts'
@@ -24,6 +25,10 @@ export interface EntryContext {
   env: Environment
   /** Only `${PORT}` is a placeholder. */
   literal: boolean
+  /** Undefined when they are wrong. */
+  secrets: ReadSecrets | undefined
+  /** Of servers that have none of their own. */
+  authorizer: AuthorizerSetting
   /** Checked: the same keys as an entry. */
   defaults: Tree
   problems: Problems

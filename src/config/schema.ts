@@ -1,7 +1,13 @@
 import Type from 'typebox'
 
 import { adminOptions } from '../admin/options.ts'
-import { authorizerOptions, serverAuthorizerOptions, tokenOptions } from '../auth/options.ts'
+import {
+  authorizerOptions,
+  credentialOptions,
+  secretOptions,
+  serverAuthorizerOptions,
+  tokenOptions,
+} from '../auth/options.ts'
 import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import {
@@ -36,6 +42,7 @@ export const serverOptions = Type.Object({
   ...sessionTimeOptions,
   ...runtimeOptions,
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
+  ...credentialOptions,
   default: Type.Boolean({
     default: false,
     description: 'Serves this server at /mcp too. The only server needs no mark.',
@@ -85,6 +92,7 @@ export const slices = {
   admin: adminOptions,
   store: storeOptions,
   agentcore: agentcoreOptions,
+  secrets: secretOptions,
   retention: retentionOptions,
   log: logOptions,
 }

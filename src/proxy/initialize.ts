@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { Clock } from '../clock.ts'
+import type { ResolvedCredentials } from '../credentials.ts'
 import { GatewayError } from '../errors.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../replies.ts'
@@ -20,6 +21,12 @@ export interface InitializeOptions {
   clock: Clock
   server: Server
   principal: string
+  /**
+   * What the worker gets of who opens the session; undefined where it gets nothing.
+   *
+   * @throws what there is to say to a client that lacks something
+   */
+  credentials(signal: AbortSignal): Promise<ResolvedCredentials> | undefined
   /** The `initialize` request. */
   request: Peek
   headers: IncomingHttpHeaders
@@ -43,7 +50,8 @@ export async function initialize(options: InitializeOptions): Promise<void> {
   response.once('close', () => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED')))
   let session: Session
   try {
-    session = await sessions.open(server, principal, gone.signal)
+    const credentials = await options.credentials(gone.signal)
+    session = await sessions.open(server, { principal, credentials }, gone.signal)
   } catch (thrown) {
     const error = asGatewayError(thrown)
     if (!gone.signal.aborted) answerOf(options).fail(error)

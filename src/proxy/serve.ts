@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import type { Caller } from '../auth/check.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
@@ -21,6 +23,9 @@ export interface Asked {
   protocol: Protocol
   server: Server
   principal: string
+  caller: Caller
+  /** Those that are for templates alone; no worker sees them. */
+  credentialHeaders: Readonly<Record<string, string>>
   publicId: string | undefined
   /** What the client calls its session itself; only without a public id. */
   chosenId: string | undefined
@@ -46,6 +51,7 @@ const cutPauseMs = 1000
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
+  credentials: Credentials
   guard: Guard
   traffics: Traffics
   chosenIds: ChosenIds
@@ -142,7 +148,7 @@ export function createServing(options: ServingOptions): Serve {
   function open(
     request: FastifyRequest,
     reply: FastifyReply,
-    { protocol, server, principal, chosenId }: Asked,
+    { protocol, server, principal, chosenId, caller, credentialHeaders }: Asked,
     { opening, body }: { opening: Peek; body: Buffer },
   ): void {
     reply.hijack()
@@ -153,6 +159,17 @@ export function createServing(options: ServingOptions): Serve {
       clock,
       server,
       principal,
+      credentials: (signal) =>
+        server.credentials &&
+        options.credentials.resolve(
+          {
+            server: server.name,
+            credentials: server.credentials,
+            caller,
+            headers: credentialHeaders,
+          },
+          signal,
+        ),
       request: opening,
       headers: request.headers,
       body,

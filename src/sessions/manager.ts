@@ -6,6 +6,7 @@ import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
 import { createMove, isStoreAway } from './moving.ts'
+import type { Opener } from './opening.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf, toldOf } from './record.ts'
@@ -27,7 +28,7 @@ export interface Sessions {
    * @throws ERR_SESSIONS_DRAINING, ERR_SESSIONS_FULL, ERR_SESSIONS_PRINCIPAL_FULL,
    *   ERR_SESSIONS_QUEUE_FULL, ERR_SESSIONS_STORE, and what starting a worker throws
    */
-  open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+  open(server: Server, opener: Opener, signal: AbortSignal): Promise<Session>
   /**
    * The worker has answered `initialize`: the session is live.
    *

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
 import type { Clock } from '../clock.ts'
+import type { ResolvedCredentials } from '../credentials.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { WorkerSpec } from '../workers/driver.ts'
@@ -17,7 +18,14 @@ import type { SessionStore } from './store.ts'
 
 /** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
 export interface Opening {
-  open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+  open(server: Server, opener: Opener, signal: AbortSignal): Promise<Session>
+}
+
+/** Who opens a session, and what its worker gets of that. */
+export interface Opener {
+  principal: string
+  /** Secret; undefined for a server that takes none. */
+  credentials?: ResolvedCredentials | undefined
 }
 
 export interface OpeningOptions {
@@ -47,7 +55,7 @@ export function createOpening(options: OpeningOptions): Opening {
   const starts = createStarts(caps)
 
   return {
-    async open(server, principal, signal) {
+    async open(server, { principal, credentials }, signal) {
       const record = newRecord(server, principal)
       const { touchEveryMs } = store
       const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
@@ -70,7 +78,7 @@ export function createOpening(options: OpeningOptions): Opening {
         session.endTurn = await starts.turn(server.name, until)
         await move(session, { state: 'starting' })
         session.startingAtMs = clock.now()
-        session.starting = supervisor.start(server.driver, specFor(session), until)
+        session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
         session.worker = await session.starting
         void session.worker.exited.then((exit) => ending.workerExited(session, exit))
         await move(session, { handle: session.worker.handle })
@@ -150,9 +158,15 @@ export function createOpening(options: OpeningOptions): Opening {
     return Math.max(idleAtMs - idleMs - store.touchEveryMs, known.lastActiveAtMs)
   }
 
-  function specFor({ id, handle, record, server }: OwnSession): WorkerSpec {
+  function specFor(
+    { id, handle, record, server }: OwnSession,
+    credentials: ResolvedCredentials | undefined,
+  ): WorkerSpec {
     const base = { workerId: record.workerId, session: handle, server: server.name }
-    if (server.launch.kind === 'remote') return { ...base, kind: 'remote', launch: server.launch }
+    if (server.launch.kind === 'remote') {
+      const headers = { ...server.launch.headers, ...credentials?.headers }
+      return { ...base, kind: 'remote', launch: { ...server.launch, headers } }
+    }
     const { root, workspace, tmp } = directories.make(handle)
     return {
       ...base,
@@ -166,6 +180,7 @@ export function createOpening(options: OpeningOptions): Opening {
         BERTH_WORKSPACE: workspace,
         BERTH_SESSION_ID: id,
       },
+      ...(credentials === undefined ? {} : { credentials: { ...credentials.env } }),
       outputMaxBytes: options.outputMaxBytes,
       startTimeoutMs: server.startTimeoutMs,
       ...(store.isShared

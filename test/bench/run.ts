@@ -1,5 +1,6 @@
 import { messageOf } from '../../src/errors.ts'
 import { calls } from './calls.ts'
+import { driver } from './driver.ts'
 import { events } from './events.ts'
 import { memory } from './memory.ts'
 import { neighbours } from './neighbours.ts'
@@ -10,7 +11,7 @@ import { stdio } from './stdio.ts'
 import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
-const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio]
+const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio, driver]
 
 const usage = `usage: npm run bench [-- NAME ...]
 

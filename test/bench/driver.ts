@@ -52,17 +52,20 @@ async function run(bench: Bench): Promise<void> {
   const calls = readHistogram(measure.histograms['call'] ?? '').totalCount
   const cpuUs = user + system
   const perSecond = (calls * 1000) / loadMs
-  table(`The driver of the load test: ${openStreams} sessions, ${measure.counts.streamsOpened} streams`, [
-    {
-      name: 'one process',
-      'calls/s': perSecond.toFixed(0),
-      'calls/s of its own CPU time': ((calls * 1e6) / cpuUs).toFixed(0),
-      'CPU µs per call': (cpuUs / calls).toFixed(0),
-      'memory MiB': (process.memoryUsage.rss() / 1024 ** 2).toFixed(0),
-      'searched MiB': (evidence.bytesSearched / 1024 ** 2).toFixed(0),
-      leaks: String(evidence.leakCount),
-    },
-  ])
+  table(
+    `The driver of the load test: ${openStreams} sessions, ${measure.counts.streamsOpened} streams`,
+    [
+      {
+        name: 'one process',
+        'calls/s': perSecond.toFixed(0),
+        'calls/s of its own CPU time': ((calls * 1e6) / cpuUs).toFixed(0),
+        'CPU µs per call': (cpuUs / calls).toFixed(0),
+        'memory MiB': (process.memoryUsage.rss() / 1024 ** 2).toFixed(0),
+        'searched MiB': (evidence.bytesSearched / 1024 ** 2).toFixed(0),
+        leaks: String(evidence.leakCount),
+      },
+    ],
+  )
   const met = (calls * 1e6) / cpuUs >= barPerSecond ? 'met' : 'MISSED'
   bench.say(`  bar ${barPerSecond} calls/s on one core: ${met}`)
 }

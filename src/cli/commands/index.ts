@@ -4,6 +4,7 @@ import { check } from './check.ts'
 import { clientConfig } from './client-config.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
+import { load } from './load.ts'
 import { logs } from './logs.ts'
 import { prompts } from './prompts.ts'
 import { resources } from './resources.ts'
@@ -13,7 +14,18 @@ import { tools } from './tools.ts'
 
 /** Every command, in the order of the help. One file and one line make another. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
-  [demo, serve, check, doctor, call, tools, resources, prompts, sessions, logs, clientConfig].map(
-    (command: Command) => [command.name, command],
-  ),
+  [
+    demo,
+    serve,
+    check,
+    doctor,
+    call,
+    tools,
+    resources,
+    prompts,
+    sessions,
+    logs,
+    load,
+    clientConfig,
+  ].map((command: Command) => [command.name, command]),
 )

@@ -66,13 +66,15 @@ export function createSession(options: SessionOptions): Session {
 
   const carrier = createCarrier({ wire, scan: watch.scan, onMessage })
 
-  const headers = (): Record<string, string> => ({
-    ...options.headers,
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    ...(id !== undefined && { 'mcp-session-id': id }),
-    ...(version !== undefined && { 'mcp-protocol-version': version }),
-  })
+  let known: Record<string, string> | undefined
+  const headers = (): Record<string, string> =>
+    (known ??= {
+      ...options.headers,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(id !== undefined && { 'mcp-session-id': id }),
+      ...(version !== undefined && { 'mcp-protocol-version': version }),
+    })
 
   function onMessage(message: RpcMessage, where: string): void {
     switch (kindOf(message)) {
@@ -218,6 +220,7 @@ export function createSession(options: SessionOptions): Session {
       }).outcome
       if (!outcome.ok) return outcome
       version = (outcome.result as { protocolVersion?: string }).protocolVersion ?? protocolVersion
+      known = undefined
       state = 'open'
       count('opened')
       const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
@@ -250,7 +253,7 @@ export function createSession(options: SessionOptions): Session {
       })
     },
     async knock(method, others) {
-      const own = headers()
+      const own = { ...headers() }
       for (const name of Object.keys(options.headers)) Reflect.deleteProperty(own, name)
       const message = { jsonrpc: '2.0', id: 0, method: 'ping' }
       const accept = method === 'GET' ? { accept: 'text/event-stream' } : {}

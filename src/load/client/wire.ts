@@ -99,7 +99,11 @@ const newline = Buffer.from('\n')
 
 function rawOf(raw: unknown): Uint8Array[] {
   if (!Array.isArray(raw)) return []
-  return raw.flatMap((part: Buffer | string) => [Buffer.from(part), newline])
+  const parts: Uint8Array[] = []
+  for (const part of raw as (Buffer | string)[]) {
+    parts.push(typeof part === 'string' ? Buffer.from(part) : part, newline)
+  }
+  return parts
 }
 
 /** It is not asked for, but some send it all the same. */

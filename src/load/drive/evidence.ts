@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import type { Canaries } from '../search/canaries.ts'
 import type { FormName } from '../search/forms.ts'
 import type { Scan, Search } from '../search/search.ts'
@@ -28,8 +30,8 @@ export interface EvidenceReport {
   incomplete: Partial<Record<Channel, number>>
   leaks: Leak[]
   leakCount: number
-  /** Public ids, shortened, so that no two processes were given the same one. */
-  ids: string[]
+  /** Digests of public ids, so that it shows if two processes were given the same one. */
+  ids: { id: string; session: number }[]
 }
 
 /** What is known of one session. */
@@ -83,7 +85,14 @@ export function createEvidence(options: {
       const seen = new Set<Channel>()
       sessions += 1
       const leaked: Watch['leaked'] = (leak) =>
-        keep({ atMs: sinceStartMs(), session: number, owner: null, form: null, around: '', ...leak })
+        keep({
+          atMs: sinceStartMs(),
+          session: number,
+          owner: null,
+          form: null,
+          around: '',
+          ...leak,
+        })
       return {
         number,
         canary,
@@ -121,7 +130,10 @@ export function createEvidence(options: {
       incomplete,
       leaks,
       leakCount,
-      ids: [...ids.keys()],
+      ids: Array.from(ids, ([id, session]) => ({ id: digestOf(id), session })),
     }),
   }
 }
+
+const digestOf = (id: string): string =>
+  createHash('sha256').update(id).digest('base64').slice(0, 16)

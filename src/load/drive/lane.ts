@@ -90,7 +90,8 @@ export function createLane(options: LaneOptions): Lane {
     return session
   }
 
-  const retire = (old: Session): void => old.watch.close(old.state === 'lost' ? [] : profile.required)
+  const retire = (old: Session): void =>
+    old.watch.close(old.state === 'lost' ? [] : profile.required)
 
   const perform = async (step: Step, meantMs: number): Promise<boolean> => {
     const at = await current()

@@ -49,7 +49,9 @@ export function profileOf({ profile, users }: Pick<LoadPlan, 'profile' | 'users'
   return { ...chosen, required: [...required] }
 }
 
-function ofScenario(tools: Exclude<LoadPlan['profile'], string>['tools']): Omit<Profile, 'required'> {
+function ofScenario(
+  tools: Exclude<LoadPlan['profile'], string>['tools'],
+): Omit<Profile, 'required'> {
   const steps = tools.map((tool) => [scenarioStep(tool), tool.weight] as const)
   return { agenda: steps.map(([step]) => step), often: steps, churnPerMille: 0 }
 }

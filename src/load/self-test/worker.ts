@@ -39,7 +39,11 @@ export async function runTool(
   call: RpcMessage,
   talk: Talk,
 ): Promise<string | undefined> {
-  const { name, arguments: args = {}, _meta: meta = {} } = (call.params ?? {}) as {
+  const {
+    name,
+    arguments: args = {},
+    _meta: meta = {},
+  } = (call.params ?? {}) as {
     name?: string
     arguments?: Args
     _meta?: { progressToken?: string }

@@ -29,6 +29,7 @@ type LoadContext = Context<typeof loadOptions>
 const usualSessions = 200
 const usualMs = 60_000
 const usualRateAtMost = 500
+/** Of each gateway that is broken on purpose. */
 const selfTestMs = 4000
 const selfTestSessions = 40
 
@@ -40,8 +41,9 @@ export async function runLoadCommand(context: LoadContext): Promise<number> {
   noMore(positionals, 1)
   const settings = settingsOf(context)
   const progress = createProgress(stderr)
-  const selfTest = values['self-test'] ? await testItself(progress, signal) : null
-  if (selfTest !== null && positionals.length === 0) {
+  const isAlone = positionals.length === 0
+  const selfTest = values['self-test'] ? await testItself(context, progress, isAlone) : null
+  if (selfTest !== null && isAlone) {
     if (values.json) writeJson(stdout, selfTest)
     return selfTest.every(({ isRight }) => isRight) ? 0 : 1
   }
@@ -89,9 +91,17 @@ function levelValue(text: string | undefined): Level | undefined {
   throw new UsageError(`--require takes ${levelNames.join(' or ')}, not ${text}.`)
 }
 
-async function testItself(progress: Progress, signal: AbortSignal): Promise<SelfTestCase[]> {
-  const options = { durationMs: selfTestMs, sessions: selfTestSessions, signal }
-  const cases = await runSelfTest(options)
+async function testItself(
+  { values, signal }: LoadContext,
+  progress: Progress,
+  isAlone: boolean,
+): Promise<SelfTestCase[]> {
+  const asked = isAlone ? durationValue('duration', values.duration) : undefined
+  const cases = await runSelfTest({
+    durationMs: asked ?? selfTestMs,
+    sessions: selfTestSessions,
+    signal,
+  })
   for (const one of cases) progress.say(selfTestLine(one))
   return cases
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -98,12 +98,13 @@ async function start(
         name,
         url: new URL(`/servers/${serverOf(name)}/mcp`, url),
         isLimited: true,
+        isThere: existsSync,
         targetsOf: async ({ attacker, victim }) => {
           const { pidOf } = createAdmin(admin)
           const [own, its] = await Promise.all([pidOf(attacker), pidOf(victim)])
           const others = [nameOf(pid), nameOf(its)].filter((one) => one !== undefined)
           return {
-            'write-shared': [join(project, 'shared.txt')],
+            'write-shared': [join(project, `${serverOf(name)}.txt`)],
             'read-hidden': [file],
             'read-state': [join(stateDir, 'gateways', `${pid}.json`), join(stateDir, 'workers')],
             'look-at-processes': others,
@@ -187,7 +188,7 @@ async function end(child: ChildProcess): Promise<void> {
 /** The keeper is the first Node of its worker. */
 function keeperStartsOf(pid: number | undefined): string[] {
   if (pid === undefined) return []
-  const keeper = treeOf(pid).find((each) => /keeper\/main\.js/.test(commandOf(each)))
+  const keeper = treeOf(pid).find((each) => commandOf(each).startsWith(`${process.execPath} `))
   return keeper === undefined ? [] : [startOf(keeper) ?? '']
 }
 

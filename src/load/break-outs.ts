@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import type { Session } from './client/session.ts'
 import { createSession } from './client/session.ts'
 import { createWire } from './client/wire.ts'
@@ -15,6 +17,8 @@ export interface Column {
   url: URL
   /** Whether what takes all that it can get is tried, too: only where limits hold it. */
   isLimited: boolean
+  /** Whether a file has come into being outside, by those who can look. */
+  isThere?(file: string): boolean
   /** What else the attacker is sent after, by those who know what is there. */
   targetsOf?(ids: { attacker: string; victim: string }): Promise<Targets>
 }
@@ -33,6 +37,7 @@ interface Planted {
 
 const greedy = ['fork-bomb', 'fill-disk', 'fill-memory', 'burn-cpu']
 const attemptMs = 60_000
+const goneWithinMs = 5000
 const mib = 1024 ** 2
 
 /** Sends one session after the other, in every way that the probe knows, for each column. */
@@ -55,7 +60,9 @@ export async function tryBreakOuts(
         if (options.signal.aborted) return
         const row = rows.get(name) ?? { name, about, attempts: {} }
         rows.set(name, row)
-        row.attempts[column.name] = await attempt(attacker, name, column, targets[name])
+        const tried = await attempt(attacker, name, column, targets[name])
+        row.attempts[column.name] =
+          name === 'write-shared' ? await whereItWent(tried, victim, column, targets[name]) : tried
       }
     })
   }
@@ -75,6 +82,20 @@ function inOrder<T extends { name: string }>(attempts: readonly T[]): T[] {
   return [...attempts.filter((one) => !ends(one)), ...attempts.filter(ends)]
 }
 
+/** A worker may write there; what counts is where that goes. */
+async function whereItWent(
+  tried: Attempt,
+  victim: Session,
+  column: Column,
+  target: Targets[string],
+): Promise<Attempt> {
+  const [file] = [target ?? []].flat()
+  if (tried.outcome !== 'got-through' || file === undefined) return tried
+  const seen = await attempt(victim, 'read-session', column, file)
+  if (seen.outcome !== 'stopped' || column.isThere?.(String(file)) === true) return tried
+  return { outcome: 'stopped', how: 'what it wrote stayed in its own copy' }
+}
+
 async function attempt(
   session: Session,
   name: string,
@@ -91,11 +112,20 @@ async function attempt(
     return structuredContent ?? { outcome: 'not-tried', how: 'the probe did not say' }
   }
   // Being killed for it is no answer, but the end of the session.
-  const isEnd = name === 'fill-memory'
+  const isEnd = name === 'fill-memory' && (await isGone(session))
   const how = isEnd
     ? `its session was ended (${outcome.code})`
     : `it was not answered: ${outcome.code}`
   return { outcome: isEnd ? 'stopped' : ('not-tried' satisfies AttemptOutcome), how }
+}
+
+async function isGone(session: Session): Promise<boolean> {
+  const untilMs = performance.now() + goneWithinMs
+  while (performance.now() < untilMs) {
+    if ((await session.knock('POST')) === 404) return true
+    await sleep(100)
+  }
+  return false
 }
 
 function targetsOf(planted: Planted): Targets {

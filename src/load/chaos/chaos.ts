@@ -61,5 +61,5 @@ function victimOf(
     return required.every((channel) => session.watch.hasMatched(channel)) ? [{ session, user }] : []
   })
   const chosen = ready[Math.floor(Math.random() * ready.length)]
-  return chosen && { ...chosen, other: users.find((user) => user !== chosen.user) }
+  return chosen && { session: chosen.session, other: users.find((user) => user !== chosen.user) }
 }

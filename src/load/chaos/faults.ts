@@ -10,7 +10,6 @@ import type { Fault, FaultName } from './fault.ts'
 /** Whom a fault happens to. */
 export interface Victim {
   session: Session
-  user: User
   /** Somebody else; undefined where there is only one. */
   other: User | undefined
 }
@@ -22,19 +21,19 @@ const goneWithinMs = 10_000
 const lookEveryMs = 50
 
 const commits: Record<FaultName, Commit> = {
-  async 'kill-worker'({ session, user }, admin) {
+  async 'kill-worker'({ session }, admin) {
     const pid = session.id === undefined ? undefined : await admin?.pidOf(session.id)
     if (pid === undefined) return untried('no process of this worker can be killed from here')
-    return endedUnder(session, user, () => {
+    return endedUnder(session, () => {
       process.kill(pid, 'SIGKILL')
       return Promise.resolve()
     })
   },
 
-  async 'stop-session'({ session, user }, admin) {
+  async 'stop-session'({ session }, admin) {
     const { id } = session
     if (admin === undefined || id === undefined) return untried('no admin API')
-    return endedUnder(session, user, async () => void (await admin.stop(id)))
+    return endedUnder(session, async () => void (await admin.stop(id)))
   },
 
   async 'drop-connection'({ session }) {
@@ -60,14 +59,14 @@ const commits: Record<FaultName, Commit> = {
       : { isKept: false, how: `no message came on it: ${outcome.code}` }
   },
 
-  async 'replay-old-id'({ session, user }) {
+  async 'replay-old-id'({ session }) {
     await session.close('delete')
-    return unknownIn(session, user)
+    return unknownIn(session)
   },
 
   async 'steal-id'({ session, other }) {
     if (other === undefined) return untried('there is only one user')
-    return unknownIn(session, other)
+    return unknownIn(session, other.headers)
   },
 }
 
@@ -97,21 +96,21 @@ const longCall = (session: Session): ReturnType<Session['request']> => {
 }
 
 /** Ends a session under a call, and waits until its id is not known any more. */
-async function endedUnder(session: Session, user: User, end: () => Promise<void>): Promise<Result> {
+async function endedUnder(session: Session, end: () => Promise<void>): Promise<Result> {
   const asked = longCall(session)
   await end()
   const outcome = await asked.outcome
   const said = outcome.ok ? 'the call under way was answered' : `the call failed (${outcome.code})`
   const untilMs = performance.now() + goneWithinMs
-  let status = await session.knock('POST', user.headers)
+  let status = await session.knock('POST')
   while (status !== 404 && performance.now() < untilMs) {
     await sleep(lookEveryMs)
-    status = await session.knock('POST', user.headers)
+    status = await session.knock('POST')
   }
   return { isKept: status === 404, how: `${said}, then its id got ${status}` }
 }
 
-async function unknownIn(session: Session, user: User): Promise<Result> {
-  const status = await session.knock('POST', user.headers)
+async function unknownIn(session: Session, headers?: User['headers']): Promise<Result> {
+  const status = await session.knock('POST', headers)
   return { isKept: status === 404, how: `HTTP ${status}` }
 }

@@ -40,8 +40,13 @@ export interface Session {
   request(method: string, params?: object, onProgress?: (message: string) => void): Asked
   /** Settles when a log message with this text has come, on any stream. */
   logged(text: string): Promise<boolean>
-  /** A request with this id in the name that the headers give it: the status of the answer, 0 for none. */
-  knock(method: 'POST' | 'GET', headers: Record<string, string>): Promise<number>
+  /**
+   * A request with this id that only looks whether it is known.
+   *
+   * @param headers of somebody else, in whose name it is sent
+   * @returns the status of the answer, 0 for none
+   */
+  knock(method: 'POST' | 'GET', headers?: Record<string, string>): Promise<number>
   /** DELETE, or going away without a word. */
   close(how: 'delete' | 'abandon'): Promise<void>
 }
@@ -252,7 +257,7 @@ export function createSession(options: SessionOptions): Session {
         })
       })
     },
-    async knock(method, others) {
+    async knock(method, others = options.headers) {
       const own = { ...headers() }
       for (const name of Object.keys(options.headers)) Reflect.deleteProperty(own, name)
       const message = { jsonrpc: '2.0', id: 0, method: 'ping' }

@@ -189,7 +189,8 @@ export function createLane(options: LaneOptions): Lane {
       }
     },
     async finish(until) {
-      // What was not begun in time is dropped, and counted as such.
+      await Promise.race([idle(), aborted(until)])
+      // What could not be begun in all that time never is, and is counted as such.
       for (const _ of waiting.splice(0)) measure.count('dropped')
       await idle()
       while (agenda.length > 0 && !until.aborted) {
@@ -204,4 +205,9 @@ export function createLane(options: LaneOptions): Lane {
       retire(session)
     },
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

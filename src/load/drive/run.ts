@@ -118,6 +118,8 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
     const openingMs = sinceStartMs()
     const live = lanes.filter((_, at) => started[at])
     phase = 'load'
+    // Whoever looks at the machine when all are open does it now, and disturbs nothing.
+    look()
     const chaos = plan.chaos && createChaos(plan.chaos, { plan, lanes: live, sinceStartMs })
     const loadStartedMs = performance.now()
     if (live.length > 0) await load(plan, live, measure, signal)

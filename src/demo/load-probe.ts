@@ -105,7 +105,7 @@ async function call(params: Record<string, unknown>): Promise<object> {
 }
 
 async function answer({ method, params = {} }: RpcMessage): Promise<object> {
-  switch (method) {
+  switch (method ?? '') {
     case 'initialize':
       return {
         protocolVersion: params.protocolVersion ?? '2025-11-25',

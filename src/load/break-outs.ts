@@ -51,11 +51,8 @@ export async function tryBreakOuts(
     options.onColumn(column.name)
     await inSessions(column, options.user, async (attacker, victim) => {
       const planted = (await call(victim, 'plant')) as Planted
-      const own = (await column.targetsOf?.({
-        attacker: attacker.id ?? '',
-        victim: victim.id ?? '',
-      })) as Targets | undefined
-      const targets = merge(targetsOf(planted), own ?? {})
+      const ids = { attacker: attacker.id ?? '', victim: victim.id ?? '' }
+      const targets = merge(targetsOf(planted), (await column.targetsOf?.(ids)) ?? {})
       for (const { name, about } of inOrder(await listed(attacker))) {
         if (options.signal.aborted) return
         const row = rows.get(name) ?? { name, about, attempts: {} }

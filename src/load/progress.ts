@@ -38,7 +38,7 @@ export function createProgress(out: Writable): Progress {
       const line =
         `${(elapsedMs / 1000).toFixed(0).padStart(4)} s  ${words[phase]}: ${whole(open)} open, ` +
         `${whole(exchanges)} exchanges (${whole(rate)}/s), ${whole(failures)} failed, ` +
-        `${leaks === 0 ? 'no leak' : `${whole(leaks)} LEAKS`}`
+        (leaks === 0 ? 'no leak' : `${whole(leaks)} LEAKS`)
       if (isTerminal(out)) {
         clear()
         out.write(plainLine(line, out.columns))

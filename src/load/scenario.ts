@@ -61,7 +61,7 @@ function exampleOf(schema: Record<string, unknown>, depth: number): unknown {
   if (usual !== undefined) return usual
   if (Array.isArray(choices)) return choices[0] as unknown
   if ('const' in schema) return schema['const']
-  const either = (schema['anyOf'] ?? schema['oneOf']) as unknown
+  const either = schema['anyOf'] ?? schema['oneOf']
   if (Array.isArray(either) && isObject(either[0])) return exampleOf(either[0], depth + 1)
   switch (Array.isArray(type) ? (type[0] as unknown) : type) {
     case 'string':

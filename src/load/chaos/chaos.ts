@@ -30,10 +30,11 @@ export function createChaos(
   let turn = plan.firstNumber
 
   const run = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
+    for (;;) {
       await sleep(chaos.everyMs, undefined, { signal: stop.signal }).catch(() => undefined)
       const victim = victimOf(lanes, plan.users, required)
-      if (stop.signal.aborted || victim === undefined) continue
+      if (stop.signal.aborted) return
+      if (victim === undefined) continue
       const name = faultNames[turn++ % faultNames.length] ?? 'drop-connection'
       const fault = await commit(name, victim, { admin, atMs: sinceStartMs() })
       if (faults.length < faultsKept) faults.push(fault)

@@ -33,7 +33,9 @@ const commits: Record<FaultName, Commit> = {
   async 'stop-session'({ session }, admin) {
     const { id } = session
     if (admin === undefined || id === undefined) return untried('no admin API')
-    return endedUnder(session, async () => void (await admin.stop(id)))
+    return endedUnder(session, async () => {
+      await admin.stop(id)
+    })
   },
 
   async 'drop-connection'({ session }) {

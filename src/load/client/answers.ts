@@ -3,7 +3,7 @@ import type { RpcMessage } from '../../jsonrpc.ts'
 /** What a client with this canary answers to a request of the server. */
 export function answerTo(request: RpcMessage, canary: string): Partial<RpcMessage> {
   const { method, params = {} } = request
-  switch (method) {
+  switch (method ?? '') {
     case 'ping':
       return { result: {} }
     case 'roots/list':
@@ -48,7 +48,7 @@ function elicited(params: Record<string, unknown>, canary: string): object {
 function valueFor(field: Field, canary: string): unknown {
   const choice = field.enum?.[0] ?? field.oneOf?.[0]?.const
   if (choice !== undefined) return choice
-  switch (field.type) {
+  switch (field.type ?? 'string') {
     case 'boolean':
       return field.default ?? true
     case 'number':
@@ -64,7 +64,7 @@ function valueFor(field: Field, canary: string): unknown {
 }
 
 function textFor(format: string | undefined, canary: string): string {
-  switch (format) {
+  switch (format ?? '') {
     case 'email':
       return `${canary}@example.com`
     case 'uri':

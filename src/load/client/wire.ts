@@ -108,7 +108,7 @@ function rawOf(raw: unknown): Uint8Array[] {
 
 /** It is not asked for, but some send it all the same. */
 function decoderOf(headers: IncomingHttpHeaders): Transform | undefined {
-  switch (headers['content-encoding']) {
+  switch (headers['content-encoding'] ?? 'identity') {
     case 'gzip':
     case 'x-gzip':
       return createGunzip()

@@ -38,8 +38,8 @@ export interface LaneOptions {
 
 /** So many exchanges of one session at once, when it has been through its agenda. */
 const width = 3
-const opensAtMost = 5
-const firstPauseMs = 200
+const opensAtMost = 4
+const firstPauseMs = 100
 const triesPerStep = 3
 
 export function createLane(options: LaneOptions): Lane {
@@ -75,7 +75,7 @@ export function createLane(options: LaneOptions): Lane {
       }
       measure.failed(`initialize: ${outcome.code}`)
       await next.close('abandon')
-      await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
+      if (left > 1) await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
     }
     return false
   }
@@ -191,7 +191,7 @@ export function createLane(options: LaneOptions): Lane {
     async finish(until) {
       await Promise.race([idle(), aborted(until)])
       // What could not be begun in all that time never is, and is counted as such.
-      for (const _ of waiting.splice(0)) measure.count('dropped')
+      for (let left = waiting.splice(0).length; left > 0; left -= 1) measure.count('dropped')
       await idle()
       while (agenda.length > 0 && !until.aborted) {
         if ((await current()) === undefined) return

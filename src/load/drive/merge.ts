@@ -107,13 +107,13 @@ function addHistograms(reports: readonly MeasureReport[], kind: string): string 
 }
 
 function addUp<K extends string>(tables: readonly Partial<Record<K, number>>[]): Record<K, number> {
-  const total = {} as Record<K, number>
+  const total: Partial<Record<K, number>> = {}
   for (const table of tables) {
     for (const [key, value] of Object.entries(table) as [K, number][]) {
       total[key] = (total[key] ?? 0) + value
     }
   }
-  return total
+  return total as Record<K, number>
 }
 
 const add = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)

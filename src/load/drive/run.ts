@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Fault } from '../chaos/fault.ts'
@@ -56,6 +57,8 @@ const backlogAtMost = 100_000
 /** Drives the sessions of one process, from the first `initialize` to the last DELETE. */
 export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<LoadResult> {
   const { signal, onSnapshot } = options
+  // One for each session that waits for something.
+  setMaxListeners(0, signal)
   const startedMs = performance.now()
   const sinceStartMs = (): number => performance.now() - startedMs
   const startCpu = process.cpuUsage()
@@ -128,6 +131,7 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
 
     phase = 'finishing'
     const until = AbortSignal.any([signal, AbortSignal.timeout(finishMs)])
+    setMaxListeners(0, until)
     await inParallel(live, plan.openAtOnce, (lane) => lane.finish(until))
     phase = 'closing'
     look()

@@ -11,6 +11,7 @@ export const flaws = {
   'crossed-streams': 'every 20th message goes out on the stream of another session',
   'stale-session': 'a new session gets the worker of one that was closed',
   'leaked-environment': 'a worker inherits what another one has put into its environment',
+  'unguarded-id': 'an id is served, whoever has it',
 } as const
 export type Flaw = keyof typeof flaws
 
@@ -19,6 +20,8 @@ const shareEvery = 4
 
 /** Where the toy goes wrong, if it does. */
 export interface Flawed {
+  /** Whether a session is served to this client. */
+  isFor(session: ToySession, client: string | undefined): boolean
   workerFor(): ToyWorker
   streamFor(session: ToySession): ServerResponse | undefined
   called(worker: ToyWorker): void
@@ -32,6 +35,7 @@ export function createFlaw(flaw: Flaw, sessions: ReadonlyMap<string, ToySession>
   let announced = 0
 
   return {
+    isFor: ({ owner }, client) => owner === client || flaw === 'unguarded-id',
     workerFor() {
       opened += 1
       const last = [...sessions.values()].at(-1)?.worker

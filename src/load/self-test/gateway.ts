@@ -14,6 +14,8 @@ import { runTool, talks } from './worker.ts'
 /** A session as the toy has it. */
 export interface ToySession {
   id: string
+  /** What the client that opened it has to prove itself by. */
+  owner: string | undefined
   worker: ToyWorker
   stream: ServerResponse | undefined
   answers: Map<string, (result: unknown) => void>
@@ -33,9 +35,15 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
   const flaw = createFlaw(name, sessions)
   let asked = 0
 
-  const open = (response: ServerResponse, message: RpcMessage): void => {
+  const find = ({ headers }: IncomingMessage): ToySession | undefined => {
+    const session = sessions.get(String(headers['mcp-session-id']))
+    return session && flaw.isFor(session, headers.authorization) ? session : undefined
+  }
+
+  const open = (owner: string | undefined, response: ServerResponse, message: RpcMessage): void => {
     const session: ToySession = {
       id: randomUUID(),
+      owner,
       worker: flaw.workerFor(),
       stream: undefined,
       answers: new Map(),
@@ -82,9 +90,9 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
     request.setEncoding('utf8')
     for await (const chunk of request) body += String(chunk)
     const message = JSON.parse(body) as RpcMessage
-    const session = sessions.get(String(request.headers['mcp-session-id']))
+    const session = find(request)
     if (message.method === 'initialize') {
-      open(response, message)
+      open(request.headers.authorization, response, message)
     } else if (session === undefined) {
       response.writeHead(404).end()
     } else if (kindOf(message) === 'request') {
@@ -96,7 +104,7 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
   }
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    const session = sessions.get(String(request.headers['mcp-session-id']))
+    const session = find(request)
     if (request.method === 'POST') {
       post(request, response).catch(() => response.destroy())
     } else if (session === undefined) {

@@ -32,6 +32,7 @@ const profiles: Record<Flaw, ProfileName> = {
   'crossed-streams': 'streams',
   'stale-session': 'churn',
   'leaked-environment': 'churn',
+  'unguarded-id': 'calls',
 }
 const ratePerSession = 20
 
@@ -60,7 +61,10 @@ async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCas
       ratePerSecond: sessions * ratePerSession,
       durationMs,
       calls: null,
-      users: [{ name: 'anybody', headers: {} }],
+      users: ['ann', 'ben'].map((name) => ({
+        name,
+        headers: { authorization: `Bearer ${name}` },
+      })),
       // A message that went astray is not worth waiting for.
       timeoutMs: 250,
       openAtOnce: 10,

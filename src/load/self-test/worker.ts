@@ -49,7 +49,7 @@ export async function runTool(
     _meta?: { progressToken?: string }
   }
   const { text = '', steps = 1 } = args
-  switch (name) {
+  switch (name ?? '') {
     case 'echo':
       return text
     case 'keep':

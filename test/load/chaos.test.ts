@@ -42,7 +42,11 @@ test('Berth keeps what it promises while workers are killed and connections drop
 
 test('a gateway without an admin API has its connections dropped and its ids replayed', async (t) => {
   const result = await drive(
-    planFor(await toy(t), { durationMs: 400, chaos: { admin: undefined, everyMs: 5 } }),
+    planFor(await toy(t), {
+      durationMs: 400,
+      timeoutMs: 300,
+      chaos: { admin: undefined, everyMs: 5 },
+    }),
   )
   assert.deepEqual([...namesOf(result.faults)].sort(), [...faultNames].sort())
   assert.deepEqual(
@@ -61,6 +65,7 @@ test('an id in the hands of another user gets nowhere', async (t) => {
       profile: 'streams',
       users,
       durationMs: 300,
+      timeoutMs: 300,
       chaos: { admin: undefined, everyMs: 5 },
     }),
   )

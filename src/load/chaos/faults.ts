@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../errors.ts'
 import type { Session } from '../client/session.ts'
 import type { User } from '../drive/plan.ts'
-import { announce, recall } from '../drive/steps.ts'
+import { announce, echo, recall } from '../drive/steps.ts'
 import type { Admin } from './admin.ts'
 import type { Fault, FaultName } from './fault.ts'
 
@@ -43,7 +43,9 @@ const commits: Record<FaultName, Commit> = {
     await sleep(3)
     asked.drop()
     await asked.outcome
-    const outcome = await recall.run(session, 'after')
+    // Whatever it has kept, if its profile has it keep anything.
+    const step = session.watch.hasMatched('memory') ? recall : echo
+    const outcome = await step.run(session, 'after')
     return outcome.ok
       ? { isKept: true, how: 'it still has everything' }
       : { isKept: false, how: `the next call failed: ${outcome.code}` }

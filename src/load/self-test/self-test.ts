@@ -21,6 +21,8 @@ export interface SelfTestCase {
 export interface SelfTestOptions {
   /** How long each gateway is looked at. */
   durationMs: number
+  /** Ends it sooner. */
+  callsPerSession?: number
   sessions: number
   signal: AbortSignal
 }
@@ -34,7 +36,7 @@ const profiles: Record<Flaw, ProfileName> = {
   'leaked-environment': 'churn',
   'unguarded-id': 'calls',
 }
-const ratePerSession = 20
+const ratePerSession = 40
 
 /** Turns the load test against gateways that are broken on purpose, one after the other. */
 export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestCase[]> {
@@ -47,7 +49,7 @@ export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestCas
 }
 
 async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCase> {
-  const { durationMs, sessions, signal } = options
+  const { durationMs, callsPerSession, sessions, signal } = options
   const startedMs = performance.now()
   const gateway = await startToyGateway(flaw)
   try {
@@ -60,7 +62,7 @@ async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCas
       profile: profiles[flaw],
       ratePerSecond: sessions * ratePerSession,
       durationMs,
-      calls: null,
+      calls: callsPerSession === undefined ? null : callsPerSession * sessions,
       users: ['ann', 'ben'].map((name) => ({
         name,
         headers: { authorization: `Bearer ${name}` },

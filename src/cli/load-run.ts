@@ -42,7 +42,9 @@ export async function runLoadCommand(context: LoadContext): Promise<number> {
   const settings = settingsOf(context)
   const progress = createProgress(stderr)
   const isAlone = positionals.length === 0
-  const selfTest = values['self-test'] ? await testItself(context, progress, isAlone) : null
+  const selfTest = values['self-test']
+    ? await testItself(context, settings, progress, isAlone)
+    : null
   if (selfTest !== null && isAlone) {
     if (values.json) writeJson(stdout, selfTest)
     return selfTest.every(({ isRight }) => isRight) ? 0 : 1
@@ -93,15 +95,19 @@ function levelValue(text: string | undefined): Level | undefined {
 
 async function testItself(
   { values, signal }: LoadContext,
+  settings: Settings,
   progress: Progress,
   isAlone: boolean,
 ): Promise<SelfTestCase[]> {
-  const asked = isAlone ? durationValue('duration', values.duration) : undefined
-  const cases = await runSelfTest({
-    durationMs: asked ?? selfTestMs,
-    sessions: selfTestSessions,
-    signal,
-  })
+  const { sessions, calls, durationMs } = settings
+  const options = isAlone
+    ? {
+        sessions: values.sessions === undefined ? selfTestSessions : sessions,
+        durationMs: values.duration === undefined ? selfTestMs : durationMs,
+        calls,
+      }
+    : { sessions: selfTestSessions, durationMs: selfTestMs, calls: null }
+  const cases = await runSelfTest({ ...options, signal })
   for (const one of cases) progress.say(selfTestLine(one))
   return cases
 }

@@ -22,7 +22,7 @@ test('Berth keeps what it promises while workers are killed and connections drop
   const admin = { url: gateway.adminUrl, token }
   const result = await drive(
     planFor(gateway.mcp('probe'), {
-      durationMs: 2500,
+      durationMs: 1800,
       ratePerSecond: 60,
       chaos: { admin, everyMs: 40 },
     }),

@@ -29,8 +29,8 @@ test('every gateway that is broken on purpose is found out, and the sound one is
   const { signal } = new AbortController()
   for (const one of await runSelfTest({
     durationMs: 20_000,
-    callsPerSession: 12,
-    sessions: 12,
+    calls: 120,
+    sessions: 10,
     signal,
   })) {
     assert.equal(one.isRight, true, `${one.flaw}: ${one.how}`)

@@ -13,6 +13,11 @@ export const needs = [
   pythonEnvironment({ name: 'fastmcp4', why: 'both eras', requirement: 'fastmcp==4.0.10' }),
   debianPackage({ name: 'bubblewrap', why: 'the sandbox', executable: 'bwrap' }),
   debianPackage({ name: 'slirp4netns', why: 'private networks that lead out' }),
+  debianPackage({
+    name: 'chromium-headless-shell',
+    why: 'the report of the load test',
+    executable: 'usr/lib/chromium/chromium-headless-shell',
+  }),
   debianPackage({ name: 'nginx', kind: 'bench', why: 'a yardstick', check: ['-v'] }),
 ] as const
 

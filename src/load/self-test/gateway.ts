@@ -9,7 +9,7 @@ import type { RpcMessage } from '../../jsonrpc.ts'
 import type { Flaw } from './flaws.ts'
 import { createFlaw } from './flaws.ts'
 import type { ToyWorker } from './worker.ts'
-import { runTool, talks } from './worker.ts'
+import { runTool, talks, toolList } from './worker.ts'
 
 /** A session as the toy has it. */
 export interface ToySession {
@@ -63,6 +63,10 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
     message: RpcMessage,
     response: ServerResponse,
   ): Promise<void> => {
+    if (message.method === 'tools/list') {
+      sendJson(response, { jsonrpc: '2.0', id: message.id, result: { tools: toolList } })
+      return
+    }
     const isStream = talks.has(String(message.params?.['name']))
     if (isStream) response.writeHead(200, { 'content-type': 'text/event-stream' })
     const tell = (said: object): void => void response.write(eventOf(said))

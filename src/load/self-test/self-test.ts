@@ -21,8 +21,8 @@ export interface SelfTestCase {
 export interface SelfTestOptions {
   /** How long each gateway is looked at. */
   durationMs: number
-  /** Ends it sooner. */
-  callsPerSession?: number
+  /** Ends it sooner; null: it does not. */
+  calls: number | null
   sessions: number
   signal: AbortSignal
 }
@@ -49,7 +49,7 @@ export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestCas
 }
 
 async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCase> {
-  const { durationMs, callsPerSession, sessions, signal } = options
+  const { durationMs, calls, sessions, signal } = options
   const startedMs = performance.now()
   const gateway = await startToyGateway(flaw)
   try {
@@ -62,7 +62,7 @@ async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCas
       profile: profiles[flaw],
       ratePerSecond: sessions * ratePerSession,
       durationMs,
-      calls: callsPerSession === undefined ? null : callsPerSession * sessions,
+      calls,
       users: ['ann', 'ben'].map((name) => ({
         name,
         headers: { authorization: `Bearer ${name}` },

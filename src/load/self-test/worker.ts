@@ -30,6 +30,11 @@ interface Args {
   steps?: number
 }
 
+/** As `tools/list` has them, in short. */
+export const toolList = ['echo', 'keep', 'recall', 'ask', 'sample', 'report', 'announce'].map(
+  (name) => ({ name, inputSchema: { type: 'object' } }),
+)
+
 /** Tools that only talk need a stream for it. */
 export const talks = new Set(['ask', 'sample', 'report'])
 

@@ -89,7 +89,7 @@ async function whereItWent(
   const [file] = [target ?? []].flat()
   if (tried.outcome !== 'got-through' || file === undefined) return tried
   const seen = await attempt(victim, 'read-session', column, file)
-  if (seen.outcome !== 'stopped' || column.isThere?.(String(file)) === true) return tried
+  if (!seen.how.startsWith('ENOENT') || column.isThere?.(String(file)) === true) return tried
   return { outcome: 'stopped', how: 'what it wrote stayed in its own copy' }
 }
 

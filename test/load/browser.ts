@@ -39,7 +39,7 @@ export async function openPage(t: Owner, browser: string, url: string): Promise<
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit')
-  const [input, output] = [child.stdio[3] as Writable, child.stdio[4] as unknown as Readable]
+  const [input, output] = [child.stdio[3] as Writable, child.stdio[4] as Readable]
   const waiting = new Map<number, (message: Message) => void>()
   const listeners: ((message: Message) => void)[] = []
   let text = ''

@@ -90,7 +90,7 @@ test('a gateway that does not look at tokens fails, and names who got in', async
   assert.equal(judgeSeparation(result, strictly).verdict, 'FAIL')
   const [leak] = result.evidence.leaks
   assert.equal(leak?.what, 'ownership')
-  assert.match(leak?.where ?? '', /with the token of (ann|ben) on a session of (ann|ben)/)
+  assert.match(leak.where, /with the token of (ann|ben) on a session of (ann|ben)/)
 })
 
 test('a target that refuses, or is not there, is inconclusive', async (t) => {

@@ -13,7 +13,7 @@ import type { SelfTestCase } from '../load/self-test/self-test.ts'
 import { runSelfTest } from '../load/self-test/self-test.ts'
 import { isLoopback, isProbe, refusalOf, toolsOf } from '../load/target.ts'
 import { usersOf } from '../load/users.ts'
-import { writeJson } from '../terminal.ts'
+import { plainLine, writeJson } from '../terminal.ts'
 import { findGateway } from './admin-client.ts'
 import type { Context } from './command.ts'
 import { UsageError } from './command.ts'
@@ -47,6 +47,7 @@ export async function runLoadCommand(context: LoadContext): Promise<number> {
     : null
   if (selfTest !== null && isAlone) {
     if (values.json) writeJson(stdout, selfTest)
+    else writeLines(stdout, selfTest.map(selfTestLine))
     return selfTest.every(({ isRight }) => isRight) ? 0 : 1
   }
 
@@ -107,9 +108,8 @@ async function testItself(
         calls,
       }
     : { sessions: selfTestSessions, durationMs: selfTestMs, calls: null }
-  const cases = await runSelfTest({ ...options, signal })
-  for (const one of cases) progress.say(selfTestLine(one))
-  return cases
+  progress.say('testing the test itself …')
+  return runSelfTest({ ...options, signal })
 }
 
 interface ReadyTarget {
@@ -146,6 +146,7 @@ async function ownTarget(
   }
   const wanted = level === 'no-network' ? 'sandbox, no network' : isolation
   const berth = await startOwnBerth(env, { wanted, sessions })
+  if (berth.note !== undefined) progress.say(`No sandbox here: ${plainLine(berth.note, 300)}`)
   progress.say(`started Berth with its probe, isolation ${berth.isolation}: ${berth.url.href}`)
   return {
     options: {

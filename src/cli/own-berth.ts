@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { createAdmin } from '../load/chaos/admin.ts'
+import { messageOf } from '../errors.ts'
 import type { Column } from '../load/break-outs.ts'
 import { commandOf, memoryOf, nameOf, startOf, treeOf } from '../load/processes.ts'
 import type { AdminAccess } from '../load/drive/plan.ts'
@@ -18,6 +19,8 @@ export interface OwnBerth {
   admin: AdminAccess
   /** How the workers of the load are isolated. */
   isolation: string
+  /** Why it is not better isolated. */
+  note: string | undefined
   /** All ways of isolating them that work here. */
   columns: Column[]
   memoryPerSession(sessions: number): number | null
@@ -57,7 +60,7 @@ export async function startOwnBerth(
   } catch (error) {
     if (wanted !== undefined && wanted !== 'process') throw error
     // There is no sandbox to be had here.
-    return start(env, ['process'], 'process', sessions)
+    return { ...(await start(env, ['process'], 'process', sessions)), note: messageOf(error) }
   }
 }
 
@@ -94,6 +97,7 @@ async function start(
       url: new URL('/servers/load/mcp', url),
       admin,
       isolation,
+      note: undefined,
       columns: offered.map((name) => ({
         name,
         url: new URL(`/servers/${serverOf(name)}/mcp`, url),

@@ -12,8 +12,8 @@ export interface Page {
   evaluate<T>(expression: string): Promise<T>
   /** As on paper, or in the dark. */
   emulate(media: { media?: 'print'; dark?: boolean }): Promise<void>
-  /** PNG of what is above the fold. */
-  screenshot(): Promise<Buffer>
+  /** PNG of its beginning, so many pixels high. */
+  screenshot(height: number): Promise<Buffer>
   /** What it has asked for beside itself. */
   requests(): string[]
   /** Complaints of its console, of its own policy for one. */
@@ -105,8 +105,12 @@ export async function openPage(t: Owner, browser: string, url: string): Promise<
       const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]
       await inPage('Emulation.setEmulatedMedia', { media, features })
     },
-    async screenshot() {
-      const { data } = await inPage<{ data: string }>('Page.captureScreenshot', { format: 'png' })
+    async screenshot(height) {
+      const { data } = await inPage<{ data: string }>('Page.captureScreenshot', {
+        format: 'png',
+        captureBeyondViewport: true,
+        clip: { x: 0, y: 0, width: 1000, height, scale: 1 },
+      })
       return Buffer.from(data, 'base64')
     },
     requests: () => requests.filter((one) => one !== url),

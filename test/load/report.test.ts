@@ -95,9 +95,9 @@ test('the page shows verdicts and charts in a browser, by day, in the dark and o
   assert.deepEqual(
     day.charts.map(({ title }) => title),
     [
+      'Exchanges each second and open sessions, over time',
       'Latency by kind of exchange',
       'How many exchanges took how long',
-      'Exchanges each second and open sessions, over time',
       ...(Object.keys(report.failures).length > 0 ? ['Failed exchanges by code'] : []),
       'Injected faults over time',
     ],
@@ -110,7 +110,7 @@ test('the page shows verdicts and charts in a browser, by day, in the dark and o
   assert.match(day.text, /one principal: ownership not tested/)
   assert.match(day.text, /GOT THROUGH: listed 1 name in <folder>/)
   assert.match(day.text, /http:\/\/toy\/<&">/)
-  const shot = await page.screenshot()
+  const shot = await page.screenshot(900)
   assert.ok(shot.length > 20_000, 'it is not blank')
 
   await page.emulate({ dark: true })

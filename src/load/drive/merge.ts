@@ -25,6 +25,7 @@ export function mergeResults(results: readonly LoadResult[]): LoadResult {
     unopened: sum(({ unopened }) => unopened),
     openingMs: longest(({ openingMs }) => openingMs),
     loadMs: longest(({ loadMs }) => loadMs),
+    loadExchanges: sum(({ loadExchanges }) => loadExchanges),
     isStopped: results.some(({ isStopped }) => isStopped),
     cpuMs: sum(({ cpuMs }) => cpuMs),
     rssBytes: sum(({ rssBytes }) => rssBytes),

@@ -27,6 +27,8 @@ export interface LoadResult {
   unopened: number
   openingMs: number
   loadMs: number
+  /** Answered in that time. */
+  loadExchanges: number
   isStopped: boolean
   /** Of this process. */
   cpuMs: number
@@ -125,8 +127,10 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
     look()
     const chaos = plan.chaos && createChaos(plan.chaos, { plan, lanes: live, sinceStartMs })
     const loadStartedMs = performance.now()
+    const before = measure.totals().exchanges
     if (live.length > 0) await load(plan, live, measure, signal)
     const loadMs = performance.now() - loadStartedMs
+    const loadExchanges = measure.totals().exchanges - before
     const faults = (await chaos?.end()) ?? []
 
     phase = 'finishing'
@@ -145,6 +149,7 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
       unopened: lanes.length - live.length,
       openingMs,
       loadMs,
+      loadExchanges,
       isStopped: signal.aborted,
       cpuMs: (user + system) / 1000,
       rssBytes: process.memoryUsage.rss(),

@@ -18,14 +18,14 @@ import { bytes, milliseconds, whole } from './words.ts'
 export function htmlReport(report: LoadReport): string {
   const sections = [
     head(report),
-    section('What was asked for', table(['', ''], Object.entries(report.configuration))),
-    section('Separation', separation(report)),
-    section('Latency', latency(report)),
     section('Over time', figure(timelineChart(report), 'Bars: exchanges, and in red failures.')),
+    section('Latency', latency(report)),
+    section('Separation', separation(report)),
     failures(report),
     chaos(report),
     containment(report),
     selfTest(report),
+    section('What was asked for', table(['', ''], Object.entries(report.configuration))),
   ]
   return `<!doctype html>
 <html lang="en">

@@ -94,7 +94,6 @@ export function makeReport(input: ReportInput): LoadReport {
     all.add(histogram)
     return latencyOf(kind, histogram)
   })
-  const exchanges = measure.spans.reduce((total, span) => total + span.exchanges, 0)
   return {
     verdict: overall({ separation, containment, chaos, selfTest }),
     startedAt: input.startedAt.toISOString(),
@@ -128,7 +127,7 @@ export function makeReport(input: ReportInput): LoadReport {
       openingMs: result.openingMs,
       openedPerSecond: perSecond(result.wanted - result.unopened, result.openingMs),
       loadMs: result.loadMs,
-      exchangesPerSecond: perSecond(exchanges, result.openingMs + result.loadMs),
+      exchangesPerSecond: perSecond(result.loadExchanges, result.loadMs),
       driverCpuMs: result.cpuMs,
       driverRssBytes: result.rssBytes,
       bytesPerSession: input.bytesPerSession,

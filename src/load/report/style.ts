@@ -13,7 +13,7 @@ body { margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 4rem; background: va
   color: var(--ink); font: 15px/1.5 system-ui, sans-serif; print-color-adjust: exact }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem }
 p, li { max-width: 46rem } .dim, figcaption { color: var(--dim) }
-.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1rem;
+.verdicts { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr)); gap: 1rem;
   margin-top: 1.5rem }
 .verdict { border: 1px solid var(--rule); border-top: 4px solid var(--dim); border-radius: 6px;
   padding: .7rem 1rem; background: var(--soft) }

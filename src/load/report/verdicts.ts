@@ -60,9 +60,13 @@ function containmentLine({
   return required === null
     ? { name: 'Containment', verdict: 'not judged', sentences }
     : {
-        name: `Containment (${required.level}, ${required.column})`,
+        name: `Containment (required: ${required.level})`,
         verdict: required.verdict,
-        sentences: [...required.reasons, ...sentences],
+        sentences: [
+          `The workers of this run: ${required.column}.`,
+          ...required.reasons,
+          ...sentences,
+        ],
       }
 }
 

@@ -3,6 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import {
+  commandWords,
+  durationValue,
+  profileValue,
+  rateValue,
+  wholeValue,
+} from '../../src/cli/load-values.ts'
 import type { LoadReport } from '../../src/load/report/report.ts'
 import { readScenario } from '../../src/load/scenario.ts'
 import { startTestGateway } from '../support/gateway.ts'
@@ -12,10 +19,6 @@ import { place } from './berth.ts'
 
 const refusals: [args: string[], says: RegExp][] = [
   [['http://192.0.2.1/mcp'], /192\.0\.2\.1 is not on this machine\..*--i-own-this-target/],
-  [['http://127.0.0.1:1/mcp', '--profile', 'mixd'], /There is no profile mixd\./],
-  [['--rate', 'fast'], /--rate takes exchanges a second such as 500\/s/],
-  [['--duration', '1 week'], /--duration takes a time such as 60s/],
-  [['--sessions', '0'], /--sessions takes a whole number from 1/],
   [['--require', 'walls'], /--require takes sandbox or no-network, not walls/],
   [['--users', '2'], /--users needs the URL/],
   [['--self-test', '--report', 'x.html'], /name its URL, or berth/],
@@ -30,6 +33,29 @@ test('what makes no sense is refused, and nobody outside of this machine is hurt
       assert.match(stderr, says)
     }),
   )
+})
+
+test('values are read in the units that people write, and refused by name', () => {
+  assert.deepEqual(
+    ['60s', '500ms', '1.5m', '2', undefined].map((text) => durationValue('duration', text)),
+    [60_000, 500, 90_000, 2000, undefined],
+  )
+  assert.throws(() => durationValue('duration', '1 week'), /takes a time such as 60s/)
+  assert.deepEqual(
+    ['500/s', '2.5', 'max', undefined].map((text) => rateValue(text, 7)),
+    [500, 2.5, null, 7],
+  )
+  assert.throws(() => rateValue('fast', 1), /--rate takes exchanges a second such as 500\/s/)
+  assert.equal(profileValue(undefined), 'mixed')
+  assert.throws(() => profileValue('mixd'), /There is no profile mixd\./)
+  assert.throws(() => wholeValue('sessions', '0', [1, 9]), /a whole number from 1 to 9, not 0/)
+  assert.deepEqual(commandWords(`mint --sub {sub} "a b" 'c'`), [
+    'mint',
+    '--sub',
+    '{sub}',
+    'a b',
+    'c',
+  ])
 })
 
 test('a server that is not the probe gets a scenario to begin with', async (t) => {

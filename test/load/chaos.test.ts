@@ -22,9 +22,9 @@ test('Berth keeps what it promises while workers are killed and connections drop
   const admin = { url: gateway.adminUrl, token }
   const result = await drive(
     planFor(gateway.mcp('probe'), {
-      durationMs: 1800,
+      durationMs: 1300,
       ratePerSecond: 60,
-      chaos: { admin, everyMs: 40 },
+      chaos: { admin, everyMs: 20 },
     }),
   )
   const tried = result.faults.filter(({ isKept }) => isKept !== null)

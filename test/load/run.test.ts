@@ -5,7 +5,6 @@ import { readHistogram } from '../../src/load/drive/measure.ts'
 import { profileNames } from '../../src/load/drive/plan.ts'
 import { profileOf } from '../../src/load/drive/profiles.ts'
 import { shares, spread } from '../../src/load/drive/spread.ts'
-import { runSelfTest } from '../../src/load/self-test/self-test.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
 import { drive, planFor, serveHttp, toy } from './rig.ts'
 
@@ -14,7 +13,7 @@ const strictly = { toleratesFailures: false }
 test('every profile passes at a sound gateway, and each session is through all of it', async (t) => {
   const url = await toy(t)
   for (const profile of profileNames) {
-    const plan = planFor(url, { profile, durationMs: 120 })
+    const plan = planFor(url, { profile, durationMs: 60 })
     const result = await drive(plan)
     assert.deepEqual(judgeSeparation(result, strictly), { verdict: 'PASS', reasons: [] }, profile)
     const { matched, sessions, bytesSearched } = result.evidence
@@ -22,19 +21,6 @@ test('every profile passes at a sound gateway, and each session is through all o
     assert.ok(sessions >= 4 && bytesSearched > 1000)
     assert.equal(result.measure.counts.opened, sessions)
     assert.deepEqual(result.measure.failures, {})
-  }
-})
-
-test('every gateway that is broken on purpose is found out, and the sound one is not', async () => {
-  const { signal } = new AbortController()
-  for (const one of await runSelfTest({
-    durationMs: 20_000,
-    calls: 120,
-    sessions: 10,
-    signal,
-  })) {
-    assert.equal(one.isRight, true, `${one.flaw}: ${one.how}`)
-    assert.equal(one.leaks > 0, one.flaw !== 'none')
   }
 })
 

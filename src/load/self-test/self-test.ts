@@ -21,7 +21,7 @@ export interface SelfTestCase {
 export interface SelfTestOptions {
   /** How long each gateway is looked at. */
   durationMs: number
-  /** Ends it sooner; null: it does not. */
+  /** Ends it sooner, and has it make them as fast as it can; null: it does not. */
   calls: number | null
   sessions: number
   signal: AbortSignal
@@ -60,7 +60,7 @@ async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCas
       stride: 1,
       sessions,
       profile: profiles[flaw],
-      ratePerSecond: sessions * ratePerSession,
+      ratePerSecond: calls === null ? sessions * ratePerSession : null,
       durationMs,
       calls,
       users: ['ann', 'ben'].map((name) => ({

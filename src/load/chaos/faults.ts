@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts'
 import type { Session } from '../client/session.ts'
 import type { User } from '../drive/plan.ts'
 import { announce, echo, recall } from '../drive/steps.ts'
+import { commandOf, treeOf } from '../processes.ts'
 import type { Admin } from './admin.ts'
 import type { Fault, FaultName } from './fault.ts'
 
@@ -23,7 +24,9 @@ const lookEveryMs = 50
 const commits: Record<FaultName, Commit> = {
   async 'kill-worker'({ session }, admin) {
     const pid = session.id === undefined ? undefined : await admin?.pidOf(session.id)
-    if (pid === undefined) return untried('no process of this worker can be killed from here')
+    if (pid === undefined || !isWorker(pid)) {
+      return untried('no process of this worker can be killed from here')
+    }
     return endedUnder(session, () => {
       process.kill(pid, 'SIGKILL')
       return Promise.resolve()
@@ -91,6 +94,10 @@ export async function commit(
     return done(untried(messageOf(error)))
   }
 }
+
+/** In another PID namespace than the gateway's the same number is somebody else. */
+const isWorker = (pid: number): boolean =>
+  treeOf(pid).some((each) => commandOf(each).includes('keeper/main.js'))
 
 const untried = (how: string): Result => ({ isKept: null, how })
 

@@ -186,6 +186,7 @@ export function createLane(options: LaneOptions): Lane {
         active += 1
         await one(performance.now())
         active -= 1
+        isAlone = false
       }
     },
     async finish(until) {

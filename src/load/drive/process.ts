@@ -33,5 +33,5 @@ async function begin(plan: LoadPlan): Promise<void> {
   } catch (error) {
     await tell({ kind: 'failed', message: messageOf(error) })
   }
-  process.disconnect()
+  process.exit(0)
 }

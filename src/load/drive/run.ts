@@ -125,18 +125,19 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
     phase = 'load'
     // Whoever looks at the machine when all are open does it now, and disturbs nothing.
     look()
-    const chaos = plan.chaos && createChaos(plan.chaos, { plan, lanes: live, sinceStartMs })
+    const chaos = plan.chaos && createChaos(plan.chaos, { plan, lanes: live, sinceStartMs, signal })
     const loadStartedMs = performance.now()
     const before = measure.totals().exchanges
     if (live.length > 0) await load(plan, live, measure, signal)
     const loadMs = performance.now() - loadStartedMs
     const loadExchanges = measure.totals().exchanges - before
-    const faults = (await chaos?.end()) ?? []
 
     phase = 'finishing'
+    const ending = chaos?.end()
     const until = AbortSignal.any([signal, AbortSignal.timeout(finishMs)])
     setMaxListeners(0, until)
     await inParallel(live, plan.openAtOnce, (lane) => lane.finish(until))
+    const faults = (await ending) ?? []
     phase = 'closing'
     look()
     await inParallel(lanes, closeAtOnce, (lane) => lane.close())

@@ -144,7 +144,7 @@ async function ownTarget(
   if (isolation !== undefined && isolation !== 'process' && isolation !== 'sandbox') {
     throw new UsageError(`--isolation takes process or sandbox, not ${isolation}.`)
   }
-  const wanted = level === 'no-network' ? 'sandbox, no network' : isolation
+  const wanted = level === 'private-network' ? 'sandbox, private network' : isolation
   const berth = await startOwnBerth(env, { wanted, sessions })
   if (berth.note !== undefined) progress.say(`No sandbox here: ${plainLine(berth.note, 300)}`)
   progress.say(`started Berth with its probe, isolation ${berth.isolation}: ${berth.url.href}`)

@@ -31,11 +31,14 @@ export interface OwnBerth {
 export const isolations = {
   process: { isolation: 'process' },
   sandbox: { isolation: 'sandbox' },
-  'sandbox, no network': { isolation: 'sandbox', network: 'none' },
+  'sandbox, private network': { isolation: 'sandbox', network: 'private', outbound: false },
 } as const
 export type Isolation = keyof typeof isolations
 
 const probe = fileURLToPath(new URL('../demo/load-probe.js', import.meta.url))
+const overStdio = { command: process.execPath, args: [probe], graceMs: 1000 }
+/** A private network is for servers that listen. */
+const overHttp = { ...overStdio, args: [probe, '--http'], transport: 'http' }
 const main = fileURLToPath(new URL('main.js', import.meta.url))
 const limits = { memory: '512MiB', cpus: 1, pids: 256, openFiles: 1024 }
 const startMs = 60_000
@@ -131,20 +134,24 @@ async function start(
 
 const serverOf = (isolation: Isolation): string => `probe-${isolation.replaceAll(/\W+/g, '-')}`
 
+function serverFor(isolation: Isolation): object {
+  const kind = isolations[isolation]
+  return { ...('network' in kind ? overHttp : overStdio), ...kind }
+}
+
 function configurationOf(
   offered: readonly Isolation[],
   isolation: Isolation,
   sessions: number,
 ): object {
-  const server = { command: process.execPath, args: [probe], graceMs: 1000 }
   const probes = offered.map((name) => {
     const kind = isolations[name]
     const disk = kind.isolation === 'sandbox' ? { disk: '64MiB' } : {}
-    return [serverOf(name), { ...server, ...kind, limits: { ...limits, ...disk } }]
+    return [serverOf(name), { ...serverFor(name), limits: { ...limits, ...disk } }]
   })
   return {
     mcpServers: {
-      load: { ...server, ...isolations[isolation] },
+      load: serverFor(isolation),
       ...(Object.fromEntries(probes) as object),
     },
     // Sessions that were abandoned are still there for a while.

@@ -19,7 +19,7 @@ export interface Containment {
 /** What may be required: that all is stopped but what such a worker shares with the machine. */
 export const levels = {
   sandbox: ['connect-port', 'connect-abstract'],
-  'no-network': [],
+  'private-network': [],
 } as const satisfies Record<string, readonly string[]>
 export type Level = keyof typeof levels
 export const levelNames = Object.keys(levels) as Level[]

@@ -19,7 +19,7 @@ import { place } from './berth.ts'
 
 const refusals: [args: string[], says: RegExp][] = [
   [['http://192.0.2.1/mcp'], /192\.0\.2\.1 is not on this machine\..*--i-own-this-target/],
-  [['--require', 'walls'], /--require takes sandbox or no-network, not walls/],
+  [['--require', 'walls'], /--require takes sandbox or private-network, not walls/],
   [['--users', '2'], /--users needs the URL/],
   [['--self-test', '--report', 'x.html'], /name its URL, or berth/],
 ]

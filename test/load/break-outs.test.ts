@@ -70,3 +70,15 @@ test('a server that serves all sessions from one process is found out', async (t
     assert.ok(matched[channel] >= 3, channel)
   }
 })
+
+test('the probe over HTTP behind Berth gives every session what is its own', async (t) => {
+  const gateway = await startTestGateway(t, {
+    probe: { command: ['node', compiled('src/demo/load-probe.js'), '--http'], http: true },
+  })
+  const plan = planFor(gateway.mcp('probe'), { sessions: 3, durationMs: 200, ratePerSecond: 50 })
+  const result = await drive(plan)
+  assert.deepEqual(judgeSeparation(result, { toleratesFailures: false }), {
+    verdict: 'PASS',
+    reasons: [],
+  })
+})

@@ -127,7 +127,7 @@ test('containment fails with what got through, but for what the level does not p
   })
   const open = { rows: [attempt('read-home', 'stopped'), attempt('connect-port', 'got-through')] }
   assert.equal(judgeContainment(open, 'sandbox', 'target').verdict, 'PASS')
-  assert.deepEqual(judgeContainment(open, 'no-network', 'target'), {
+  assert.deepEqual(judgeContainment(open, 'private-network', 'target'), {
     verdict: 'FAIL',
     reasons: ['connect-port got through: so.'],
   })

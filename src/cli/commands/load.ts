@@ -39,7 +39,7 @@ export const loadOptions = {
   require: {
     type: 'string',
     value: 'LEVEL',
-    description: 'fails if a worker can be broken out of: sandbox or no-network',
+    description: 'fails if a worker can be broken out of: sandbox or private-network',
   },
   'no-break-outs': { type: 'boolean', description: 'does not try to break out of workers' },
   'self-test': { type: 'boolean', description: 'first tests itself; without URL, that alone' },

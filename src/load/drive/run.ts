@@ -47,6 +47,8 @@ export interface Snapshot {
 export interface RunOptions {
   signal: AbortSignal
   onSnapshot(snapshot: Snapshot): void
+  /** Called when its sessions are open; the load begins when it settles. */
+  onOpened?(): Promise<void>
 }
 
 const tickMs = 4
@@ -58,7 +60,7 @@ const backlogAtMost = 100_000
 
 /** Drives the sessions of one process, from the first `initialize` to the last DELETE. */
 export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<LoadResult> {
-  const { signal, onSnapshot } = options
+  const { signal, onSnapshot, onOpened } = options
   // One for each session that waits for something.
   setMaxListeners(0, signal)
   const startedMs = performance.now()
@@ -125,6 +127,7 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
     phase = 'load'
     // Whoever looks at the machine when all are open does it now, and disturbs nothing.
     look()
+    await onOpened?.()
     const chaos = plan.chaos && createChaos(plan.chaos, { plan, lanes: live, sinceStartMs, signal })
     const loadStartedMs = performance.now()
     const before = measure.totals().exchanges

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { setMaxListeners } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 import { mergeResults } from './merge.ts'
@@ -17,15 +18,32 @@ export async function spread(
 ): Promise<LoadResult> {
   if (processes === 1) return runLoad(plan, options)
   const snapshots: (Snapshot | undefined)[] = []
-  const results = await Promise.all(
-    shares(plan, processes).map((share, at) =>
-      driveElsewhere(share, options.signal, (snapshot) => {
+  const parts = shares(plan, processes)
+  let opening = parts.length
+  let allOpen: () => void = () => undefined
+  const whenAllOpen = new Promise<void>((resolve) => (allOpen = resolve))
+  const over = new AbortController()
+  setMaxListeners(0, options.signal, over.signal)
+  const driven = parts.map((share, at) =>
+    driveElsewhere(share, over.signal, {
+      signal: options.signal,
+      onSnapshot(snapshot) {
         snapshots[at] = snapshot
         options.onSnapshot(addUp(snapshots.filter((one) => one !== undefined)))
-      }),
-    ),
+      },
+      onOpened() {
+        opening -= 1
+        if (opening === 0) allOpen()
+        return whenAllOpen
+      },
+    }),
   )
-  return mergeResults(results)
+  try {
+    return mergeResults(await Promise.all(driven))
+  } finally {
+    // Where one has failed, the others wait for it.
+    over.abort()
+  }
 }
 
 /** The same with numbers that never meet. */
@@ -46,16 +64,18 @@ export function shares(plan: LoadPlan, processes: number): LoadPlan[] {
 
 function driveElsewhere(
   plan: LoadPlan,
-  signal: AbortSignal,
-  onSnapshot: (snapshot: Snapshot) => void,
+  over: AbortSignal,
+  { signal, onSnapshot, onOpened }: Required<RunOptions>,
 ): Promise<LoadResult> {
   const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const say = (message: ToDriver): void => void child.send(message)
   const stop = (): void => say({ kind: 'stop' })
   signal.addEventListener('abort', stop, { once: true })
+  over.addEventListener('abort', () => child.kill('SIGKILL'), { once: true })
   return new Promise<LoadResult>((resolve, reject) => {
     child.on('message', (message: FromDriver) => {
       if (message.kind === 'snapshot') onSnapshot(message.snapshot)
+      else if (message.kind === 'opened') void onOpened().then(() => say({ kind: 'go' }))
       else if (message.kind === 'result') resolve(message.result)
       else reject(new Error(message.message))
     })

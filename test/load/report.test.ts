@@ -143,11 +143,17 @@ test('a leak is told in full: who saw whose, in which message, when', async (t) 
 
 test('the XML and the page are well-formed, whatever a server has written', async (t) => {
   const report = await realReport(t, 'none', { profile: 'calls', durationMs: 50 })
-  const nasty = { ...report, target: `"'<script>&amp;]]>`, failures: { '<b>&"': 3 } }
+  const nasty = {
+    ...report,
+    target: `"'<script>&amp;]]>`,
+    failures: { '<b>&"': 3 },
+    configuration: { a: '\u0000\u001b[31m' },
+  }
+  nasty.separation.reasons.push('it said \u0001\u202e<')
   const folder = tempDir(t)
   const files = { 'junit.xml': junitReport(nasty), 'report.html': htmlReport(nasty) }
   for (const [name, text] of Object.entries(files)) {
-    assert.doesNotMatch(text, /<script|<b>/)
+    assert.doesNotMatch(text, /<script|<b>|[\u0000\u0001\u001b\u202e]/)
     writeFileSync(join(folder, name), text)
   }
   const python = need(t, 'python3')

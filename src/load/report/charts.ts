@@ -2,6 +2,7 @@ import { faultWords } from '../chaos/fault.ts'
 import type { LoadReport } from './report.ts'
 import {
   bar,
+  escape,
   frame,
   line,
   linear,
@@ -142,7 +143,7 @@ export function faultChart({ chaos, timeline }: LoadReport): string {
       .filter((fault) => fault.name === name)
       .map(({ atMs, isKept, how }) => {
         const kind = isKept === null ? 'dim' : isKept ? 'good' : 'bad'
-        const about = `<title>${faultWords[name].what}: ${how.replaceAll('<', '&lt;')}</title>`
+        const about = tag('title', {}, escape(`${faultWords[name].what}: ${how}`))
         return tag('circle', { cx: x(atMs / 1000), cy: y, r: 5, class: `fill-${kind}` }, about)
       })
     return (

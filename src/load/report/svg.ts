@@ -1,3 +1,5 @@
+import { plain } from '../../terminal.ts'
+
 /** Small pictures in SVG: axes, lines, bars and marks, in the colours of the page. */
 export interface Frame {
   width: number
@@ -15,8 +17,9 @@ export interface Scale {
   ticks: number[]
 }
 
+/** What may come from a server has nothing in it that neither HTML nor XML allows. */
 export function escape(text: string | number): string {
-  return String(text)
+  return plain(String(text))
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

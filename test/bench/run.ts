@@ -1,6 +1,7 @@
 import { messageOf } from '../../src/errors.ts'
 import { adopt } from './adopt.ts'
 import { calls } from './calls.ts'
+import { driver } from './driver.ts'
 import { events } from './events.ts'
 import { memory } from './memory.ts'
 import { neighbours } from './neighbours.ts'
@@ -11,7 +12,9 @@ import { stdio } from './stdio.ts'
 import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
-const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio, adopt]
+const benchmarks: Benchmark[] = [
+  ...[calls, events, start, sandbox, neighbours, memory, stdio, adopt, driver],
+]
 
 const usage = `usage: npm run bench [-- NAME ...]
 

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
-import * as Value from 'typebox/value'
 
 import type { AuthorizerSetting } from '../auth/options.ts'
+import { isValid, withDefaults } from '../schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import type { ReadSecrets } from './secrets.ts'
@@ -83,8 +83,8 @@ export function readEntry(
   warnOfIdleKeys(raw, kind, where, warnings)
 
   // What is sound is read on, past what is wrong, so that its placeholders are checked as well.
-  const options = Value.Default(serverOptions, merged(defaultsFor(own, kind, defaults), sound))
-  if (!Value.Check(serverOptions, options)) {
+  const options = withDefaults(serverOptions, merged(defaultsFor(own, kind, defaults), sound))
+  if (!isValid(serverOptions, options)) {
     problems.add(where, 'is not a valid server.')
     return undefined
   }

@@ -1,5 +1,3 @@
-import Type from 'typebox'
-
 import { adminOptions } from '../admin/options.ts'
 import {
   authorizerOptions,
@@ -10,6 +8,7 @@ import {
 } from '../auth/options.ts'
 import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
+import { Type } from '../schema.ts'
 import {
   capOptions,
   drainOptions,

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
+import { isValid } from '../schema.ts'
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
-import * as Value from 'typebox/value'
 import type { Ending } from './ending.ts'
 import { SessionRecord } from './record.ts'
 import type { OwnSession } from './session.ts'
@@ -83,7 +83,7 @@ function readCopy(text: string | undefined): SessionRecord | undefined {
   if (text === undefined) return undefined
   try {
     const record: unknown = JSON.parse(text)
-    return Value.Check(SessionRecord, record) ? record : undefined
+    return isValid(SessionRecord, record) ? record : undefined
   } catch {
     return undefined
   }

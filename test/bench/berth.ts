@@ -15,16 +15,25 @@ export interface BerthOptions {
   store?: Config['store']
   /** Of the public listener. Default: any. */
   port?: number
+  /** Whether it wants a token of the local issuer in its state directory. */
+  wantsToken?: boolean
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as BerthOptions
-const { stateDir, store = { kind: 'memory' }, port = 0 } = options
+const { stateDir, store = { kind: 'memory' }, port = 0, wantsToken = false } = options
 const servers = Object.entries(options.servers).map(([name, server]) =>
   testServer(name, { ...server, lifecycle: { idleMs: 900_000, maxMs: 28_800_000 } }),
 )
 const caps = { maxSessions: 5000, maxQueued: 5000 }
+const setting = wantsToken ? 'local' : 'none'
+const authorization: Config['authorization'] = {
+  global: setting,
+  servers: Object.fromEntries(servers.map(({ name }) => [name, setting])),
+  resource: 'server',
+  clockSkewMs: 60_000,
+}
 const gateway = await startGateway(
-  testConfig(stateDir, servers, { caps, store, listen: { port } }),
+  testConfig(stateDir, servers, { caps, store, listen: { port }, authorization }),
   {
     onEvents(events) {
       const stream = createWriteStream(join(stateDir, 'berth.log'))

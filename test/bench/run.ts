@@ -3,6 +3,7 @@ import { adopt } from './adopt.ts'
 import { calls } from './calls.ts'
 import { driver } from './driver.ts'
 import { events } from './events.ts'
+import { jwt } from './jwt.ts'
 import { memory } from './memory.ts'
 import { neighbours } from './neighbours.ts'
 import { describeMachine } from './report.ts'
@@ -13,7 +14,7 @@ import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
 const benchmarks: Benchmark[] = [
-  ...[calls, events, start, sandbox, neighbours, memory, stdio, adopt, driver],
+  ...[calls, events, start, sandbox, neighbours, memory, stdio, adopt, jwt, driver],
 ]
 
 const usage = `usage: npm run bench [-- NAME ...]

@@ -130,6 +130,10 @@ export const catalogue = {
   // prettier-ignore
   ERR_AUTH_METHOD: entry(403, -32002, 'client', false, 'Authorization method mismatch. This server takes OAuth tokens (Authorization: Bearer), not AWS signatures.'),
   // prettier-ignore
+  ERR_AUTH_CREDENTIAL: entry(403, -32002, 'client', false, 'The server {server} is not started for you: {missing}.'),
+  // prettier-ignore
+  ERR_AUTH_SECRETS: entry(503, -32000, 'operator', true, 'The secrets of this gateway cannot be used: {why}'),
+  // prettier-ignore
   ERR_AUTH_PROVIDER: entry(503, -32000, 'operator', true, 'The identity provider {provider} does not answer as it should: {why}'),
   // prettier-ignore
   ERR_AUTH_NO_METADATA: entry(404, -32000, 'client', false, 'There is no protected resource here: the server is unknown, or asks for no token.'),

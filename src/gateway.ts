@@ -8,12 +8,15 @@ import { adminPlugin } from './admin/plugin.ts'
 import { askToHandOver, findPredecessor } from './admin/predecessor.ts'
 import { localIssuerRoutes } from './admin/routes/local-issuer.ts'
 import { createAdminToken } from './auth/admin-token.ts'
+import { createCredentials } from './auth/credentials.ts'
 import { setUpAuthorizers } from './auth/setup.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
+import type { GatewayIdentity } from './identity-files.ts'
+import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { createMetrics } from './metrics/catalogue.ts'
 import type { PassedSockets } from './passed-sockets.ts'
@@ -32,7 +35,7 @@ import { handleOf } from './sessions/record.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
-import { hostOf, isAlive, ownIdentity } from './workers/identity.ts'
+import { hostOf, isAlive, ownIdentity, ownPidNamespace } from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
 import { adviceForMissing, findMissing } from './workers/missing.ts'
@@ -139,7 +142,15 @@ export async function startGateway(
 
   if (followsOutput) followWorkers(events, directories)
 
-  const guard = createGuard(listen)
+  const guard = createGuard({
+    ...listen,
+    credentialHeaders: servers.flatMap(({ credentials }) => credentials?.clientHeaders ?? []),
+  })
+  const credentials = createCredentials({
+    clock,
+    secrets: config.secrets,
+    warn: (server, message) => events.emit('operator.warned', { server, message }),
+  })
   const authorizers = setUpAuthorizers({
     clock,
     config: config.authorization,
@@ -175,6 +186,7 @@ export async function startGateway(
       bodyLimitBytes: config.agentcore.bodyLimitBytes,
     },
     authorizers,
+    credentials,
     guard,
     listenHost: listen.host,
     leaving: leaving.signal,
@@ -283,8 +295,15 @@ export async function startGateway(
       ...patience,
       passed: sockets.admin,
     })
-    const identity = { ...owner, url, adminUrl, token: token.value, file: config.file ?? null }
+    const pidNamespace = ownPidNamespace()
+    const place = { url, adminUrl, token: token.value, file: config.file ?? null }
+    const identity = { ...owner, pidNamespace, ...place }
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+    // Pids of another boot or another container mean nothing here; who had our address is gone.
+    const isHere = (other: GatewayIdentity): boolean =>
+      other.adminUrl === adminUrl ||
+      (other.bootId === owner.bootId && other.pidNamespace === pidNamespace)
+    removeIdentities(folder, (other) => isHere(other) && !isAlive(other))
     return {
       url,
       adminUrl,
@@ -294,7 +313,7 @@ export async function startGateway(
       predecessor,
       handedOver: handover.done,
       async tryOut(server, signal) {
-        const what = { server, principal: 'anonymous', name: randomUUID() }
+        const what = { server, opener: { principal: 'anonymous' }, name: randomUUID() }
         const session = await openHealthy({ sessions, clock }, what, signal)
         await sessions.close(session, 'stopped')
       },

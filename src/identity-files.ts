@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -9,6 +9,8 @@ export interface GatewayIdentity {
   bootId: string
   pid: number
   startTime: string
+  /** What the pid means something in. */
+  pidNamespace: string
   url: string
   adminUrl: string
   token: string
@@ -29,4 +31,17 @@ export function readIdentities(folder: string): GatewayIdentity[] {
       return [] // it was removed, or is being written, in this moment
     }
   })
+}
+
+/**
+ * Removes those of gateways that have been killed. Their pids are in use again soon, in a container
+ * above all, and then a command would take them for gateways that run.
+ */
+export function removeIdentities(
+  folder: string,
+  isDead: (identity: GatewayIdentity) => boolean,
+): void {
+  for (const identity of readIdentities(folder).filter(isDead)) {
+    rmSync(join(folder, `${identity.pid}.json`), { force: true })
+  }
 }

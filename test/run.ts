@@ -17,6 +17,7 @@ import { lastLine } from './run/last-line.ts'
 import { watchLeaks } from './run/leaks.ts'
 import { runFiles } from './run/run-files.ts'
 import { createTally } from './run/tally.ts'
+import { putTogether } from './run/together.ts'
 
 const usage = `usage: node dist/test/run.js [OPTION ...] [FILTER ...]
 
@@ -115,7 +116,7 @@ async function runTests(
     const results = createTally()
     const events = new PassThrough({ objectMode: true })
     const printed = pipeline(events, new spec(), process.stdout, { end: false })
-    await runFiles(files, {
+    await runFiles(putTogether(files), {
       concurrency: Math.min(Math.max(availableParallelism(), 2), 4),
       silentMs: run.silentMs,
       signal: run.stop.signal,

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema.ts'
 
 const list = (description: string, examples: string[]) =>
   Type.Optional(
@@ -127,4 +128,81 @@ export interface AuthorizationConfig {
   servers: Record<string, AuthorizerSetting>
   resource: 'server' | 'gateway'
   clockSkewMs: number
+}
+
+/** Where `${secret:NAME}` and `${userSecret:NAME}` are looked up; a top-level key. */
+export const secretOptions = Type.Object(
+  {
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        examples: ['./secrets.yaml'],
+        description:
+          'File of mode 0600 with shared: { NAME: value } and users: { alice: { NAME: value } }. Read anew when it changes.',
+      }),
+    ),
+    userKey: Type.String({
+      minLength: 1,
+      default: 'sub',
+      description: 'Claim of the token whose value stands under users in that file.',
+    }),
+    fromEnv: Type.Array(
+      Type.String({
+        pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+        'x-expected': 'the name of a variable',
+        examples: ['SEARCH_KEY'],
+      }),
+      {
+        default: [],
+        examples: [['SEARCH_KEY']],
+        description: 'Variables of the gateway that ${secret:NAME} may take.',
+      },
+    ),
+    command: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        examples: [['./secret-of.sh']],
+        description:
+          'Program, with arguments, that prints the value of ${userSecret:NAME} of who opens a session. It gets BERTH_CALLER_ISS, BERTH_CALLER_SUB, BERTH_CALLER_KEY (the value of userKey) and BERTH_SECRET_NAME.',
+      }),
+    ),
+    commandTimeoutMs: Type.Integer({
+      minimum: 1,
+      maximum: 600_000,
+      default: 10_000,
+      'x-unit': 'milliseconds',
+      description: 'Milliseconds that this program may take.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'Where credentials of users and shared secrets are looked up.',
+  },
+)
+
+/** A key of a server. */
+export const credentialOptions = {
+  credentialHeaders: Type.Array(Type.String({ minLength: 1, examples: ['X-GitHub-Token'] }), {
+    default: [],
+    examples: [['X-GitHub-Token']],
+    description:
+      'Headers of initialize that ${header:NAME} may take in env and headers. No worker sees them otherwise.',
+  }),
+}
+
+/** `secrets` as the loader makes it: paths absolute, variables read. Secret. */
+export interface SecretsConfig {
+  file: string | undefined
+  userKey: string
+  /** What `fromEnv` names. */
+  shared: Readonly<Record<string, string>>
+  command: SecretCommand | undefined
+}
+
+export interface SecretCommand {
+  words: readonly string[]
+  cwd: string
+  env: Readonly<Record<string, string>>
+  timeoutMs: number
 }

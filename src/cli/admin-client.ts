@@ -23,6 +23,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export interface RunningGateway {
   url: string
   adminUrl: string
+  token: string
   /** @throws an error whose message is the gateway's own */
   fetch(method: string, path: string): Promise<unknown>
   /** The response as it comes, for logs. */

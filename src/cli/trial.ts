@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 
 import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
+import { credentialsOf, isOfCaller, placeholderOf } from '../credentials.ts'
 import { toolsOf } from '../demo/client/call.ts'
 import type { Handlers } from '../demo/client/connect.ts'
 import { connect } from '../demo/client/connect.ts'
@@ -21,7 +22,7 @@ const gatewayFirstMs = 5000
 /**
  * Starts each server once, one after the other, and asks it for its tools, or whether it is healthy.
  *
- * @returns whether all of them answered
+ * @returns whether all of them answered that can be tried without a user
  */
 export async function tryServers(
   config: Config,
@@ -40,6 +41,12 @@ export async function tryServers(
   try {
     for (const server of config.servers) {
       failures.length = 0
+      const ofCaller = credentialsOf(server.credentials).filter(isOfCaller).map(placeholderOf)
+      if (ofCaller.length > 0) {
+        const why = `nobody is there to take ${ofCaller.join(', ')} from`
+        writeLines(stdout, [`${yellow('–')} ${server.name}: not tried, because ${why}`])
+        continue
+      }
       const startedAtMs = Date.now()
       const url = new URL(endpointPath(server), gateway.url)
       const silenceMs = server.startTimeoutMs + gatewayFirstMs

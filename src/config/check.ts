@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox'
-import * as Value from 'typebox/value'
 
+import { isValid, withDefaults } from '../schema.ts'
 import { didYouMean, listed, type Path, type Problems } from './problems.ts'
 
 /** A TypeBox schema as the JSON Schema that it is, with the notes that Berth adds for messages. */
@@ -50,8 +50,8 @@ export function readSlice<S extends TSchema>(
   const before = problems.found.length
   checkShape(schema, value, path, problems)
   if (problems.found.length > before) return undefined
-  const filled = Value.Default(schema, structuredClone(value))
-  if (Value.Check(schema, filled)) return filled
+  const filled = withDefaults(schema, structuredClone(value))
+  if (isValid(schema, filled)) return filled
   problems.add(path, `found ${found(value)}, which is not valid here.`)
   return undefined
 }
@@ -79,7 +79,7 @@ export function checkShape(schema: Shape, value: unknown, path: Path, problems: 
     for (const [index, inner] of value.entries()) {
       checkShape(schema.items, inner, [...path, index], problems)
     }
-  } else if (entries !== undefined || !Value.Check(schema, value)) {
+  } else if (entries !== undefined || !isValid(schema, value)) {
     problems.add(path, mismatch(schema, value, path))
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthorizationConfig } from '../auth/options.ts'
+import type { AuthorizationConfig, SecretsConfig } from '../auth/options.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
@@ -13,6 +13,7 @@ export interface Config {
   agentcore: AgentcoreConfig
   allowAnonymous: 'loopback' | 'any-address'
   authorization: AuthorizationConfig
+  secrets: SecretsConfig
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number

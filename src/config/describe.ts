@@ -1,6 +1,8 @@
+import { credentialsOf, placeholderOf } from '../credentials.ts'
 import type { Server } from '../sessions/server.ts'
 import { showSize } from '../size.ts'
 import type { LimitName, Limits, LocalLaunch } from '../workers/driver.ts'
+import { listed } from './problems.ts'
 
 /**
  * One line on how a server is started and isolated, for `serve` and `check`. It has no values of
@@ -18,6 +20,8 @@ export function describeServer(server: Server): string {
           folderText(server.cwd),
           ...limitTexts(launch.limits),
         ]
+  const taken = credentialsOf(server.credentials).map(placeholderOf)
+  if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)
   facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
   return `${name}: ${launch.shown} (${facts.join(', ')})`
 }

@@ -1,9 +1,10 @@
 import type { Static } from 'typebox'
-import * as Value from 'typebox/value'
 
 import type { AuthorizerSetting } from '../auth/options.ts'
+import { isValid, withDefaults } from '../schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
+import type { ReadSecrets } from './secrets.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import type { Environment } from './environment.ts'
 import { checkFit, defaultsFor, fits, isPlain, kindOf, transportWord, type Kind } from './kind.ts'
@@ -24,6 +25,10 @@ export interface EntryContext {
   env: Environment
   /** Only `${PORT}` is a placeholder. */
   literal: boolean
+  /** Undefined when they are wrong. */
+  secrets: ReadSecrets | undefined
+  /** Of servers that have none of their own. */
+  authorizer: AuthorizerSetting
   /** Checked: the same keys as an entry. */
   defaults: Tree
   problems: Problems
@@ -80,8 +85,8 @@ export function readEntry(
   // What is sound is read on, past what is wrong, so that its placeholders are checked as well.
   const usual = defaultsFor(own, kind, defaults)
   const given = merged(isPlain(own, defaults) ? plainDefaults(usual) : usual, sound)
-  const options = Value.Default(serverOptions, given)
-  if (!Value.Check(serverOptions, options)) {
+  const options = withDefaults(serverOptions, given)
+  if (!isValid(serverOptions, options)) {
     problems.add(where, 'is not a valid server.')
     return undefined
   }

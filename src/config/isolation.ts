@@ -46,7 +46,7 @@ export function readSandbox(
 ): SandboxOptions {
   const { where, name } = entry
   const { isolation, network, outbound, mounts, limits } = entry.options
-  const { problems, warnings, file } = context
+  const { problems, warnings, file, secrets } = context
   if (isolation !== 'sandbox') {
     const only = [
       ...(network === 'host' ? [] : [`network: ${network}`]),
@@ -75,7 +75,7 @@ export function readSandbox(
       }
       return filled
     }),
-    hidden: [file, envFile].filter((path) => path !== undefined),
+    hidden: [file, envFile, ...(secrets?.files ?? [])].filter((path) => path !== undefined),
   }
 }
 

@@ -1,7 +1,9 @@
 import path from 'node:path'
 
+import { isHeaderName, isHeaderValue } from '../credentials.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import { shownCommand, shownUrl } from './describe.ts'
+import { createTaking, unfitValue, type Taking } from './credentials.ts'
 import type { Draft, EntryContext, ServerOptions } from './entry.ts'
 import { inherited, isProgram, readEnvFile } from './environment.ts'
 import { expandHome, isFolder } from './folders.ts'
@@ -17,7 +19,7 @@ export interface Entry {
 }
 
 /** What of a Draft comes from how the server is started. */
-export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env'>
+export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env' | 'credentials'>
 
 /** Placeholders filled, paths absolute, the environment whole. */
 export function localLaunch(entry: Entry, context: EntryContext): Launched {
@@ -36,7 +38,8 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     : program
   const fillArg = filler(entry, context, withPort)
   const args = options.args.map((arg, index) => fillArg(String(arg), 'args', index))
-  const env = environmentOf(entry, context, { fileValues, scope: withPort })
+  const taking = createTaking(entry, context)
+  const env = environmentOf(entry, context, { fileValues, scope: withPort, taking })
   if (!isProgram(command, env.get('PATH'))) {
     const place = program.includes('/') ? 'there is no such program' : 'it is not in PATH'
     context.warnings.push(
@@ -60,14 +63,16 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     }),
   }
   const driver = options.isolation ?? 'process'
-  return { driver, launch, cwd, env: Object.fromEntries(env) }
+  const credentials = taking.credentials()
+  return { driver, launch, cwd, env: Object.fromEntries(env), credentials }
 }
 
 /** A remote server has no process: its folder is never used, and it gets no environment. */
 export function remoteLaunch(entry: Entry, context: EntryContext): Launched {
   const { options, where } = entry
   const { problems } = context
-  const fillIn = filler(entry, context, scopeOf(context, envFileOf(entry, context)))
+  const scope = scopeOf(context, envFileOf(entry, context))
+  const fillIn = filler(entry, context, scope)
   const before = problems.found.length
   const address = fillIn(options.url ?? '', 'url')
   const url = URL.canParse(address) ? new URL(address) : undefined
@@ -77,13 +82,17 @@ export function remoteLaunch(entry: Entry, context: EntryContext): Launched {
       'expected an http or https URL without a user name or password (those go into headers). Example: url: https://mcp.example.com/mcp',
     )
   }
+  const taking = createTaking(entry, context)
+  const seen = new Set<string>()
   const headers = new Map<string, string>()
   for (const [written, value] of Object.entries(options.headers)) {
     const name = written.toLowerCase()
-    const text = fillIn(String(value), 'headers', written)
-    const wrong = headers.has(name) ? 'stands twice, in other capitals.' : headerProblem(name, text)
+    const text = taking.text('headers', written, String(value), scope)
+    const isTwice = seen.has(name)
+    const wrong = isTwice ? 'stands twice, in other capitals.' : headerProblem(name, text ?? '')
     if (wrong !== undefined) problems.add([...where, 'headers', written], wrong)
-    headers.set(name, text)
+    seen.add(name)
+    if (text !== undefined) headers.set(name, text)
   }
   const launch: RemoteLaunch = {
     kind: 'remote',
@@ -91,7 +100,8 @@ export function remoteLaunch(entry: Entry, context: EntryContext): Launched {
     url: url === undefined ? '' : url.href.replace(/#.*$/, ''),
     headers: Object.fromEntries(headers),
   }
-  return { driver: 'remote', launch, cwd: context.base, env: {} }
+  const credentials = taking.credentials()
+  return { driver: 'remote', launch, cwd: context.base, env: {}, credentials }
 }
 
 function isUsable(url: URL | undefined): boolean {
@@ -102,10 +112,9 @@ function isUsable(url: URL | undefined): boolean {
 const ownHeaders = ['host', 'connection', 'content-length', 'transfer-encoding', 'mcp-session-id']
 
 function headerProblem(name: string, value: string): string | undefined {
-  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) return 'is no name that a header can have.'
+  if (!isHeaderName(name)) return 'is no name that a header can have.'
   if (ownHeaders.includes(name)) return 'is set by Berth itself; take it out.'
-  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return undefined
-  return 'its value has a character that no header may have, such as a line break.'
+  return isHeaderValue(value) ? undefined : unfitValue
 }
 
 function scopeOf(context: EntryContext, fileValues: ReadonlyMap<string, string>): Scope {
@@ -171,18 +180,23 @@ const reserved = ['BERTH_SESSION_ID', 'BERTH_WORKSPACE', 'TMPDIR']
 function environmentOf(
   entry: Entry,
   context: EntryContext,
-  { fileValues, scope }: { fileValues: ReadonlyMap<string, string>; scope: Scope },
+  {
+    fileValues,
+    scope,
+    taking,
+  }: { fileValues: ReadonlyMap<string, string>; scope: Scope; taking: Taking },
 ): Map<string, string> {
   const { name, options, where } = entry
-  const fillIn = filler(entry, context, scope)
   const env = inherited(context.env, options.passEnv)
   for (const [variable, value] of fileValues) env.set(variable, value)
   for (const [variable, value] of Object.entries(options.env)) {
     const at = [...where, 'env', variable]
-    const text = value === null ? undefined : fillIn(String(value), 'env', variable)
+    const isSession = reserved.includes(variable)
+    const text =
+      value === null || isSession ? undefined : taking.text('env', variable, String(value), scope)
     if (!/^[^=\0]+$/.test(variable)) {
       context.problems.add(at, 'is no name that a variable can have.')
-    } else if (variable === 'PORT' && scope.port !== undefined && text !== undefined) {
+    } else if (variable === 'PORT' && scope.port !== undefined && value !== null) {
       if (text !== scope.port) context.problems.add(at, portText)
     }
     if (text === undefined) env.delete(variable)

@@ -20,6 +20,7 @@ import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { createProblems, didYouMean, type Problems } from './problems.ts'
 import { generalOptions, otherTopLevelKeys, overridable, serverOptions, slices } from './schema.ts'
+import { readSecretOptions, warnOfSecrets } from './secrets.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -49,33 +50,37 @@ export function loadConfig(input: LoadInput): Config {
   if (tree.sandbox !== undefined) {
     warnings.push("sandbox is VS Code's own; here the servers run without it.")
   }
-  const { general, listen, admin, storeKeys, agentcore, retention, log } = readSettings(
+  const { general, listen, admin, storeKeys, agentcore, retention, log, secretKeys } = readSettings(
     tree,
     problems,
   )
+  const { base } = source
+  const secrets = secretKeys && readSecretOptions(secretKeys, { ...input, base, problems })
+  const global = general?.authorizerConfiguration ?? 'none'
   const { servers, authorizers } = readServers(tree, {
-    base: source.base,
+    base,
     file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
     account: agentcore ?? { accountId: '', region: '' },
+    secrets,
+    authorizer: global,
     problems,
     warnings,
   })
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
-  const global = general?.authorizerConfiguration ?? 'none'
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
     const rules = exposureRules(general.allowAnonymous, Object.fromEntries(settings))
     checkListen(listen, rules, problems, warnings)
     warnOfTokens(listen, [global, ...authorizers.values()], warnings)
   }
+  if (secrets) warnOfSecrets(servers, Object.fromEntries(settings), secrets, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
-  const { base } = source
   const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
-  if (!general || !listen || !admin || !store || !agentcore || !retention || !log) {
+  if (!general || !listen || !admin || !store || !agentcore || !retention || !log || !secrets) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
   }
 
@@ -108,6 +113,7 @@ export function loadConfig(input: LoadInput): Config {
     searchPath: input.env.PATH ?? '',
     retention,
     log,
+    secrets: secrets.config,
     servers,
     warnings,
   })
@@ -122,6 +128,7 @@ function readSettings(tree: Tree, problems: Problems) {
     storeKeys: readSlice(slices.store, tree.store ?? {}, ['store'], problems),
     agentcore: readSlice(slices.agentcore, tree.agentcore ?? {}, ['agentcore'], problems),
     retention: readSlice(slices.retention, tree.retention ?? {}, ['retention'], problems),
+    secretKeys: readSlice(slices.secrets, tree.secrets ?? {}, ['secrets'], problems),
     log: readSlice(slices.log, tree.log ?? {}, ['log'], problems),
   }
 }

@@ -1,5 +1,8 @@
 import path from 'node:path'
 
+import type { Credential, Template } from '../credentials.ts'
+import { isHeaderName, placeholderOf } from '../credentials.ts'
+
 /** What a placeholder can stand for. */
 export interface Scope {
   /** The variable of that name, from the gateway's environment or the server's `envFile`. */
@@ -29,35 +32,81 @@ export function folderNames(base: string, homeDir: string): Map<string, string> 
  * @param fail is told why a placeholder cannot be filled, without any value
  */
 export function fill(text: string, scope: Scope, fail: (why: string) => void): string {
-  let filled = ''
+  const parts = fillTemplate(text, scope, fail).map((part) => {
+    if (typeof part === 'string') return part
+    fail(
+      `${placeholderOf(part)} can stand in env and headers only: it is known when a session opens.`,
+    )
+    return ''
+  })
+  return parts.join('')
+}
+
+/** The same where what is known only when a session opens may stay open. */
+export function fillTemplate(text: string, scope: Scope, fail: (why: string) => void): Template {
+  const parts: (string | Credential)[] = []
   let at = 0
   for (;;) {
     const start = text.indexOf('${', at)
     const end = start < 0 ? -1 : closing(text, start + 2)
-    if (end < 0) return filled + text.slice(at)
+    if (end < 0) return joined([...parts, text.slice(at)])
     const whole = text.slice(start, end + 1)
-    filled += text.slice(at, start) + (valueOf(whole.slice(2, -1), scope, fail) ?? whole)
+    parts.push(text.slice(at, start), ...(valueOf(whole.slice(2, -1), scope, fail) ?? [whole]))
     at = end + 1
   }
 }
 
+/** Texts that stand beside each other as one. */
+function joined(parts: Template): Template {
+  const out: (string | Credential)[] = []
+  for (const part of parts) {
+    const last = out.at(-1)
+    if (typeof part === 'string' && typeof last === 'string') out[out.length - 1] = last + part
+    else if (part !== '') out.push(part)
+  }
+  return out
+}
+
 /** Undefined: this is no placeholder of ours. */
-function valueOf(inner: string, scope: Scope, fail: (why: string) => void): string | undefined {
+function valueOf(inner: string, scope: Scope, fail: (why: string) => void): Template | undefined {
   const [, prefix, name, fallback] =
     /^(env:)?([A-Za-z_]\w*|\/)(?::-([\s\S]*))?$/.exec(inner) ?? ([] as undefined[])
-  if (name === 'PORT' && prefix === undefined && scope.port !== undefined) return scope.port
+  if (name === 'PORT' && prefix === undefined && scope.port !== undefined) return [scope.port]
   if (scope.literal) return undefined
   if (name === undefined) {
     if (foreign.test(inner)) fail(foreignText(inner))
-    return undefined
+    return credentialIn(inner, fail)
   }
   const folder = prefix === undefined ? scope.folders.get(name) : undefined
-  if (folder !== undefined) return folder
+  if (folder !== undefined) return [folder]
   const value = scope.variable(name)
-  if (fallback !== undefined && (value ?? '') === '') return fill(fallback, scope, fail)
+  if (fallback !== undefined && (value ?? '') === '') return fillTemplate(fallback, scope, fail)
   if (value === undefined) fail(unsetText(name))
-  return value
+  return value === undefined ? undefined : [value]
 }
+
+/** `claims.sub`, `secret:NAME`, `userSecret:NAME` or `header:X-Name`. */
+function credentialIn(inner: string, fail: (why: string) => void): Template | undefined {
+  const [, claim, kind, other = ''] =
+    /^(?:claims\.([\s\S]*)|(secret|userSecret|header):([\s\S]*))$/.exec(inner) ??
+    ([] as undefined[])
+  const name = claim ?? other
+  if (claim === undefined && kind === undefined) return undefined
+  const place: Credential = { kind: (kind ?? 'claim') as Credential['kind'], name }
+  const isName =
+    place.kind === 'claim'
+      ? /^(?!.*:-)[^\s{}]+$/.test(name)
+      : place.kind === 'header'
+        ? isHeaderName(name)
+        : /^[A-Za-z_][\w.-]*$/.test(name)
+  if (!isName) {
+    fail(`\${${inner}} has no name that it can have (a default is not possible). ${examples}`)
+    return []
+  }
+  return [place]
+}
+
+const examples = 'Examples: ${claims.email}, ${secret:NAME}, ${userSecret:NAME}, ${header:X-Name}.'
 
 const foreign = /^(input|config|command|workspaceFolder|extensionInstallFolder):/
 

@@ -1,9 +1,14 @@
-import Type from 'typebox'
-
 import { adminOptions } from '../admin/options.ts'
-import { authorizerOptions, serverAuthorizerOptions, tokenOptions } from '../auth/options.ts'
+import {
+  authorizerOptions,
+  credentialOptions,
+  secretOptions,
+  serverAuthorizerOptions,
+  tokenOptions,
+} from '../auth/options.ts'
 import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
+import { Type } from '../schema.ts'
 import {
   capOptions,
   drainOptions,
@@ -36,6 +41,7 @@ export const serverOptions = Type.Object({
   ...sessionTimeOptions,
   ...runtimeOptions,
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
+  ...credentialOptions,
   default: Type.Boolean({
     default: false,
     description:
@@ -86,6 +92,7 @@ export const slices = {
   admin: adminOptions,
   store: storeOptions,
   agentcore: agentcoreOptions,
+  secrets: secretOptions,
   retention: retentionOptions,
   log: logOptions,
 }

@@ -4,6 +4,10 @@ import { z } from 'zod'
 import { breakOutNames, breakOuts, tryBreakOut } from './break-outs.ts'
 import type { BreakOut } from './break-outs.ts'
 import { plantCanary } from './canary.ts'
+import type { Talk } from './channels.ts'
+import { channelTools } from './channels.ts'
+import type { Extra } from './conversation.ts'
+import { converse } from './conversation.ts'
 import { serveMcp } from './serve-mcp.ts'
 
 const targetShape = z.union([z.string(), z.number()])
@@ -12,6 +16,7 @@ function createProbe(): McpServer {
   const server = new McpServer(
     { name: 'isolation-probe', title: 'Isolation probe', version: '1.0.0' },
     {
+      capabilities: { logging: {} },
       instructions:
         'Tries to get out of the isolation that it runs in, and says what came of it. Nothing is ' +
         'damaged and nothing is left behind. Call attempts, then attempt with one of the names.',
@@ -100,7 +105,45 @@ function createProbe(): McpServer {
       }
     },
   )
+  registerChannels(server)
   return server
+}
+
+/** The ways for a text through a session, for the load test. */
+function registerChannels(server: McpServer): void {
+  for (const [name, { title, description, fields, run }] of Object.entries(channelTools)) {
+    const inputSchema = Object.fromEntries(
+      Object.entries(fields).map(([field, type]) => [
+        field,
+        type === 'number' ? z.number() : z.string(),
+      ]),
+    )
+    server.registerTool(name, { title, description, inputSchema }, async (args, extra) => ({
+      content: [{ type: 'text', text: await run(args, talkOf(server, extra)) }],
+    }))
+  }
+}
+
+function talkOf(server: McpServer, extra: Extra): Talk {
+  const talk = converse(server, extra)
+  return {
+    async ask(text) {
+      const properties = { answer: { type: 'string' as const } }
+      const asked = await talk.ask(text, { type: 'object', properties, required: ['answer'] })
+      return asked.action === 'accept' ? String(asked.content['answer']) : asked.action
+    },
+    async sample(text) {
+      const sampled = await talk.sample('Answer with one word.', text)
+      return sampled.action === 'written' ? sampled.text : sampled.action
+    },
+    async progress(at, total, message) {
+      const progressToken = extra._meta?.progressToken
+      if (progressToken === undefined) return
+      const params = { progressToken, progress: at, total, message }
+      await extra.sendNotification({ method: 'notifications/progress', params })
+    },
+    log: (data) => server.sendLoggingMessage({ level: 'info', logger: 'load', data }),
+  }
 }
 
 await serveMcp('isolation-probe', createProbe)

@@ -24,6 +24,8 @@ export interface GuardOptions {
   publicUrl: string | undefined
   allowedHosts: string[]
   allowedOrigins: string[]
+  /** Headers that a page may send beside those of MCP, where servers ask for them. */
+  credentialHeaders?: readonly string[]
 }
 
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -77,7 +79,10 @@ export function createGuard(options: GuardOptions): Guard {
     },
     preflight: {
       'access-control-allow-methods': 'POST, GET, DELETE, OPTIONS',
-      'access-control-allow-headers': corsRequestHeaders,
+      'access-control-allow-headers': [
+        corsRequestHeaders,
+        ...(options.credentialHeaders ?? []),
+      ].join(', '),
       'access-control-max-age': '600',
     },
   }

@@ -7,6 +7,7 @@ import { pingPath, readHealth } from '../protocols/invocations.ts'
 import { addressed } from '../protocols/worker-headers.ts'
 import { asGatewayError } from '../replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { NamedOpener } from '../sessions/naming.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { settings } from './upstreams.ts'
@@ -25,11 +26,11 @@ const longestPauseMs = 250
  */
 export async function openHealthy(
   { sessions, clock }: { sessions: Sessions; clock: Clock },
-  what: { server: Server; principal: string; name: string },
+  what: { server: Server; opener: NamedOpener; name: string },
   gone: AbortSignal,
 ): Promise<Session> {
-  const { server, principal, name } = what
-  const { session, isNew } = await sessions.openNamed(server, principal, name, gone)
+  const { server, opener, name } = what
+  const { session, isNew } = await sessions.openNamed(server, opener, name, gone)
   if (!isNew) return session
   try {
     // What others use as well, and was not started here, is as it is.

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { Clock } from '../clock.ts'
+import type { ResolvedCredentials } from '../credentials.ts'
 import { GatewayError } from '../errors.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../replies.ts'
@@ -27,6 +28,12 @@ export interface InitializeOptions {
   session: Session | undefined
   /** The `initialize` request; or, for a server that keeps no sessions, whatever came first. */
   messages: Peek[]
+  /**
+   * What the worker gets of who opens the session; undefined where it gets nothing.
+   *
+   * @throws what there is to say to a client that lacks something
+   */
+  credentials: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
   headers: IncomingHttpHeaders
   body: Buffer
   response: ServerResponse
@@ -49,9 +56,13 @@ export async function initialize(options: InitializeOptions): Promise<void> {
   const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
   response.once('close', abandon)
   if (response.destroyed) abandon()
+  const open = async (): Promise<Session> => {
+    const credentials = await options.credentials?.(gone.signal)
+    return sessions.open(server, { principal, credentials }, gone.signal)
+  }
   let session: Session
   try {
-    session = options.session ?? (await sessions.open(server, principal, gone.signal))
+    session = options.session ?? (await open())
   } catch (thrown) {
     const error = asGatewayError(thrown)
     if (!gone.signal.aborted) answerOf(options).fail(error)

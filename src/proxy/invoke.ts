@@ -3,11 +3,14 @@ import type { ServerResponse } from 'node:http'
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Equipping } from './equip.ts'
+import { resolverOf } from './equip.ts'
 import { openHealthy } from './health.ts'
 import type { Passing } from './pass.ts'
 import type { Asked } from './serve.ts'
@@ -20,21 +23,26 @@ export type Invoke = (request: FastifyRequest, reply: FastifyReply, asked: Asked
 export interface InvokeOptions {
   clock: Clock
   sessions: Sessions
+  credentials: Credentials
   traffics: Traffics
   passing: Passing
+  equipping: Equipping
 }
 
-export function createInvoke({ clock, sessions, traffics, passing }: InvokeOptions): Invoke {
+export function createInvoke(options: InvokeOptions): Invoke {
+  const { clock, sessions, traffics, passing, credentials, equipping } = options
   return async function invoke(request, reply, asked) {
     const { server, principal, protocol } = asked
     const name = asked.chosenId ?? randomUUID()
     const gone = goneOf(reply.raw)
-    const what = { server, principal, name }
+    const opener = { principal, credentials: resolverOf(credentials, asked) }
+    const what = { server, opener, name }
     let session: Session
     do {
       session =
         sessions.findNamed(name, server.name, principal) ??
         (await openHealthy({ sessions, clock }, what, gone))
+      await equipping.equip(session, asked)
       // What has ended just now goes on under the same name.
       await sessions.confirm(session)
     } while (session.end !== undefined)

@@ -4,6 +4,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Asking, Authorizer, Caller } from '../auth/check.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import { challengeHeader, metadataUrl } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import { signedCaller } from '../auth/sigv4.ts'
@@ -23,6 +24,7 @@ import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { endpointPath, shortPath } from '../paths.ts'
 import { createChosenIds } from './chosen-ids.ts'
+import { createEquipping, takeHeaders } from './equip.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { createInvoke } from './invoke.ts'
@@ -44,6 +46,7 @@ export interface ProxyOptions {
   /** Of what stands below `/runtimes/`, and of payloads for servers that speak no MCP. */
   runtimes: { protocols: Protocols; bodyLimitBytes: number }
   authorizers: Authorizers
+  credentials: Credentials
   guard: Guard
   /** Whether unknown names may be answered with the known ones. */
   listenHost: string
@@ -67,9 +70,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const runtimes = createRuntimes(options.servers)
   const traffics = createTraffics(clock, events)
   const chosenIds = createChosenIds()
+  const equipping = createEquipping(options.credentials)
   const passing = createPassing(options)
-  const invoke = createInvoke({ ...options, traffics, passing })
-  const serve = createServing({ ...options, traffics, chosenIds, passing, invoke, report })
+  const shared = { ...options, traffics, passing, equipping }
+  const invoke = createInvoke(shared)
+  const serve = createServing({ ...shared, chosenIds, invoke, report })
   const isPinged = options.servers.some(({ protocol }) => protocol === 'http')
   const pings = isPinged ? startPings(clock, sessions) : undefined
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
@@ -175,12 +180,18 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   function ask(
     request: FastifyRequest,
     server: Server | undefined,
-    { principal }: Caller,
+    caller: Caller,
   ): Promise<void> | undefined {
     if (server === undefined) throw nothingHere(request.params as Named, request.query)
     const { headers, method } = request
+    const { principal } = caller
     const protocol = protocolOf(request, server)
-    const known = { protocol, server, principal, missing: undefined, release: undefined }
+    const taken = server.credentials?.clientHeaders ?? []
+    const who = {
+      caller,
+      credentialHeaders: taken.length === 0 ? nothing : takeHeaders(headers, taken),
+    }
+    const known = { ...who, protocol, server, principal, missing: undefined, release: undefined }
     const nobody = { publicId: undefined, chosenId: undefined, session: undefined }
     if (isStop(request)) {
       mark(request, { ...known, ...nobody })
@@ -208,16 +219,24 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     const session = any === undefined ? undefined : find(any, chosenId, server, principal)
     const asked = { ...known, publicId: id, chosenId }
     // Whoever chose an id may be about to open the session of it.
-    const mayOpen = id === undefined && method === 'POST'
-    if (any === undefined || session !== undefined || mayOpen) {
+    const mayOpen = session === undefined && id === undefined && method === 'POST'
+    if (any === undefined || session?.isEquipped === true || mayOpen) {
       mark(request, { ...asked, session })
       return undefined
     }
-    return sessions.lookup(any, server.name, principal).then(
-      (found) => mark(request, { ...asked, session: found }),
-      // Told when the body was read, because that has the id of the request.
-      (missing: unknown) => mark(request, { ...asked, session: undefined, missing }),
-    )
+    const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
+    const equip = async (found: Session): Promise<Session> => {
+      // To end a session nothing is needed of its caller.
+      if (method !== 'DELETE') await equipping.equip(found, who)
+      return found
+    }
+    return Promise.resolve(looked)
+      .then(equip)
+      .then(
+        (found) => mark(request, { ...asked, session: found }),
+        // Told when the body was read, because that has the id of the request.
+        (missing: unknown) => mark(request, { ...asked, session: undefined, missing }),
+      )
   }
 
   function find(
@@ -337,6 +356,7 @@ function checkAllowed(headers: IncomingHttpHeaders, { requestHeaders = [] }: Ser
     params: { name, limitBytes: allowedValueBytes },
   })
 }
+const nothing: Readonly<Record<string, string>> = {}
 
 /** Fastify's own errors about bodies, in the words of the catalogue. */
 function translate(thrown: unknown, limit: { limitBytes: number; key: string }): GatewayError {

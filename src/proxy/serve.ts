@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
+import type { Caller } from '../auth/check.ts'
+import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
@@ -8,6 +10,8 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import type { ChosenIds } from './chosen-ids.ts'
+import type { Equipping } from './equip.ts'
+import { resolverOf } from './equip.ts'
 import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import { goneOf } from './invoke.ts'
@@ -21,6 +25,9 @@ export interface Asked {
   protocol: Protocol
   server: Server
   principal: string
+  caller: Caller
+  /** Those that are for templates alone; no worker sees them. */
+  credentialHeaders: Readonly<Record<string, string>>
   publicId: string | undefined
   /** What the client calls its session itself; only without a public id. */
   chosenId: string | undefined
@@ -40,6 +47,8 @@ declare module 'fastify' {
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
+  credentials: Credentials
+  equipping: Equipping
   traffics: Traffics
   chosenIds: ChosenIds
   passing: Passing
@@ -56,7 +65,7 @@ export interface ServingOptions {
 export type Serve = (request: FastifyRequest, reply: FastifyReply) => undefined | Promise<void>
 
 export function createServing(options: ServingOptions): Serve {
-  const { clock, sessions, traffics, chosenIds, passing, invoke } = options
+  const { clock, sessions, traffics, chosenIds, passing, invoke, equipping } = options
 
   /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
   return function serve(request, reply) {
@@ -151,22 +160,27 @@ export function createServing(options: ServingOptions): Serve {
       open(request, reply, asked, what)
       return undefined
     }
+    const opener = { principal, credentials: resolverOf(options.credentials, asked) }
     return sessions
-      .openNamed(server, principal, chosenId, goneOf(reply.raw))
-      .then(({ session, isNew }) => {
-        if (!isNew) return postTo(session, request, reply, asked, what)
-        open(request, reply, asked, what, session)
-        return undefined
+      .openNamed(server, opener, chosenId, goneOf(reply.raw))
+      .then(async ({ session, isNew }) => {
+        if (isNew) {
+          open(request, reply, asked, what, session)
+          return
+        }
+        await equipping.equip(session, asked)
+        await postTo(session, request, reply, asked, what)
       })
   }
 
   function open(
     request: FastifyRequest,
     reply: FastifyReply,
-    { protocol, server, principal, chosenId }: Asked,
+    asked: Asked,
     { messages, body }: { messages: Peek[]; body: Buffer },
     session?: Session,
   ): void {
+    const { protocol, server, principal, chosenId } = asked
     reply.hijack()
     void initialize({
       sessions,
@@ -175,6 +189,7 @@ export function createServing(options: ServingOptions): Serve {
       clock,
       server,
       principal,
+      credentials: resolverOf(options.credentials, asked),
       session,
       messages,
       headers: request.headers,

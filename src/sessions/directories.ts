@@ -11,7 +11,10 @@ export interface SessionDirectories {
   of(handle: string): SessionDirectory
   /** When the session has ended. */
   finish(handle: string): Promise<void>
-  /** Removes what is over the limits; folders of `open` sessions are never touched. */
+  /**
+   * Removes what is over the limits, and what nobody could remove when its session ended; folders of
+   * `open` sessions are never touched.
+   */
   sweep(open: ReadonlySet<string>, nowMs: number): Promise<void>
 }
 
@@ -30,6 +33,9 @@ export interface Retention {
 /** What one may want to look at afterwards; the rest is of drivers and of the session alone. */
 const stays = /^(workspace|output\.log(\.1)?)$/
 
+/** From here on a folder that belongs to no open session will belong to none. */
+const newMs = 60_000
+
 export function createSessionDirectories(base: string, retention: Retention): SessionDirectories {
   mkdirSync(base, { recursive: true, mode: 0o700 })
   const of = (handle: string): SessionDirectory => {
@@ -41,7 +47,7 @@ export function createSessionDirectories(base: string, retention: Retention): Se
       outputFile: join(root, 'output.log'),
     }
   }
-  return {
+  const directories: SessionDirectories = {
     of,
     make(handle) {
       const directory = of(handle)
@@ -70,9 +76,12 @@ export function createSessionDirectories(base: string, retention: Retention): Se
         total += bytes
         const keep = nowMs - changedAtMs <= retention.maxAgeMs && total <= retention.maxTotalBytes
         if (!keep) await rm(join(base, handle), { recursive: true, force: true })
+        // Its gateway was killed, and the store has forgotten it. A new one may not be `open` yet.
+        else if (nowMs - changedAtMs > newMs) await directories.finish(handle)
       }
     },
   }
+  return directories
 }
 
 function measure(path: string): { bytes: number; changedAtMs: number } {

@@ -22,6 +22,8 @@ export interface Ending {
   /** Another gateway ends it: nothing is left to do but to tell those who are connected here. */
   release(session: OwnSession, end: SessionEnd): void
   workerExited(session: OwnSession, exit: WorkerExit): Promise<void>
+  /** Every end that has begun here is finished, or left to others. */
+  settled(): Promise<void>
   /** What a failed start means for the session. */
   reasonOf(thrown: unknown): [EndReason, GatewayError]
 }
@@ -44,11 +46,19 @@ const retryMs = 500
 
 export function createEnding(options: EndingOptions): Ending {
   const { clock, events, directories, goodbye, move, forget, lease } = options
+  const underway = new Set<Promise<void>>()
 
   const close = (session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> => {
     // Not at once: who is told that the end begins may ask for it as well, and has to find it.
-    session.closed ??= Promise.resolve().then(() => end(session, reason, error))
+    session.closed ??= noted(Promise.resolve().then(() => end(session, reason, error)))
     return session.closed
+  }
+
+  function noted(work: Promise<void>): Promise<void> {
+    underway.add(work)
+    const forgetIt = (): boolean => underway.delete(work)
+    work.then(forgetIt, forgetIt)
+    return work
   }
 
   async function end(session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> {
@@ -100,8 +110,14 @@ export function createEnding(options: EndingOptions): Ending {
     await addOutput(session, ending)
     const used = Object.keys(usage).length === 0 ? {} : { usage }
     // It has not begun in a store that was away.
-    await written(session, { state: 'closing', end: ending })
-    await written(session, { state: 'closed', end: ending, ...used })
+    const isWritten =
+      (await written(session, { state: 'closing', end: ending })) &&
+      (await written(session, { state: 'closed', end: ending, ...used }))
+    if (!isWritten) {
+      // Others will find it not ended, and end it.
+      letGo(session)
+      return
+    }
     session.endTurn(false)
     forget(session.id)
     await directories.finish(session.handle)
@@ -117,15 +133,19 @@ export function createEnding(options: EndingOptions): Ending {
     })
   }
 
-  /** A store that is away is waited for: an end that it never hears of would be begun again. */
-  async function written(session: OwnSession, changes: RecordChanges): Promise<void> {
+  /**
+   * A store that is away is waited for: an end that it never hears of would be begun again.
+   *
+   * @returns false when this gateway could not wait so long
+   */
+  async function written(session: OwnSession, changes: RecordChanges): Promise<boolean> {
     for (;;) {
       try {
         await move(session, changes, lease)
-        return
+        return true
       } catch (thrown) {
         if (!isStoreAway(thrown)) throw thrown
-        if (options.hasLeft()) return
+        if (options.hasLeft()) return false
         await new Promise((resolve) => setTimeout(resolve, retryMs))
       }
     }
@@ -163,7 +183,7 @@ export function createEnding(options: EndingOptions): Ending {
 
     async takeOver(session, ending) {
       session.begin(ending)
-      session.closed ??= finish(session, { ...ending }, { isPolite: false })
+      session.closed ??= noted(finish(session, { ...ending }, { isPolite: false }))
       await session.closed
     },
 
@@ -175,8 +195,13 @@ export function createEnding(options: EndingOptions): Ending {
       else void close(session, ending.reason)
     },
 
+    async settled() {
+      while (underway.size > 0) await Promise.allSettled(underway)
+    },
+
     async workerExited(session, exit) {
-      if (session.end !== undefined) return
+      // Those who stay see it, too.
+      if (session.end !== undefined || options.hasLeft()) return
       const failedStart = session.record.state !== 'live'
       const code = failedStart ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
       const { launch } = session.server

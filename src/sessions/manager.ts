@@ -6,7 +6,9 @@ import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
 import { createMove, isStoreAway } from './moving.ts'
+import type { NamedOpener } from './naming.ts'
 import { createNaming } from './naming.ts'
+import type { Opener } from './opening.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf, toldOf } from './record.ts'
@@ -28,7 +30,7 @@ export interface Sessions {
    * @throws ERR_SESSIONS_DRAINING, ERR_SESSIONS_FULL, ERR_SESSIONS_PRINCIPAL_FULL,
    *   ERR_SESSIONS_QUEUE_FULL, ERR_SESSIONS_STORE, and what starting a worker throws
    */
-  open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+  open(server: Server, opener: Opener, signal: AbortSignal): Promise<Session>
   /**
    * The session that its client calls by a name of its own: the one that goes on, here or at another
    * gateway, else a new one. Of several who ask at once, one opens it, as with `open`, and the
@@ -37,7 +39,7 @@ export interface Sessions {
    * @returns `isNew`: it is the caller's to `bind` or to `fail`
    * @throws what `open` and `lookup` throw, ERR_SESSIONS_ENDED when what was waited for failed
    */
-  openNamed(server: Server, principal: string, name: string, signal: AbortSignal): Promise<Named>
+  openNamed(server: Server, opener: NamedOpener, name: string, signal: AbortSignal): Promise<Named>
   /** The live session of this name, if it is known here. */
   findNamed(name: string, server: string, principal: string): Session | undefined
   /** The record of the session of this name, if there is one that has not ended. */
@@ -162,7 +164,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
-  const sweep = createSweep({ ...shared, allowanceMs: startAllowanceMs, now: clock.now })
+  const sweep = createSweep({ ...shared, writeBack, allowanceMs: startAllowanceMs, now: clock.now })
   const sweepEveryMs = Math.min(startAllowanceMs, sweepAtMostEveryMs)
   const sharing = createSharing({ ...shared, adopting, sweep, sweepEveryMs })
   const watch = createWatch({
@@ -329,6 +331,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       hasLeft = true
       await ended
       watch.stop()
+      await ending.settled()
       // What was carried until now is to be idle from now on.
       if (leaves) await watch.tell().catch(() => undefined)
     },

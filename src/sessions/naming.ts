@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Adopting } from './adopting.ts'
+import type { ResolvedCredentials } from '../credentials.ts'
 import { endedError } from './ending.ts'
 import type { Opening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
@@ -18,7 +19,14 @@ export interface Naming {
   /** The record of the session of this name; undefined when there is none that has not ended. */
   recordOf(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
   /** `Sessions.openNamed`. */
-  open(server: Server, principal: string, name: string, signal: AbortSignal): Promise<Named>
+  open(server: Server, opener: NamedOpener, name: string, signal: AbortSignal): Promise<Named>
+}
+
+/** Who asks for a session. */
+export interface NamedOpener {
+  principal: string
+  /** What its worker gets of that; asked for only if one is started. */
+  credentials?: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
 }
 
 export interface Named {
@@ -108,14 +116,17 @@ export function createNaming(options: NamingOptions): Naming {
       return isEnding ? undefined : record
     },
 
-    async open(server, principal, name, signal) {
+    async open(server, opener, name, signal) {
+      const { principal } = opener
       const word = wordOf(server.name, principal, name)
       for (;;) {
         signal.throwIfAborted()
         const record = await stored(name, server.name, principal)
         if (record === undefined) {
           const key = keyOf(name, server.name, principal)
-          const session = await opening.openKeyed(key, server, principal, signal)
+          const credentials = await opener.credentials?.(signal)
+          const who = { principal, credentials }
+          const session = await opening.openKeyed(key, server, who, signal)
           // Another one was quicker.
           if (session === undefined) continue
           remember(word, session)

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
 import type { Clock } from '../clock.ts'
+import type { ResolvedCredentials } from '../credentials.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { WorkerSpec } from '../workers/driver.ts'
@@ -17,14 +18,21 @@ import type { SessionStore } from './store.ts'
 
 /** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
 export interface Opening {
-  open(server: Server, principal: string, signal: AbortSignal): Promise<Session>
+  open(server: Server, opener: Opener, signal: AbortSignal): Promise<Session>
   /** The same under a key. @returns undefined when there is a session of this key that goes on */
   openKeyed(
     key: string,
     server: Server,
-    principal: string,
+    opener: Opener,
     signal: AbortSignal,
   ): Promise<OwnSession | undefined>
+}
+
+/** Who opens a session, and what its worker gets of that. */
+export interface Opener {
+  principal: string
+  /** Secret; undefined for a server that takes none. */
+  credentials?: ResolvedCredentials | undefined
 }
 
 export interface OpeningOptions {
@@ -56,6 +64,7 @@ export function createOpening(options: OpeningOptions): Opening {
   async function begin(
     record: SessionRecord,
     server: Server,
+    { principal, credentials }: Opener,
     signal: AbortSignal,
   ): Promise<OwnSession | undefined> {
     const { touchEveryMs } = store
@@ -68,7 +77,7 @@ export function createOpening(options: OpeningOptions): Opening {
       await store.remove(session.id)
       throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
     }
-    const { id, handle, principal } = session
+    const { id, handle } = session
     events.emit('session.opened', { session: handle, server: server.name, principal })
     const stopWaiting = new AbortController()
     session.onEnding(({ reason }) =>
@@ -79,7 +88,7 @@ export function createOpening(options: OpeningOptions): Opening {
       session.endTurn = await starts.turn(server.name, until)
       await move(session, { state: 'starting' })
       session.startingAtMs = clock.now()
-      session.starting = supervisor.start(server.driver, specFor(session), until)
+      session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
       session.worker = await session.starting
       void session.worker.exited.then((exit) => ending.workerExited(session, exit))
       await move(session, { handle: session.worker.handle })
@@ -92,13 +101,13 @@ export function createOpening(options: OpeningOptions): Opening {
   }
 
   return {
-    async open(server, principal, signal) {
-      const session = await begin(newRecord(server, principal), server, signal)
+    async open(server, opener, signal) {
+      const session = await begin(newRecord(server, opener.principal), server, opener, signal)
       if (session === undefined) throw new Error('there is a session of this random id')
       return session
     },
-    openKeyed: (key, server, principal, signal) =>
-      begin({ ...newRecord(server, principal), key }, server, signal),
+    openKeyed: (key, server, opener, signal) =>
+      begin({ ...newRecord(server, opener.principal), key }, server, opener, signal),
   }
 
   function newRecord(server: Server, principal: string): SessionRecord {
@@ -172,9 +181,15 @@ export function createOpening(options: OpeningOptions): Opening {
     return Math.max(idleAtMs - idleMs - store.touchEveryMs, known.lastActiveAtMs)
   }
 
-  function specFor({ id, handle, record, server }: OwnSession): WorkerSpec {
+  function specFor(
+    { id, handle, record, server }: OwnSession,
+    credentials: ResolvedCredentials | undefined,
+  ): WorkerSpec {
     const base = { workerId: record.workerId, session: handle, server: server.name }
-    if (server.launch.kind === 'remote') return { ...base, kind: 'remote', launch: server.launch }
+    if (server.launch.kind === 'remote') {
+      const headers = { ...server.launch.headers, ...credentials?.headers }
+      return { ...base, kind: 'remote', launch: { ...server.launch, headers } }
+    }
     const { root, workspace, tmp } = directories.make(handle)
     return {
       ...base,
@@ -188,6 +203,7 @@ export function createOpening(options: OpeningOptions): Opening {
         BERTH_WORKSPACE: workspace,
         BERTH_SESSION_ID: id,
       },
+      ...(credentials === undefined ? {} : { credentials: { ...credentials.env } }),
       outputMaxBytes: options.outputMaxBytes,
       startTimeoutMs: server.startTimeoutMs,
       ...(store.isShared

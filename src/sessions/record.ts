@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 
 import type { Static } from 'typebox'
-import Type from 'typebox'
 
 import type { EndReason } from '../events.ts'
 import { endReasons } from '../events.ts'
+import { Type } from '../schema.ts'
 
 /** `queued → starting → live → closing → closed`: one field, one compare-and-set per transition. */
 export const states = ['queued', 'starting', 'live', 'closing', 'closed'] as const

@@ -1,3 +1,4 @@
+import type { ServerCredentials } from '../credentials.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */
@@ -18,6 +19,8 @@ export interface Server {
   cwd: string
   /** The whole environment of a worker but for `PORT`, `TMPDIR` and `BERTH_*`. Secret. */
   env: Record<string, string>
+  /** What of that is known only when a session opens; undefined where nothing is. */
+  credentials: ServerCredentials | undefined
   lifecycle: Lifecycle
   /** Start allowance, for readiness and the answer to `initialize`. Default 120 000. */
   startTimeoutMs: number
@@ -41,6 +44,7 @@ export function unknownServer(name: string): Server {
     launch: { kind: 'remote', shown: name, url: '', headers: {} },
     cwd: 'session',
     env: {},
+    credentials: undefined,
     lifecycle: { idleMs: 900_000, maxMs: 28_800_000 },
     startTimeoutMs: 120_000,
     graceMs: 5000,

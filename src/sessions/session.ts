@@ -20,6 +20,13 @@ export interface Session {
   /** @throws when it is read before the worker was started */
   readonly endpoint: Endpoint
   readonly worker: Worker | undefined
+  /**
+   * Whether it has the headers that only its caller can give it. One of a `url` server that was
+   * taken over from another gateway lacks them: they are in no record.
+   */
+  readonly isEquipped: boolean
+  /** Gives it those headers. They stay in memory. */
+  equip(headers: Readonly<Record<string, string>>): void
   /** When its turn to start came; its start allowance runs from then. */
   readonly startingAtMs: number
   readonly counts: TrafficCounts
@@ -44,6 +51,7 @@ export interface Session {
 export interface OwnSession extends Session {
   record: SessionRecord
   worker: Worker | undefined
+  isEquipped: boolean
   startingAtMs: number
   /** Settles when the worker runs, or when nothing is left of it. */
   starting: Promise<Worker> | undefined
@@ -95,6 +103,15 @@ export function createSession(options: SessionOptions): OwnSession {
     isShared,
     record: options.record,
     worker: undefined,
+    isEquipped: state !== 'live' || Object.keys(server.credentials?.headers ?? {}).length === 0,
+    equip(headers) {
+      const { worker } = session
+      if (worker === undefined) return
+      const { endpoint } = worker
+      const all = { ...endpoint.headers, ...headers }
+      session.worker = { ...worker, endpoint: { ...endpoint, headers: all } }
+      session.isEquipped = true
+    },
     startingAtMs: options.record.openedAtMs,
     starting: undefined,
     closed: undefined,

@@ -61,8 +61,8 @@ export function createSharing(options: SharingOptions): Sharing {
 
   async function adoptAll(): Promise<void> {
     const unknown: SessionRecord[] = []
-    for await (const record of store.scan(host)) {
-      if (record.state === 'live' && !sessions.has(record.id)) unknown.push(record)
+    for await (const record of store.scan(host, (id) => sessions.has(id))) {
+      if (record.state === 'live') unknown.push(record)
     }
     const adoptNext = async (): Promise<void> => {
       for (let record = unknown.shift(); record !== undefined; record = unknown.shift()) {

@@ -87,8 +87,9 @@ export interface SessionStore {
    * All records, tombstones included, in no order.
    *
    * @param host only those of this host that are not closed
+   * @param isKnown ids that are passed over, without a look at their records
    */
-  scan(host?: string): AsyncIterable<SessionRecord>
+  scan(host?: string, isKnown?: (id: string) => boolean): AsyncIterable<SessionRecord>
 
   /**
    * Says that this host and this replica live.

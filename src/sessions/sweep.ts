@@ -1,13 +1,16 @@
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
+import type { SessionDirectories } from './directories.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
+import type { WriteBack } from './write-back.ts'
 
 /**
  * Ends workers of a shared store that belong to no session. Ownership decides who may be ended, and
  * the absence of a record never does at once: a worker is ended when the store holds the key of
  * this installation and has named it in no record, of whatever state, twice, a start allowance
- * apart; or when it names it in the record of a session that is over.
+ * apart; or when it names it in the record of a session that is over. One whose session was live
+ * has a copy of its record beside it, which is written back instead: a tombstone would name it.
  */
 export interface Sweep {
   /** @returns how many were ended */
@@ -17,8 +20,10 @@ export interface Sweep {
 export interface SweepOptions {
   store: SessionStore
   supervisor: Supervisor
+  directories: SessionDirectories
   installation: string
   sessions: ReadonlyMap<string, OwnSession>
+  writeBack: Pick<WriteBack, 'fromCopy'>
   /** Between two looks at a worker without a record. */
   allowanceMs: number
   now(): number
@@ -27,7 +32,8 @@ export interface SweepOptions {
 const graceMs = 1000
 
 export function createSweep(options: SweepOptions): Sweep {
-  const { store, supervisor, installation, sessions, allowanceMs, now } = options
+  const { store, supervisor, directories, installation, sessions, allowanceMs, now } = options
+  const { writeBack } = options
   /** Workers without a record, and when they were first seen so. */
   const suspects = new Map<string, number>()
 
@@ -42,6 +48,7 @@ export function createSweep(options: SweepOptions): Sweep {
     const worker = await supervisor.attach(handle, { session, server })
     if (worker === undefined) await supervisor.bury(handle)
     else await worker.stop({ graceMs })
+    await directories.finish(session)
   }
 
   return {
@@ -56,7 +63,8 @@ export function createSweep(options: SweepOptions): Sweep {
       for (const marker of unknown) {
         const { workerId } = marker.handle
         const isOver = records.get(workerId)
-        if (isOver === false) continue
+        if (isOver === false || (isOver === undefined && (await writeBack.fromCopy(marker))))
+          continue
         seen.add(workerId)
         const sinceMs = suspects.get(workerId) ?? nowMs
         suspects.set(workerId, sinceMs)

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
+import { isValid } from '../schema.ts'
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
-import * as Value from 'typebox/value'
 import type { Ending } from './ending.ts'
 import { SessionRecord } from './record.ts'
 import type { OwnSession } from './session.ts'
@@ -14,6 +14,13 @@ import type { SessionStore } from './store.ts'
 export interface WriteBack {
   /** The store is new, or was emptied. */
   all(): Promise<void>
+  /**
+   * A worker that the store names in no record, though its session was live: the store came back
+   * from an older copy of its own.
+   *
+   * @returns whether its record was written back
+   */
+  fromCopy(worker: WorkerMarker): Promise<boolean>
   /** The store has something else of this session, or nothing: the later one is right. */
   reconcile(session: OwnSession): Promise<void>
   /** Leaves a copy of the record beside the worker. */
@@ -32,13 +39,13 @@ export interface WriteBackOptions {
 export function createWriteBack(options: WriteBackOptions): WriteBack {
   const { clock, store, supervisor, installation, sessions, ending } = options
 
-  async function fromCopy({ handle, session, server }: WorkerMarker): Promise<void> {
+  async function fromCopy({ handle, session, server }: WorkerMarker): Promise<boolean> {
     const worker = await supervisor.attach(handle, { session, server })
     const record = readCopy(await worker?.note())
-    if (record === undefined) return
+    if (record === undefined) return false
     // Nobody knows how long it has been idle.
     const idleAtMs = clock.now() + record.idleMs + store.touchEveryMs
-    await store.restore({ ...record, idleAtMs: Math.min(idleAtMs, record.maxAtMs) })
+    return store.restore({ ...record, idleAtMs: Math.min(idleAtMs, record.maxAtMs) })
   }
 
   return {
@@ -53,6 +60,8 @@ export function createWriteBack(options: WriteBackOptions): WriteBack {
       // Not before: whoever finds the key believes that nothing is missing.
       await store.enroll(installation)
     },
+
+    fromCopy,
 
     async reconcile(session) {
       const stored = await store.get(session.id)
@@ -74,7 +83,7 @@ function readCopy(text: string | undefined): SessionRecord | undefined {
   if (text === undefined) return undefined
   try {
     const record: unknown = JSON.parse(text)
-    return Value.Check(SessionRecord, record) ? record : undefined
+    return isValid(SessionRecord, record) ? record : undefined
   } catch {
     return undefined
   }

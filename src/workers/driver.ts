@@ -95,6 +95,8 @@ export interface LocalSpec extends SpecBase {
   cwd: string
   /** The whole environment of the server but for `PORT`. */
   env: Record<string, string>
+  /** Variables of this session alone, beside `env`; nothing in them is filled. Secret. */
+  credentials?: Record<string, string>
   /** Size at which `output.log` becomes `output.log.1`. */
   outputMaxBytes: number
   /** From 1; for readiness only. Default 120 000 (AgentCore's start allowance). */

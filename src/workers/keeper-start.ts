@@ -50,9 +50,8 @@ export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
   const { launch, directory, cwd, workerId, outlives } = local
   const fill = (text: string): string =>
     port === null ? text : text.replaceAll('${PORT}', String(port))
-  const env = Object.fromEntries(
-    Object.entries(local.env).map(([key, value]) => [key, fill(value)]),
-  )
+  const filled = Object.entries(local.env).map(([key, value]) => [key, fill(value)] as const)
+  const env = { ...Object.fromEntries(filled), ...local.credentials }
   return {
     workerId,
     command: fill(launch.command),

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../schema.ts'
 
 /** What stands for a text in `args`, `env` and `headers`; YAML writes 8000 and true without quotes. */
 const text = { 'x-expected': 'a text' }

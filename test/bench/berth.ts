@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Config } from '../../src/config/config.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { createLogger, logEvents } from '../../src/log.ts'
 import type { TestServer } from '../support/config.ts'
@@ -10,20 +11,36 @@ import { testConfig, testServer } from '../support/config.ts'
 export interface BerthOptions {
   stateDir: string
   servers: Record<string, TestServer>
+  /** Default: memory. */
+  store?: Config['store']
+  /** Of the public listener. Default: any. */
+  port?: number
+  /** Whether it wants a token of the local issuer in its state directory. */
+  wantsToken?: boolean
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as BerthOptions
-const { stateDir } = options
+const { stateDir, store = { kind: 'memory' }, port = 0, wantsToken = false } = options
 const servers = Object.entries(options.servers).map(([name, server]) =>
   testServer(name, { ...server, lifecycle: { idleMs: 900_000, maxMs: 28_800_000 } }),
 )
 const caps = { maxSessions: 5000, maxQueued: 5000 }
-const gateway = await startGateway(testConfig(stateDir, servers, { caps }), {
-  onEvents(events) {
-    const stream = createWriteStream(join(stateDir, 'berth.log'))
-    logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
+const setting = wantsToken ? 'local' : 'none'
+const authorization: Config['authorization'] = {
+  global: setting,
+  servers: Object.fromEntries(servers.map(({ name }) => [name, setting])),
+  resource: 'server',
+  clockSkewMs: 60_000,
+}
+const gateway = await startGateway(
+  testConfig(stateDir, servers, { caps, store, listen: { port }, authorization }),
+  {
+    onEvents(events) {
+      const stream = createWriteStream(join(stateDir, 'berth.log'))
+      logEvents(events, createLogger({ level: 'info', isPretty: false, stream }))
+    },
   },
-})
+)
 process.stdout.write(`${gateway.url}\n`)
 
 let ending: Promise<void> | undefined

@@ -81,16 +81,17 @@ export interface Session {
 export async function openSession(
   owner: Owner,
   url: string,
-  { announce = true }: { announce?: boolean } = {},
+  { announce = true, token }: { announce?: boolean; token?: string } = {},
 ): Promise<Session> {
   const target = new URL(url)
   const connection = await openConnection(owner, target)
-  const reply = await connection.ask(postOf(target, initializeMessage))
+  const reply = await connection.ask(postOf(target, initializeMessage, undefined, token))
   if (reply.statusCode !== 200) throw new Error(`initialize: ${reply.head}${reply.text()}`)
   const id = /^mcp-session-id: *(\S+)/im.exec(reply.head)?.[1]
-  if (announce) await connection.ask(postOf(target, { method: 'notifications/initialized' }, id))
+  const announcement = { method: 'notifications/initialized' }
+  if (announce) await connection.ask(postOf(target, announcement, id, token))
   const request = (method: 'GET' | 'DELETE'): string =>
-    `${headOf(target, method, id)}accept: text/event-stream\r\n\r\n`
+    `${headOf(target, method, id, token)}accept: text/event-stream\r\n\r\n`
   return {
     id,
     connection,
@@ -99,6 +100,7 @@ export async function openSession(
         target,
         { id: callId, method: 'tools/call', params: { name: 'echo', arguments: args } },
         id,
+        token,
       ),
     connect: () => openConnection(owner, target),
     async listen() {
@@ -127,12 +129,18 @@ export const initializeMessage = {
   },
 }
 
-export function postOf(target: URL, message: object, sessionId?: string): string {
+export function postOf(target: URL, message: object, sessionId?: string, token?: string): string {
   const body = JSON.stringify({ jsonrpc: '2.0', ...message })
-  return `${headOf(target, 'POST', sessionId)}content-type: application/json\r\naccept: application/json, text/event-stream\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  return `${headOf(target, 'POST', sessionId, token)}content-type: application/json\r\naccept: application/json, text/event-stream\r\ncontent-length: ${body.length}\r\n\r\n${body}`
 }
 
-function headOf({ host, pathname }: URL, method: string, sessionId?: string): string {
+function headOf(
+  { host, pathname }: URL,
+  method: string,
+  sessionId?: string,
+  token?: string,
+): string {
   const id = sessionId === undefined ? '' : `mcp-session-id: ${sessionId}\r\n`
-  return `${method} ${pathname} HTTP/1.1\r\nhost: ${host}\r\nmcp-protocol-version: 2025-11-25\r\n${id}`
+  const bearer = token === undefined ? '' : `authorization: Bearer ${token}\r\n`
+  return `${method} ${pathname} HTTP/1.1\r\nhost: ${host}\r\nmcp-protocol-version: 2025-11-25\r\n${bearer}${id}`
 }

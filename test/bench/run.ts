@@ -1,6 +1,9 @@
 import { messageOf } from '../../src/errors.ts'
+import { adopt } from './adopt.ts'
 import { calls } from './calls.ts'
+import { driver } from './driver.ts'
 import { events } from './events.ts'
+import { jwt } from './jwt.ts'
 import { memory } from './memory.ts'
 import { neighbours } from './neighbours.ts'
 import { describeMachine } from './report.ts'
@@ -10,7 +13,9 @@ import { stdio } from './stdio.ts'
 import type { Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 
-const benchmarks: Benchmark[] = [calls, events, start, sandbox, neighbours, memory, stdio]
+const benchmarks: Benchmark[] = [
+  ...[calls, events, start, sandbox, neighbours, memory, stdio, adopt, jwt, driver],
+]
 
 const usage = `usage: npm run bench [-- NAME ...]
 

@@ -85,13 +85,18 @@ describe('check', { concurrency: 3 }, () => {
         missing: { command: 'no-such-command' },
         mute: { command: 'sh', args: ['-c', 'echo hello; sleep 60'], startTimeoutMs: 700 },
         deaf: { command: 'sleep', args: ['60'], transport: 'http', startTimeoutMs: 700 },
+        theirs: {
+          command: 'node',
+          env: { WHO: '${claims.sub}' },
+          authorizerConfiguration: 'local',
+        },
       },
     })
     const { code, stdout } = await berth(['check', '--start'], { env: { BERTH_DEBUG: '1' } })
     assert.equal(code, 1)
-    const told = stdout.split(/^(?=[✓✗])/m)
+    const told = stdout.split(/^(?=[✓✗–])/m)
     const patterns = [
-      /is right: 7 servers\.\n$/,
+      /is right: 8 servers\.\n$/,
       /^✓ planner: \d+ ms, 3 tools: plan_trip, list_trips, whoami\n {2}isolation: .*no wall.*\n {2}limits: 1024 open files by rlimit/,
       /^✓ wrapped: \d+ ms, 3 tools: add_expense, analyze_spending, monthly_report\n/,
       /^✓ http: \d+ ms, 3 tools: add_expense/,
@@ -99,6 +104,7 @@ describe('check', { concurrency: 3 }, () => {
       /^✗ missing: no-such-command .*\n {2}The command no-such-command could not be started: it is not in/,
       /^✗ mute: .*\n {2}The command .* did not answer initialize within 700 ms\.\n {2}It wrote:\n {4}hello\n$/,
       /^✗ deaf: .*\n {2}The command sleep 60 did not listen on port \d+ within 700 ms\.\n$/,
+      /^– theirs: not tried, because nobody is there to take \$\{claims\.sub\} from\n$/,
     ]
     assert.equal(told.length, patterns.length, stdout)
     for (const [index, pattern] of patterns.entries()) assert.match(told[index]!, pattern)

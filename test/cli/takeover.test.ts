@@ -96,7 +96,8 @@ describe('the addresses of a gateway', { concurrency: 3 }, () => {
   it('are not handed over by each: it is said how to stop one, unless it is gone', async () => {
     const server = createHttpServer((_request, response) => response.writeHead(404).end())
     const adminUrl = `http://127.0.0.1:${await portOf(server.listen(0, '127.0.0.1'))}`
-    const old: GatewayIdentity = { ...ownIdentity(), url: 'http://o', adminUrl, token: 'secret' }
+    const place = { pidNamespace: '', url: 'http://o', adminUrl, token: 'secret' }
+    const old: GatewayIdentity = { ...ownIdentity(), ...place }
     await assert.rejects(askToHandOver(old), (error) => {
       assert.match(String(error), /it answered 404\. Stop it with kill \d+, and start this one/)
       assert.doesNotMatch(String(error), /secret/)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 
@@ -30,14 +30,15 @@ const everything = sample
   .join('\n')
 
 test('the sample with every comment taken off is valid too', (t) => {
-  const env = { BILLING_KEY: 'k', SENTRY_TOKEN: 's', PATH: process.env.PATH }
-  const config = loadConfig(
-    inputFor(t, everything, {
-      name: 'project/config/berth.yaml',
-      env,
-      files: { 'project/config/.env': 'A=1\n' },
-    }),
-  )
+  const env = { BILLING_KEY: 'k', SEARCH_KEY: 's', PATH: process.env.PATH }
+  const files = {
+    'project/config/.env': 'A=1\n',
+    'project/config/secrets.yaml': 'shared: {}\n',
+    'project/config/secret-of.sh': '#!/bin/sh\n',
+  }
+  const input = inputFor(t, everything, { name: 'project/config/berth.yaml', env, files })
+  chmodSync(path.join(input.root, 'project/config/secrets.yaml'), 0o600)
+  const config = loadConfig(input)
   assert.deepEqual(
     config.servers.map(({ name }) => name),
     ['trip-planner', 'expenses', 'billing', 'sentry'],

@@ -15,6 +15,11 @@ export const needs = [
   debianPackage({ name: 'bubblewrap', why: 'the sandbox', executable: 'bwrap' }),
   debianPackage({ name: 'slirp4netns', why: 'private networks that lead out' }),
   debianPackage({ name: 'redis-server', why: 'the Redis store' }),
+  debianPackage({
+    name: 'chromium-headless-shell',
+    why: 'the report of the load test',
+    executable: 'usr/lib/chromium/chromium-headless-shell',
+  }),
   debianPackage({ name: 'nginx', kind: 'bench', why: 'a yardstick', check: ['-v'] }),
 ] as const
 

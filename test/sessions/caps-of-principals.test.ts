@@ -47,7 +47,7 @@ function startSessions(
   })
   atEnd(t, () => sessions.drain(0))
   const open = async (principal: string): Promise<Session> => {
-    const session = await sessions.open(server, principal, new AbortController().signal)
+    const session = await sessions.open(server, { principal }, new AbortController().signal)
     const names = { workerSessionId: undefined, protocolVersion: undefined, client: undefined }
     await sessions.bind(session, names)
     clock.advance(10)

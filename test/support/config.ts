@@ -67,6 +67,7 @@ export function testServer(name: string, options: TestServer): Server {
         : { kind: 'remote', shown: url, url, headers: {} },
     cwd: 'session',
     env: { PATH: process.env.PATH ?? '' },
+    credentials: undefined,
     lifecycle: { idleMs: 60_000, maxMs: 600_000 },
     startTimeoutMs: 20_000,
     graceMs: 2000,
@@ -119,6 +120,7 @@ export function testConfig(
       ...agentcore,
     },
     allowAnonymous: 'loopback',
+    secrets: { file: undefined, userKey: 'sub', shared: {}, command: undefined },
     authorization: {
       global: 'none',
       servers: {},

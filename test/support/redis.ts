@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { Redis } from 'ioredis'
@@ -37,8 +37,12 @@ export interface TestRedis {
   /** How a store finds it: over the socket. */
   config(changes?: Partial<RedisStoreConfig>): RedisStoreConfig
   stop(signal?: NodeJS.Signals): Promise<void>
-  /** After `stop`. Without `durable` it comes back empty. */
-  start(): Promise<void>
+  /**
+   * After `stop`. Without `durable` it comes back empty.
+   *
+   * @param data what a durable one comes back with: `earlier` is what it had at the stop before
+   */
+  start(data?: 'kept' | 'empty' | 'earlier'): Promise<void>
   /** Stands still, with its sockets open. */
   pause(): void
   resume(): void
@@ -64,7 +68,10 @@ export async function startRedis(
 
   const client = new Redis({ path: socket, lazyConnect: true, retryStrategy: () => 10 })
   client.on('error', () => undefined)
-  const start = async (): Promise<void> => {
+  const [now, earlier] = [join(dir, 'now'), join(dir, 'earlier')]
+  const start = async (what: 'kept' | 'empty' | 'earlier' = 'kept'): Promise<void> => {
+    if (what !== 'kept') rmSync(data, { recursive: true, force: true })
+    if (what === 'earlier' && existsSync(earlier)) cpSync(earlier, data, { recursive: true })
     mkdirSync(data, { recursive: true })
     child = spawn(path, words, { stdio: 'ignore' })
     await answers(socket)
@@ -76,7 +83,11 @@ export async function startRedis(
     running.kill('SIGCONT')
     running.kill(signal)
     if (running.exitCode === null && running.signalCode === null) await once(running, 'exit')
-    if (!options.durable) rmSync(data, { recursive: true, force: true })
+    if (options.durable) {
+      rmSync(earlier, { recursive: true, force: true })
+      if (existsSync(now)) renameSync(now, earlier)
+      cpSync(data, now, { recursive: true })
+    } else rmSync(data, { recursive: true, force: true })
   }
   atEnd(t, () => stop('SIGKILL'))
   await start()

@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
-import Type from 'typebox'
 
 import { GatewayError } from '../../errors.ts'
+import { Type } from '../../schema.ts'
 import type { SessionDirectories } from '../../sessions/directories.ts'
 import type { Sessions } from '../../sessions/manager.ts'
 import { followOutput } from '../../sessions/output.ts'

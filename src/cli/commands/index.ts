@@ -5,6 +5,7 @@ import { clientConfig } from './client-config.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { identity } from './identity.ts'
+import { load } from './load.ts'
 import { logs } from './logs.ts'
 import { prompts } from './prompts.ts'
 import { resources } from './resources.ts'
@@ -19,6 +20,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
     ...[demo, serve, check, doctor, call, tools, resources, prompts, sessions, logs],
     identity,
     runtimes,
+    load,
     clientConfig,
   ].map((command: Command) => [command.name, command]),
 )

@@ -145,9 +145,10 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
       return Promise.resolve(claimed)
     },
 
-    async *scan(host) {
+    async *scan(host, isKnown = () => false) {
       for (const record of [...records.values()]) {
         if (host !== undefined && (record.host !== host || record.state === 'closed')) continue
+        if (isKnown(record.id)) continue
         yield await Promise.resolve({ ...record })
       }
     },

@@ -128,7 +128,7 @@ export async function createRedisStore(
       return (claimed as string[][]).flatMap((flat) => decodeFlat(flat) ?? [])
     },
 
-    async *scan(host) {
+    async *scan(host, isKnown = () => false) {
       const index = host === undefined ? keys.ids : keys.host(host)
       const seen = new Set<string>()
       let cursor = '0'
@@ -139,7 +139,7 @@ export async function createRedisStore(
         cursor = next
         const ids = flat.filter((id, at) => at % 2 === 0 && !seen.has(id))
         for (const id of ids) seen.add(id)
-        for (const record of await recordsOf(ids)) {
+        for (const record of await recordsOf(ids.filter((id) => !isKnown(id)))) {
           if (host === undefined || (record.host === host && record.state !== 'closed'))
             yield record
         }

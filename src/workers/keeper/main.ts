@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 
@@ -188,6 +189,8 @@ async function endTree(afterMs: number, why?: string): Promise<boolean> {
 /** The exit code tells the gateway whether it has to look for what is left. */
 async function leave(isGone: boolean, lastMs: number): Promise<void> {
   await outbox.emptied(lastMs)
+  // There may be no gateway any more to do it.
+  if (boot !== undefined) rmSync(boot.socketPath, { force: true })
   process.exit(isGone ? 0 : 1)
 }
 

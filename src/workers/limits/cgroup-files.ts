@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The text of a file; undefined when there is none or it may not be read. */
@@ -27,6 +27,19 @@ export function readKey(file: string, key: string): number | undefined {
 /** The words of a file. */
 export function readWords(file: string): string[] {
   return (readText(file) ?? '').split(/\s+/).filter((word) => word !== '')
+}
+
+/**
+ * Not with `recursive`: on a read-only file system, as in a container, that says ENOENT.
+ *
+ * @throws the error of the system
+ */
+export function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir)
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'EEXIST') throw thrown
+  }
 }
 
 /** @throws the error of the system: the kernel refuses a value in this way */

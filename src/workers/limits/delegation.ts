@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-import { readWords, removeGroup, tryWrite, writeText } from './cgroup-files.ts'
+import { makeFolder, readWords, removeGroup, tryWrite, writeText } from './cgroup-files.ts'
 import type { Hierarchy } from './hierarchies.ts'
 import { whyShared } from './reasons.ts'
 
@@ -29,7 +29,7 @@ export function delegate(hierarchy: Hierarchy, wanted: string[]): Delegated {
   if (missing().length === 0) return { base, why: '' }
 
   const leafDir = join(base, leaf)
-  mkdirSync(leafDir, { recursive: true })
+  makeFolder(leafDir)
   const others = directPidsIn(base).filter((pid) => pid !== process.pid)
   const isAlone = others.length === 0
   // The real root is the only group that may have both; it alone has no type.

@@ -2,7 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { readWords, removeGroup, removeGroupSoon, removeIfEmpty } from './cgroup-files.ts'
+import {
+  makeFolder,
+  readWords,
+  removeGroup,
+  removeGroupSoon,
+  removeIfEmpty,
+} from './cgroup-files.ts'
 import type { Dialect } from './controllers.ts'
 import { v1, v2 } from './controllers.ts'
 import { baseOf, delegate, handOn } from './delegation.ts'
@@ -90,7 +96,7 @@ export function makeGroup(place: Place, name: string, limits: Limits): string {
   const dir = join(folder, name)
   try {
     for (;;) {
-      mkdirSync(folder, { recursive: true })
+      makeFolder(folder)
       if (place.version === 2) handOn(folder, [...controllers])
       // Another gateway may have removed the folder after the last of its own workers.
       if (isMade(dir)) break

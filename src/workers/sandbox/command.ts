@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 
 import type { LocalSpec } from '../driver.ts'
 import type { KeeperSpec } from '../keeper/protocol.ts'
+import { hasMountsInside } from './mounts.ts'
 import type { SandboxTools } from './probe.ts'
 import type { View } from './view.ts'
 import { isWithin } from './view.ts'
@@ -35,6 +36,10 @@ const fewestFiles = 4096
 /** Options of overlayfs have no way to name folders with these. */
 const unmountable = /[,:\\"\n]/
 
+function canBeCopied(folder: string): boolean {
+  return !unmountable.test(folder) && !hasMountsInside(folder)
+}
+
 /** The DNS server in a network of slirp4netns. */
 const privateResolver = 'nameserver 10.0.2.3\n'
 
@@ -55,7 +60,7 @@ export function sandboxed(
   const { home, links } = view
   const disk = join(directory, 'disk')
   mkdirSync(disk, { recursive: true, mode: 0o700 })
-  const copied = tools.overlay === null ? [] : view.copies.filter((path) => !unmountable.test(path))
+  const copied = tools.overlay === null ? [] : view.copies.filter(canBeCopied)
   const shown = [...view.folders, ...view.copies.filter((path) => !copied.includes(path))]
   const nothing = join(directory, 'nothing')
   writeFileSync(nothing, '', { mode: 0o400 })

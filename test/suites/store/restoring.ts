@@ -65,6 +65,7 @@ export function restoring(create: CreateStore): void {
     await end(store, closed!, 1)
     assert.deepEqual(await shownBy(store), [one, two, far, closed].sort())
     assert.deepEqual(await shownBy(store, 'here'), [one, two].sort())
+    assert.deepEqual(await shownBy(store, 'here', [String(one)]), [two])
     assert.deepEqual(await shownBy(store, 'far'), [far])
     assert.deepEqual(await shownBy(store, 'nowhere'), [])
   })

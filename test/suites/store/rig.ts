@@ -51,9 +51,13 @@ export async function withLive(create: CreateStore, t: TestContext) {
 }
 
 /** The ids of what a store shows, sorted. */
-export async function shownBy(store: SessionStore, host?: string): Promise<string[]> {
+export async function shownBy(
+  store: SessionStore,
+  host?: string,
+  known: string[] = [],
+): Promise<string[]> {
   const shown: string[] = []
-  for await (const { id } of store.scan(host)) shown.push(id)
+  for await (const { id } of store.scan(host, (other) => known.includes(other))) shown.push(id)
   return shown.sort()
 }
 

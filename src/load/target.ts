@@ -1,0 +1,70 @@
+import { createSession } from './client/session.ts'
+import { createWire } from './client/wire.ts'
+import { createEvidence } from './drive/evidence.ts'
+import { createCanaries, drawSeed } from './search/canaries.ts'
+import { createSearch } from './search/search.ts'
+
+/** A tool as `tools/list` has it. */
+export interface ListedTool {
+  name: string
+  description?: string
+  inputSchema?: Record<string, unknown>
+}
+
+/** What the load test needs of a server whose sessions it takes through every channel. */
+const probeTools = ['echo', 'keep', 'recall', 'ask', 'sample', 'report', 'announce']
+const pagesAtMost = 50
+const answerMs = 120_000
+
+export const isProbe = (tools: readonly ListedTool[]): boolean =>
+  probeTools.every((name) => tools.some((tool) => tool.name === name))
+
+/** Whether an address cannot leave this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+}
+
+export function refusalOf(url: URL): string {
+  return (
+    `${url.host} is not on this machine. Hundreds of sessions at once are an attack on whoever has ` +
+    'not asked for them, so that only targets on loopback are tested. If this one is yours, say so ' +
+    'with --i-own-this-target.'
+  )
+}
+
+/** Opens one session to see what is there. @throws an error whose message says what came instead */
+export async function toolsOf(url: URL, headers: Record<string, string>): Promise<ListedTool[]> {
+  const seed = drawSeed()
+  const wire = createWire(url)
+  const evidence = createEvidence({
+    canaries: createCanaries(seed),
+    search: createSearch(seed.marker),
+    sinceStartMs: () => performance.now(),
+  })
+  const session = createSession({
+    wire,
+    watch: evidence.watch(0),
+    headers,
+    timeoutMs: answerMs,
+    count: () => undefined,
+  })
+  try {
+    const opened = await session.open()
+    if (!opened.ok) throw new Error(`${url.href} does not open a session: ${opened.code}.`)
+    const tools: ListedTool[] = []
+    let cursor: string | undefined
+    for (let page = 0; page < pagesAtMost; page += 1) {
+      const params = cursor === undefined ? {} : { cursor }
+      const listed = await session.request('tools/list', params).outcome
+      if (!listed.ok) throw new Error(`${url.href} does not list its tools: ${listed.code}.`)
+      const found = listed.result as { tools: ListedTool[]; nextCursor?: string }
+      tools.push(...found.tools)
+      cursor = found.nextCursor
+      if (cursor === undefined) break
+    }
+    return tools
+  } finally {
+    await session.close('delete')
+    await wire.close()
+  }
+}

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+import type { User } from './drive/plan.ts'
+
+/** Where the tokens of users come from. */
+export type TokenSource =
+  | { kind: 'file'; file: string }
+  /** Words of a command, in which `{sub}` is the name of the user; it prints one token. */
+  | { kind: 'command'; words: readonly string[] }
+
+const commandMs = 30_000
+const mintedAtOnce = 4
+
+/** `count` users with a token each. @throws an error that says what is missing */
+export async function usersOf(count: number, source: TokenSource): Promise<User[]> {
+  const names = Array.from({ length: count }, (_, at) => `u${at + 1}`)
+  const tokens =
+    source.kind === 'file' ? readTokens(source.file, count) : await mintAll(names, source.words)
+  const different = new Set(tokens).size
+  if (different < tokens.length) {
+    throw new Error(`Of ${tokens.length} tokens only ${different} differ: each user needs one.`)
+  }
+  return names.map((name, at) => ({
+    name,
+    headers: { authorization: `Bearer ${tokens[at] ?? ''}` },
+  }))
+}
+
+function readTokens(file: string, count: number): string[] {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const tokens = lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (tokens.length < count) {
+    throw new Error(`${file} has ${tokens.length} tokens for ${count} users; it wants one a line.`)
+  }
+  return tokens.slice(0, count)
+}
+
+async function mintAll(names: readonly string[], words: readonly string[]): Promise<string[]> {
+  const tokens: string[] = []
+  for (let at = 0; at < names.length; at += mintedAtOnce) {
+    const some = names.slice(at, at + mintedAtOnce)
+    tokens.push(...(await Promise.all(some.map((name) => mint(name, words)))))
+  }
+  return tokens
+}
+
+function mint(name: string, words: readonly string[]): Promise<string> {
+  const [command = '', ...args] = words.map((word) => word.replaceAll('{sub}', name))
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { timeout: commandMs }, (error, stdout, stderr) => {
+      const token = stdout.trim()
+      if (error === null && /^\S+$/.test(token)) resolve(token)
+      else {
+        // Never what it printed, which may be a token.
+        const why = stderr.trim().split('\n')[0] || error?.message || 'it printed no token'
+        reject(new Error(`No token for user ${name}: ${why} (${command} …)`))
+      }
+    })
+  })
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import type { Fault, FaultName } from '../../src/load/chaos/fault.ts'
+import { faultNames } from '../../src/load/chaos/fault.ts'
+import { judgeFaults, judgeSeparation } from '../../src/load/verdict.ts'
+import { compiled } from '../support/config.ts'
+import { startTestGateway } from '../support/gateway.ts'
+import { drive, planFor, toy } from './rig.ts'
+
+const namesOf = (faults: readonly Fault[]): Set<FaultName> =>
+  new Set(faults.map(({ name }) => name))
+
+test('Berth keeps what it promises while workers are killed and connections dropped', async (t) => {
+  const gateway = await startTestGateway(t, {
+    probe: { command: ['node', compiled('src/demo/load-probe.js')] },
+  })
+  const file = join(gateway.stateDir, 'gateways', `${process.pid}.json`)
+  const { token } = JSON.parse(readFileSync(file, 'utf8')) as { token: string }
+  const admin = { url: gateway.adminUrl, token }
+  const result = await drive(
+    planFor(gateway.mcp('probe'), {
+      sessions: 6,
+      durationMs: 1300,
+      ratePerSecond: 60,
+      chaos: { admin, everyMs: 20 },
+    }),
+  )
+  const tried = result.faults.filter(({ isKept }) => isKept !== null)
+  assert.deepEqual(
+    tried.filter(({ isKept }) => isKept === false),
+    [],
+  )
+  assert.equal(judgeFaults(result).verdict, 'PASS')
+  // One user has nobody to steal from.
+  const names = [...namesOf(tried)].sort()
+  assert.deepEqual(names, faultNames.filter((name) => name !== 'steal-id').sort())
+  assert.deepEqual(judgeSeparation(result, { toleratesFailures: true }), {
+    verdict: 'PASS',
+    reasons: [],
+  })
+})
+
+test('a gateway without an admin API has its connections dropped and its ids replayed', async (t) => {
+  const result = await drive(
+    planFor(await toy(t), {
+      durationMs: 400,
+      timeoutMs: 300,
+      chaos: { admin: undefined, everyMs: 5 },
+    }),
+  )
+  assert.deepEqual([...namesOf(result.faults)].sort(), [...faultNames].sort())
+  assert.deepEqual(
+    namesOf(result.faults.filter(({ isKept }) => isKept === null)),
+    new Set(['kill-worker', 'stop-session', 'steal-id']),
+  )
+  assert.equal(judgeFaults(result).verdict, 'PASS')
+  assert.equal(judgeSeparation(result, { toleratesFailures: true }).verdict, 'PASS')
+})
+
+const users = ['ann', 'ben'].map((name) => ({ name, headers: { authorization: name } }))
+
+test('an id in the hands of another user gets nowhere', async (t) => {
+  const result = await drive(
+    planFor(await toy(t), {
+      profile: 'streams',
+      users,
+      durationMs: 300,
+      timeoutMs: 300,
+      chaos: { admin: undefined, everyMs: 5 },
+    }),
+  )
+  const stolen = result.faults.filter(({ name }) => name === 'steal-id')
+  assert.ok(stolen.length > 0)
+  assert.ok(stolen.every(({ isKept }) => isKept === true))
+  assert.ok(result.evidence.matched.ownership >= 4)
+  assert.equal(judgeSeparation(result, { toleratesFailures: true }).verdict, 'PASS')
+})
+
+test('a promise that is broken fails, and one that could not be tried says so', () => {
+  const fault: Fault = {
+    name: 'steal-id',
+    atMs: 1,
+    session: 1,
+    isKept: false,
+    how: 'HTTP 200',
+    tookMs: 1,
+  }
+  const judged = judgeFaults({ faults: [fault, { ...fault, name: 'replay-old-id', isKept: true }] })
+  assert.deepEqual(judged, {
+    verdict: 'FAIL',
+    reasons: ['1 of 2 faults broke a promise: steal-id.'],
+  })
+  assert.equal(judgeFaults({ faults: [{ ...fault, isKept: null }] }).verdict, 'INCONCLUSIVE')
+})

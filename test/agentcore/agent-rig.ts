@@ -17,6 +17,7 @@ export const agentServer: TestServer = {
 export interface Told {
   /** Which worker it is. */
   me: string
+  key?: string
   /** How many invocations it has had. */
   count: number
   body: string

@@ -21,6 +21,14 @@ const gateway = await startTestGateway(
     'echo-1': agentServer,
     brief: { ...agentServer, lifecycle },
     ill: { ...agentServer, command: ['node', agentProgram, 'ping=503'], startTimeoutMs: 700 },
+    keyed: {
+      ...agentServer,
+      credentials: {
+        env: { KEY: [{ kind: 'header', name: 'x-key' }] },
+        headers: {},
+        clientHeaders: ['x-key'],
+      },
+    },
     slow: { ...agentServer, command: ['node', agentProgram, 'ping=503'] },
     pingless: { ...agentServer, command: ['node', agentProgram, 'ping=404'] },
     mute: { ...agentServer, command: ['node', '-e', 'process.exit(4)'] },
@@ -183,6 +191,17 @@ describe('an agent that speaks no MCP', { concurrency: 6 }, () => {
       const closed = await gateway.saw('session.closed', (news) => news.session === opened)
       assert.equal(closed.reason, 'abandoned')
     }
+  })
+
+  test('gets what its caller has to give, once, or is not started', async () => {
+    const name = randomUUID()
+    const [status, type] = await awsError(await invokeRaw(at('keyed'), {}, name))
+    assert.deepEqual([status, type], [403, 'AccessDeniedException'])
+    const mine = { headers: { 'x-key': 'hush' } }
+    const opened = await (await invokeRaw(at('keyed'), {}, name, mine)).json<Told>()
+    assert.deepEqual([opened.key, opened.headers['x-key']], ['hush', undefined])
+    const again = await invoke(at('keyed'), {}, name)
+    assert.deepEqual([again.me, again.key], [opened.me, 'hush'])
   })
 
   test('may be one that runs elsewhere, which is told no names', async (t) => {

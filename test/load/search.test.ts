@@ -71,7 +71,7 @@ test('what a stream ends in the middle of is found as far as it goes', () => {
 
 test('finds several that stand close together, and nothing where there is none', () => {
   const other = canaries.of(1)
-  const text = `${canary}${other}${seed.marker.slice(1)}${Buffer.from(canary).toString('base64')}`
+  const text = `${canary}${other}-${seed.marker.slice(1)}${Buffer.from(canary).toString('base64')}`
   const finds = findsIn([Buffer.from(text)])
   assert.deepEqual(
     finds.map((find) => find.canary),

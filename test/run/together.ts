@@ -8,7 +8,15 @@ import type { TestFile } from './files.ts'
  * Folders whose files run in one process, one after the other: what they test takes less time than
  * it takes a process to load it. Nothing in them may change what belongs to the process.
  */
-const folders = ['config', 'ground', 'protocols', 'workers/doctor']
+const folders = [
+  'config',
+  'ground',
+  'protocols',
+  'workers/doctor',
+  'workers/keeper',
+  'auth',
+  'admin',
+]
 
 /** The same files, but those of such a folder as one. */
 export function putTogether(files: TestFile[]): TestFile[] {

@@ -107,7 +107,11 @@ suite('the sweep', { concurrency: 4 }, () => {
     assert.equal(await supervisor.attach(handle, names), undefined)
     const how = { code: null, signal: 'SIGTERM', how: 'killed by SIGTERM' }
     const { workerId, driver } = handle
-    assert.deepEqual(news, [['worker.exited', { ...names, workerId, driver, ...how }]])
+    const who = { ...names, workerId, driver }
+    assert.deepEqual(news, [
+      ['worker.attached', who],
+      ['worker.exited', { ...who, ...how }],
+    ])
     assert.deepEqual(await supervisor.bury(handle), how)
   })
 })

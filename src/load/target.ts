@@ -15,6 +15,8 @@ export interface ListedTool {
 const probeTools = ['echo', 'keep', 'recall', 'ask', 'sample', 'report', 'announce']
 const pagesAtMost = 50
 const answerMs = 120_000
+const wantsToken =
+  "It wants a token that is good there: --header 'Authorization: Bearer …', or --users N."
 
 export const isProbe = (tools: readonly ListedTool[]): boolean =>
   probeTools.every((name) => tools.some((tool) => tool.name === name))
@@ -50,7 +52,10 @@ export async function toolsOf(url: URL, headers: Record<string, string>): Promis
   })
   try {
     const opened = await session.open()
-    if (!opened.ok) throw new Error(`${url.href} does not open a session: ${opened.code}.`)
+    if (!opened.ok) {
+      const hint = opened.code === 'http 401' ? ` ${wantsToken}` : ''
+      throw new Error(`${url.href} does not open a session: ${opened.code}.${hint}`)
+    }
     const tools: ListedTool[] = []
     let cursor: string | undefined
     for (let page = 0; page < pagesAtMost; page += 1) {

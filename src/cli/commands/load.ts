@@ -20,7 +20,8 @@ export const loadOptions = {
   'token-command': {
     type: 'string',
     value: 'COMMAND',
-    description: 'prints the token of the user {sub} (default: mcp-berth identity token)',
+    description:
+      'prints the token of the user {sub} (default: as mcp-berth identity token does at a local Berth)',
   },
   header: {
     type: 'string',
@@ -49,7 +50,7 @@ export const loadOptions = {
   'state-dir': {
     type: 'string',
     value: 'DIR',
-    description: 'of the Berth at URL, so that --chaos may kill its workers',
+    description: 'of the Berth at URL: its local issuer, and the workers that --chaos may kill',
   },
   'i-own-this-target': { type: 'boolean', description: 'allows a URL outside of this machine' },
 } as const satisfies CommandOptions

@@ -143,7 +143,8 @@ async function ownTarget(
     throw new UsageError(`--isolation takes process or sandbox, not ${isolation}.`)
   }
   const wanted = level === 'private-network' ? 'sandbox, private network' : isolation
-  const berth = await startOwnBerth(env, { wanted, sessions, users, durationMs })
+  const isCompared = !values['no-break-outs']
+  const berth = await startOwnBerth(env, { wanted, sessions, users, durationMs, isCompared })
   if (berth.note !== undefined) progress.say(`No sandbox here: ${plainLine(berth.note, 300)}`)
   progress.say(`started Berth with its probe, isolation ${berth.isolation}: ${berth.url.href}`)
   return {
@@ -155,7 +156,7 @@ async function ownTarget(
         headers: { ...headerValues(values.header), ...headers },
       })),
       admin: berth.admin,
-      columns: values['no-break-outs'] ? [] : berth.columns,
+      columns: isCompared ? berth.columns : [],
       required: level && { level, column: berth.isolation },
       memoryOf: berth.memoryPerSession,
     },

@@ -50,6 +50,8 @@ const endingMs = 60_000
 /** What it has to be ready for. */
 export interface Wanted {
   sessions: number
+  /** Whether all ways of isolating workers are offered, to be compared. */
+  isCompared: boolean
   /** So many users with a token each; undefined: whoever comes. */
   users: number | undefined
   /** How long their tokens have to be good. */
@@ -68,14 +70,16 @@ export async function startOwnBerth(
   env: Environment,
   options: Wanted & { wanted: Isolation | undefined },
 ): Promise<OwnBerth> {
-  const { wanted } = options
-  const all = Object.keys(isolations) as Isolation[]
+  const { wanted, isCompared } = options
+  const isolation = wanted ?? 'sandbox'
+  const offered = isCompared ? (Object.keys(isolations) as Isolation[]) : [isolation]
   try {
-    return await start(env, all, wanted ?? 'sandbox', options)
+    return await start(env, offered, isolation, options)
   } catch (error) {
-    if (wanted !== undefined && wanted !== 'process') throw error
+    if (wanted !== undefined && (wanted !== 'process' || !isCompared)) throw error
     // There is no sandbox to be had here.
-    return { ...(await start(env, ['process'], 'process', options)), note: messageOf(error) }
+    const note = messageOf(error).replace(/^[^]* cannot be had here: /, '')
+    return { ...(await start(env, ['process'], 'process', options)), note }
   }
 }
 

@@ -29,7 +29,7 @@ const usualSessions = 200
 const usualMs = 60_000
 const usualRateAtMost = 500
 /** Of each gateway that is broken on purpose. */
-const selfTestMs = 3500
+const selfTestMs = 2500
 const selfTestSessions = 40
 
 /** The word for a Berth of its own where one has to be named. */
@@ -168,13 +168,13 @@ const closed = (berth: OwnBerth): Promise<void> => berth.close()
 
 async function givenTarget(
   context: LoadContext,
-  { profile, durationMs, level }: Settings,
+  { profile, durationMs, calls, level }: Settings,
   url: URL,
   { say }: Progress,
 ): Promise<ReadyTarget | number> {
   const { values, stdout, stderr } = context
   if (!isLoopback(url) && !values['i-own-this-target']) throw new UsageError(refusalOf(url))
-  const users = await usersAt(url, context, { durationMs, say })
+  const users = await usersAt(url, context, { durationMs, isByCalls: calls !== null, say })
   const [first = { name: 'anybody', headers: {} }] = users
   const tools = await toolsOf(url, first.headers)
   const hasProbe = isProbe(tools)

@@ -31,7 +31,7 @@ export function ownUserCount({ values }: LoadContext): number | undefined {
 export async function usersAt(
   url: URL,
   context: LoadContext,
-  options: { durationMs: number; say(line: string): void },
+  options: { durationMs: number; isByCalls: boolean; say(line: string): void },
 ): Promise<User[]> {
   const { values } = context
   const shared = headerValues(values.header)
@@ -44,9 +44,10 @@ export async function usersAt(
   }
   const users = await usersOf(count, await sourceFor(url, context, options.durationMs))
   const endsMs = soonestEnd(users)
-  if (endsMs !== undefined && endsMs < Date.now() + options.durationMs) {
+  const isKnown = endsMs !== undefined && !options.isByCalls
+  if (isKnown && endsMs < Date.now() + options.durationMs) {
     const seconds = Math.max(0, Math.round((endsMs - Date.now()) / 1000))
-    options.say(`A token is good for ${seconds} s only, which is less than the test may take.`)
+    options.say(`A token is good for ${seconds} s only, which is less than the test takes.`)
   }
   return users.map(({ name, headers }) => ({ name, headers: { ...shared, ...headers } }))
 }

@@ -15,13 +15,16 @@ export const loadOptions = {
     value: 'NAME|FILE',
     description: 'what sessions do: see below (default mixed)',
   },
-  users: { type: 'string', value: 'N', description: 'spreads the sessions over so many users' },
+  users: {
+    type: 'string',
+    value: 'N',
+    description: 'users with a token each; every id is tried as another',
+  },
   tokens: { type: 'string', value: 'FILE', description: 'their bearer tokens, one a line' },
   'token-command': {
     type: 'string',
     value: 'COMMAND',
-    description:
-      'prints the token of the user {sub} (default: as mcp-berth identity token does at a local Berth)',
+    description: 'prints the token of the user {sub} (default: by the local issuer of a Berth)',
   },
   header: {
     type: 'string',

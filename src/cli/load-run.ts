@@ -3,7 +3,6 @@ import { testTarget, writeReports } from '../load/load.ts'
 import type { Column } from '../load/break-outs.ts'
 import type { Level } from '../load/containment.ts'
 import { levelNames } from '../load/containment.ts'
-import type { User } from '../load/drive/plan.ts'
 import type { Progress } from '../load/progress.ts'
 import { createProgress } from '../load/progress.ts'
 import { exitCodes } from '../load/report/report.ts'
@@ -12,13 +11,13 @@ import { scenarioSkeleton } from '../load/scenario.ts'
 import type { SelfTestCase } from '../load/self-test/self-test.ts'
 import { runSelfTest } from '../load/self-test/self-test.ts'
 import { isLoopback, isProbe, refusalOf, toolsOf } from '../load/target.ts'
-import { usersOf } from '../load/users.ts'
 import { plainLine, writeJson } from '../terminal.ts'
 import { findGateway } from './admin-client.ts'
 import type { Context } from './command.ts'
 import { UsageError } from './command.ts'
 import type { loadOptions } from './commands/load.ts'
-import { durationValue, profileValue, rateValue, tokenSource, wholeValue } from './load-values.ts'
+import { ownUserCount, usersAt } from './load-users.ts'
+import { durationValue, profileValue, rateValue, wholeValue } from './load-values.ts'
 import { styleFor, writeLines } from './output.ts'
 import type { OwnBerth } from './own-berth.ts'
 import { startOwnBerth } from './own-berth.ts'
@@ -30,7 +29,7 @@ const usualSessions = 200
 const usualMs = 60_000
 const usualRateAtMost = 500
 /** Of each gateway that is broken on purpose. */
-const selfTestMs = 4000
+const selfTestMs = 2500
 const selfTestSessions = 40
 
 /** The word for a Berth of its own where one has to be named. */
@@ -129,32 +128,35 @@ async function targetOf(
   const [word] = context.positionals
   return word === undefined || word === own
     ? ownTarget(context, settings, progress)
-    : givenTarget(context, settings, urlValue(word))
+    : givenTarget(context, settings, urlValue(word), progress)
 }
 
 async function ownTarget(
-  { values, env }: LoadContext,
-  { sessions, level }: Settings,
+  context: LoadContext,
+  { sessions, durationMs, level }: Settings,
   progress: Progress,
 ): Promise<ReadyTarget> {
-  if (values.users !== undefined) {
-    throw new UsageError('--users needs the URL of a gateway that knows them.')
-  }
+  const { values, env } = context
+  const users = ownUserCount(context)
   const { isolation } = values
   if (isolation !== undefined && isolation !== 'process' && isolation !== 'sandbox') {
     throw new UsageError(`--isolation takes process or sandbox, not ${isolation}.`)
   }
   const wanted = level === 'private-network' ? 'sandbox, private network' : isolation
-  const berth = await startOwnBerth(env, { wanted, sessions })
+  const isCompared = !values['no-break-outs']
+  const berth = await startOwnBerth(env, { wanted, sessions, users, durationMs, isCompared })
   if (berth.note !== undefined) progress.say(`No sandbox here: ${plainLine(berth.note, 300)}`)
   progress.say(`started Berth with its probe, isolation ${berth.isolation}: ${berth.url.href}`)
   return {
     options: {
       url: berth.url,
       shown: `a Berth of its own, isolation ${berth.isolation}`,
-      users: [{ name: 'anybody', headers: headerValues(values.header) }],
+      users: berth.users.map(({ name, headers }) => ({
+        name,
+        headers: { ...headerValues(values.header), ...headers },
+      })),
       admin: berth.admin,
-      columns: values['no-break-outs'] ? [] : berth.columns,
+      columns: isCompared ? berth.columns : [],
       required: level && { level, column: berth.isolation },
       memoryOf: berth.memoryPerSession,
     },
@@ -166,12 +168,13 @@ const closed = (berth: OwnBerth): Promise<void> => berth.close()
 
 async function givenTarget(
   context: LoadContext,
-  { profile, level }: Settings,
+  { profile, durationMs, calls, level }: Settings,
   url: URL,
+  { say }: Progress,
 ): Promise<ReadyTarget | number> {
   const { values, stdout, stderr } = context
   if (!isLoopback(url) && !values['i-own-this-target']) throw new UsageError(refusalOf(url))
-  const users = await usersOfValues(context)
+  const users = await usersAt(url, context, { durationMs, isByCalls: calls !== null, say })
   const [first = { name: 'anybody', headers: {} }] = users
   const tools = await toolsOf(url, first.headers)
   const hasProbe = isProbe(tools)
@@ -197,14 +200,6 @@ async function givenTarget(
     },
     close: () => Promise.resolve(),
   }
-}
-
-async function usersOfValues({ values }: LoadContext): Promise<User[]> {
-  const shared = headerValues(values.header)
-  const count = wholeValue('users', values.users, [1, 10_000])
-  if (count === undefined) return [{ name: 'anybody', headers: shared }]
-  const users = await usersOf(count, tokenSource(values))
-  return users.map(({ name, headers }) => ({ name, headers: { ...shared, ...headers } }))
 }
 
 /** A Berth on this machine, if the target is one. */

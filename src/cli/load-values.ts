@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import type { ProfileName, ScenarioTool } from '../load/drive/plan.ts'
 import { profileNames } from '../load/drive/plan.ts'
 import { readScenario } from '../load/scenario.ts'
-import type { TokenSource } from '../load/users.ts'
 import { UsageError } from './command.ts'
 
 /** @throws UsageError, as all of these do when a value is not what it has to be. */
@@ -58,24 +57,4 @@ export function profileValue(
 export function commandWords(text: string): string[] {
   const words = text.match(/"[^"]*"|'[^']*'|\S+/g) ?? []
   return words.map((word) => (/^(["']).*\1$/.test(word) ? word.slice(1, -1) : word))
-}
-
-/**
- * Where tokens come from when several users are wanted. By default the local issuer makes them:
- * `identity token` prints one that a Berth on this machine with that issuer accepts.
- */
-export function tokenSource(values: {
-  tokens: string | undefined
-  'token-command': string | undefined
-}): TokenSource {
-  const { tokens: file, 'token-command': command } = values
-  if (file !== undefined) {
-    if (command !== undefined) throw new UsageError('Give either --tokens or --token-command.')
-    return { kind: 'file', file }
-  }
-  const words =
-    command === undefined
-      ? [process.execPath, process.argv[1] ?? '', 'identity', 'token', '--sub', '{sub}']
-      : commandWords(command)
-  return { kind: 'command', words }
 }

@@ -11,12 +11,15 @@ import { createAdmin } from '../load/chaos/admin.ts'
 import { messageOf } from '../errors.ts'
 import type { Column } from '../load/break-outs.ts'
 import { commandOf, memoryOf, nameOf, startOf, treeOf } from '../load/processes.ts'
-import type { AdminAccess } from '../load/drive/plan.ts'
+import type { AdminAccess, User } from '../load/drive/plan.ts'
+import { newLocalUsers } from './load-users.ts'
 
 /** A Berth of the load test's own, in a process of its own, with the probe behind it. */
 export interface OwnBerth {
   url: URL
   admin: AdminAccess
+  /** With tokens of an issuer of its own; if none were wanted, one who needs none. */
+  users: User[]
   /** How the workers of the load are isolated. */
   isolation: string
   /** Why it is not better isolated. */
@@ -44,6 +47,17 @@ const limits = { memory: '512MiB', cpus: 1, pids: 256, openFiles: 1024 }
 const startMs = 60_000
 const endingMs = 60_000
 
+/** What it has to be ready for. */
+export interface Wanted {
+  sessions: number
+  /** Whether all ways of isolating workers are offered, to be compared. */
+  isCompared: boolean
+  /** So many users with a token each; undefined: whoever comes. */
+  users: number | undefined
+  /** How long their tokens have to be good. */
+  durationMs: number
+}
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
@@ -54,16 +68,18 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export async function startOwnBerth(
   env: Environment,
-  options: { wanted: Isolation | undefined; sessions: number },
+  options: Wanted & { wanted: Isolation | undefined },
 ): Promise<OwnBerth> {
-  const { wanted, sessions } = options
-  const all = Object.keys(isolations) as Isolation[]
+  const { wanted, isCompared } = options
+  const isolation = wanted ?? 'sandbox'
+  const offered = isCompared ? (Object.keys(isolations) as Isolation[]) : [isolation]
   try {
-    return await start(env, all, wanted ?? 'sandbox', sessions)
+    return await start(env, offered, isolation, options)
   } catch (error) {
-    if (wanted !== undefined && wanted !== 'process') throw error
+    if (wanted !== undefined && (wanted !== 'process' || !isCompared)) throw error
     // There is no sandbox to be had here.
-    return { ...(await start(env, ['process'], 'process', sessions)), note: messageOf(error) }
+    const note = messageOf(error).replace(/^[^]* cannot be had here: /, '')
+    return { ...(await start(env, ['process'], 'process', options)), note }
   }
 }
 
@@ -71,14 +87,18 @@ async function start(
   env: Environment,
   offered: readonly Isolation[],
   isolation: Isolation,
-  sessions: number,
+  wanted: Wanted,
 ): Promise<OwnBerth> {
   const root = mkdtempSync(join(tmpdir(), 'load-'))
   const project = join(root, 'project')
   const stateDir = join(root, 'state')
   mkdirSync(project)
   const file = join(project, 'berth.json')
-  writeFileSync(file, JSON.stringify(configurationOf(offered, isolation, sessions)))
+  writeFileSync(file, JSON.stringify(configurationOf(offered, isolation, wanted)))
+  const users = await usersFor(stateDir, wanted).catch((error: unknown) => {
+    rmSync(root, { recursive: true, force: true })
+    throw error
+  })
   const words = ['serve', '--config', file, '--state-dir', stateDir, '--log-level', 'error']
   const child = spawn(
     process.execPath,
@@ -99,6 +119,7 @@ async function start(
     return {
       url: new URL('/servers/load/mcp', url),
       admin,
+      users,
       isolation,
       note: undefined,
       columns: offered.map((name) => ({
@@ -113,7 +134,7 @@ async function start(
           return {
             'write-shared': [join(project, `${serverOf(name)}.txt`)],
             'read-hidden': [file],
-            'read-state': [join(stateDir, 'gateways', `${pid}.json`), join(stateDir, 'workers')],
+            'read-state': secretsIn(stateDir, pid),
             'look-at-processes': others,
             'read-memory': others,
             'signal-process': others,
@@ -132,6 +153,16 @@ async function start(
   }
 }
 
+async function usersFor(stateDir: string, { users, durationMs }: Wanted): Promise<User[]> {
+  if (users === undefined) return [{ name: 'anybody', headers: {} }]
+  return newLocalUsers(stateDir, users, durationMs)
+}
+
+function secretsIn(stateDir: string, pid: number): string[] {
+  const paths = [`gateways/${pid}.json`, 'identity/issuer.json', 'workers']
+  return paths.map((path) => join(stateDir, path)).filter((path) => existsSync(path))
+}
+
 const serverOf = (isolation: Isolation): string => `probe-${isolation.replaceAll(/\W+/g, '-')}`
 
 function serverFor(isolation: Isolation): object {
@@ -142,7 +173,7 @@ function serverFor(isolation: Isolation): object {
 function configurationOf(
   offered: readonly Isolation[],
   isolation: Isolation,
-  sessions: number,
+  { sessions, users }: Wanted,
 ): object {
   const probes = offered.map((name) => {
     const kind = isolations[name]
@@ -156,7 +187,9 @@ function configurationOf(
     },
     // Sessions that were abandoned are still there for a while.
     maxSessions: sessions * 4 + 100,
+    maxSessionsPerPrincipal: sessions * 4 + 100,
     maxQueued: sessions + 100,
+    ...(users !== undefined && { authorizerConfiguration: 'local' }),
   }
 }
 

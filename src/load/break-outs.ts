@@ -119,7 +119,7 @@ async function attempt(
 async function isGone(session: Session): Promise<boolean> {
   const untilMs = performance.now() + goneWithinMs
   while (performance.now() < untilMs) {
-    if ((await session.knock('POST')) === 404) return true
+    if ((await session.knock('POST')).status === 404) return true
     await sleep(100)
   }
   return false

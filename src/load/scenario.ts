@@ -50,7 +50,8 @@ export function scenarioSkeleton(tools: readonly ListedTool[]): string {
     echoes: false,
   }))
   return `# A scenario for mcp-berth load: take out what must not be called, and set echoes: true where the
-# answer repeats what was asked. \${canary} is the secret of the session, and different in each.
+# answer repeats what was asked, or answered to a question of the server; without any, there is too
+# little evidence for a PASS. \${canary} is the secret of the session, and different in each.
 ${stringify({ tools: entries })}`
 }
 

@@ -15,6 +15,12 @@ export interface ListedTool {
 const probeTools = ['echo', 'keep', 'recall', 'ask', 'sample', 'report', 'announce']
 const pagesAtMost = 50
 const answerMs = 120_000
+/** What may help, by what came instead of a session. */
+const hints: Record<string, string> = {
+  'http 401':
+    " It wants a token that is good there: --header 'Authorization: Bearer …', or --users N.",
+  'http 404': ' A Berth with several servers has each at /servers/NAME/mcp.',
+}
 
 export const isProbe = (tools: readonly ListedTool[]): boolean =>
   probeTools.every((name) => tools.some((tool) => tool.name === name))
@@ -50,7 +56,10 @@ export async function toolsOf(url: URL, headers: Record<string, string>): Promis
   })
   try {
     const opened = await session.open()
-    if (!opened.ok) throw new Error(`${url.href} does not open a session: ${opened.code}.`)
+    if (!opened.ok) {
+      const { code } = opened
+      throw new Error(`${url.href} does not open a session: ${code}.${hints[code] ?? ''}`)
+    }
     const tools: ListedTool[] = []
     let cursor: string | undefined
     for (let page = 0; page < pagesAtMost; page += 1) {

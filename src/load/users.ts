@@ -8,6 +8,7 @@ export type TokenSource =
   | { kind: 'file'; file: string }
   /** Words of a command, in which `{sub}` is the name of the user; it prints one token. */
   | { kind: 'command'; words: readonly string[] }
+  | { kind: 'mint'; mint(name: string): Promise<string> }
 
 const commandMs = 30_000
 const mintedAtOnce = 4
@@ -16,7 +17,7 @@ const mintedAtOnce = 4
 export async function usersOf(count: number, source: TokenSource): Promise<User[]> {
   const names = Array.from({ length: count }, (_, at) => `u${at + 1}`)
   const tokens =
-    source.kind === 'file' ? readTokens(source.file, count) : await mintAll(names, source.words)
+    source.kind === 'file' ? readTokens(source.file, count) : await mintAll(names, minterOf(source))
   const different = new Set(tokens).size
   if (different < tokens.length) {
     throw new Error(`Of ${tokens.length} tokens only ${different} differ: each user needs one.`)
@@ -25,6 +26,23 @@ export async function usersOf(count: number, source: TokenSource): Promise<User[
     name,
     headers: { authorization: `Bearer ${tokens[at] ?? ''}` },
   }))
+}
+
+/** When the first of their tokens ends (epoch, ms), as far as tokens say when they do. */
+export function soonestEnd(users: readonly User[]): number | undefined {
+  const ends = users.flatMap(({ headers }) => endOf(headers['authorization'] ?? '') ?? [])
+  return ends.length === 0 ? undefined : ends.reduce((least, end) => Math.min(least, end))
+}
+
+/** Of a JWT, which is only read here and not believed. */
+function endOf(bearer: string): number | undefined {
+  try {
+    const [, payload = ''] = bearer.split('.')
+    const { exp } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { exp?: unknown }
+    return typeof exp === 'number' ? exp * 1000 : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function readTokens(file: string, count: number): string[] {
@@ -38,16 +56,22 @@ function readTokens(file: string, count: number): string[] {
   return tokens.slice(0, count)
 }
 
-async function mintAll(names: readonly string[], words: readonly string[]): Promise<string[]> {
+type Mint = (name: string) => Promise<string>
+
+function minterOf(source: Exclude<TokenSource, { kind: 'file' }>): Mint {
+  return source.kind === 'mint' ? source.mint : (name) => ask(name, source.words)
+}
+
+async function mintAll(names: readonly string[], mint: Mint): Promise<string[]> {
   const tokens: string[] = []
   for (let at = 0; at < names.length; at += mintedAtOnce) {
     const some = names.slice(at, at + mintedAtOnce)
-    tokens.push(...(await Promise.all(some.map((name) => mint(name, words)))))
+    tokens.push(...(await Promise.all(some.map(mint))))
   }
   return tokens
 }
 
-function mint(name: string, words: readonly string[]): Promise<string> {
+function ask(name: string, words: readonly string[]): Promise<string> {
   const [command = '', ...args] = words.map((word) => word.replaceAll('{sub}', name))
   return new Promise((resolve, reject) => {
     execFile(command, args, { timeout: commandMs }, (error, stdout, stderr) => {

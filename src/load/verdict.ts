@@ -31,7 +31,9 @@ function missing({ wanted, unopened, isStopped, evidence }: LoadResult): string[
   if (isStopped) reasons.push('The run was stopped before its end.')
   if (unopened > 0) reasons.push(`${unopened} of ${wanted} sessions could not be opened.`)
   if (evidence.sessions < 2) reasons.push('One session alone has nobody to be kept apart from.')
-  if (evidence.answersMatched === 0) reasons.push('No answer had a canary in it.')
+  if (evidence.answersMatched === 0) {
+    reasons.push('No answer had a canary in it; a scenario needs a tool with echoes: true.')
+  }
   for (const [channel, sessions] of Object.entries(evidence.incomplete)) {
     const words = channelWords[channel as Channel]
     reasons.push(`${count(sessions, 'session')} did not get a canary back through ${words}.`)

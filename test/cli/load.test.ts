@@ -11,16 +11,24 @@ import {
   wholeValue,
 } from '../../src/cli/load-values.ts'
 import type { LoadReport } from '../../src/load/report/report.ts'
+import { initLocalIssuer } from '../../src/auth/local-issuer.ts'
 import { readScenario } from '../../src/load/scenario.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { compiled } from '../support/config.ts'
+import { tempDir } from '../support/temp.ts'
 import { toy } from '../load/rig.ts'
 import { place } from './berth.ts'
 
 const refusals: [args: string[], says: RegExp][] = [
   [['http://192.0.2.1/mcp'], /192\.0\.2\.1 is not on this machine\..*--i-own-this-target/],
   [['--require', 'walls'], /--require takes sandbox or private-network, not walls/],
-  [['--users', '2'], /--users needs the URL/],
+  [['--users', '2', '--tokens', 'x'], /--tokens and --token-command are for a gateway at a URL/],
+  [['http://127.0.0.1:1/mcp', '--tokens', 'x'], /Say with --users N how many/],
+  [
+    ['http://192.0.2.1/mcp', '--i-own-this-target', '--users', '2'],
+    /tokens of the local issuer stay on this machine/,
+  ],
+  [['http://127.0.0.1:1/mcp', '--users', '2'], /no local issuer in .*identity init/],
   [['--self-test', '--report', 'x.html'], /name its URL, or berth/],
 ]
 
@@ -29,7 +37,8 @@ test('what makes no sense is refused, and nobody outside of this machine is hurt
   await Promise.all(
     refusals.map(async ([args, says]) => {
       const { code, stdout, stderr } = await berth(['load', ...args])
-      assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+      assert.ok(code === 2 || /local issuer in/.test(stderr), args.join(' '))
+      assert.equal(stdout, '')
       assert.match(stderr, says)
     }),
   )
@@ -76,9 +85,11 @@ test('without a URL it tests a Berth of its own, and leaves nothing behind', asy
   const { berth, folder } = place(t)
   const args = [
     '--sessions',
+    '3',
+    '--users',
     '2',
     '--calls',
-    '4',
+    '6',
     '--rate',
     'max',
     '--isolation',
@@ -90,11 +101,44 @@ test('without a URL it tests a Berth of its own, and leaves nothing behind', asy
   assert.equal(code, 0, stdout + stderr)
   assert.match(
     stdout,
-    /Separation: PASS\n {2}2 sessions, 2 canaries, .* searched, \d+ answers matched/,
+    /Separation: PASS\n {2}3 sessions, 3 canaries, .* searched, \d+ answers matched/,
   )
-  assert.match(stdout, /One principal: ownership not tested\./)
+  // With POST and with GET.
+  assert.match(
+    stdout,
+    /2 users: 6 attempts to use an id with the token of another, 6 refused as unknown ids are\./,
+  )
   assert.match(readFileSync(join(folder, 'load.html'), 'utf8'), /<strong>PASS<\/strong>/)
   assert.match(readFileSync(join(folder, 'load.xml'), 'utf8'), /<testsuites tests="1" failures="0"/)
+  const said = [
+    stdout,
+    stderr,
+    ...['load.html', 'load.xml'].map((file) => read(join(folder, file))),
+  ]
+  assert.doesNotMatch(said.join('\n'), /eyJ/, 'a token is shown')
+})
+
+const read = (file: string): string => readFileSync(file, 'utf8')
+
+test('the local issuer of a running Berth has tokens for all users', async (t) => {
+  const stateDir = tempDir(t)
+  await initLocalIssuer(stateDir, 'http://127.0.0.1/identity')
+  const gateway = await startTestGateway(
+    t,
+    { probe: { command: ['node', compiled('src/demo/load-probe.js')] } },
+    { stateDir, authorization: { global: 'local' } },
+  )
+  const { berth } = place(t)
+  const args = ['--sessions', '2', '--calls', '2', '--profile', 'calls', '--no-break-outs']
+  const url = gateway.mcp('probe')
+  const [known, unknown] = await Promise.all([
+    berth(['load', url, ...args, '--users', '2', '--state-dir', stateDir]),
+    berth(['load', url, ...args]),
+  ])
+  assert.equal(known.code, 0, known.stdout + known.stderr)
+  assert.match(known.stdout, /2 users: 4 attempts .* 4 refused/)
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.stderr, /http 401\. It wants a token .*--users N/)
 })
 
 test('a gateway that mixes up its sessions fails, on stdout as JSON', async (t) => {
@@ -106,6 +150,7 @@ test('a gateway that mixes up its sessions fails, on stdout as JSON', async (t) 
   const report = JSON.parse(stdout) as LoadReport
   assert.equal(report.verdict, 'FAIL')
   assert.ok(report.separation.leakCount > 0)
+  assert.equal(report.separation.ownership, 'one principal: ownership not tested')
   assert.equal(existsSync(join(folder, 'load.html')), false)
 })
 
@@ -131,7 +176,7 @@ test('spreads sessions over users with tokens, and over processes', async (t) =>
   ])
   assert.equal(code, 0, stderr)
   const { separation, configuration } = JSON.parse(stdout) as LoadReport
-  assert.equal(separation.ownership, '3 users: every id tried with the token of another')
+  assert.match(separation.ownership, /^3 users: \d+ attempts to use an id .* refused/)
   assert.equal(separation.channels.ownership, separation.sessions)
   assert.equal(configuration['processes of the driver'], '2')
 })
@@ -147,6 +192,7 @@ test('tests itself', async (t) => {
     '80',
   ])
   assert.equal(code, 0, stderr)
-  assert.equal(stdout.match(/found out/g)?.length, 5)
+  assert.equal(stdout.match(/found out/g)?.length, 6)
+  assert.match(stdout, /whoever has it: found out \(session \d+ answered another user: POST with/)
   assert.match(stdout, /✓ a sound gateway, which has to pass: let pass/)
 })

@@ -6,18 +6,26 @@ import { test } from 'node:test'
 import type { Fault, FaultName } from '../../src/load/chaos/fault.ts'
 import { faultNames } from '../../src/load/chaos/fault.ts'
 import { judgeFaults, judgeSeparation } from '../../src/load/verdict.ts'
+import { initLocalIssuer, signLocalToken } from '../../src/auth/local-issuer.ts'
+import { usersOf } from '../../src/load/users.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { tempDir } from '../support/temp.ts'
 import { drive, planFor, toy } from './rig.ts'
 
 const namesOf = (faults: readonly Fault[]): Set<FaultName> =>
   new Set(faults.map(({ name }) => name))
 
 test('Berth keeps what it promises while workers are killed and connections dropped', async (t) => {
-  const gateway = await startTestGateway(t, {
-    probe: { command: ['node', compiled('src/demo/load-probe.js')] },
-  })
-  const file = join(gateway.stateDir, 'gateways', `${process.pid}.json`)
+  const stateDir = tempDir(t)
+  const issuer = await initLocalIssuer(stateDir, 'http://127.0.0.1/identity')
+  const mint = (sub: string): Promise<string> => signLocalToken(issuer, { sub }, 600)
+  const gateway = await startTestGateway(
+    t,
+    { probe: { command: ['node', compiled('src/demo/load-probe.js')] } },
+    { stateDir, authorization: { global: 'local' } },
+  )
+  const file = join(stateDir, 'gateways', `${process.pid}.json`)
   const { token } = JSON.parse(readFileSync(file, 'utf8')) as { token: string }
   const admin = { url: gateway.adminUrl, token }
   const result = await drive(
@@ -25,6 +33,7 @@ test('Berth keeps what it promises while workers are killed and connections drop
       sessions: 6,
       durationMs: 1300,
       ratePerSecond: 60,
+      users: await usersOf(2, { kind: 'mint', mint }),
       chaos: { admin, everyMs: 20 },
     }),
   )
@@ -34,9 +43,9 @@ test('Berth keeps what it promises while workers are killed and connections drop
     [],
   )
   assert.equal(judgeFaults(result).verdict, 'PASS')
-  // One user has nobody to steal from.
-  const names = [...namesOf(tried)].sort()
-  assert.deepEqual(names, faultNames.filter((name) => name !== 'steal-id').sort())
+  assert.deepEqual([...namesOf(tried)].sort(), [...faultNames].sort())
+  const { trespassed, trespassesRefused } = result.measure.counts
+  assert.ok(trespassed >= 12 && trespassed === trespassesRefused, `${trespassed}`)
   assert.deepEqual(judgeSeparation(result, { toleratesFailures: true }), {
     verdict: 'PASS',
     reasons: [],

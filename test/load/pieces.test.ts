@@ -9,7 +9,7 @@ import { mergeResults } from '../../src/load/drive/merge.ts'
 import { linear, logarithmic } from '../../src/load/report/svg.ts'
 import { readScenario, scenarioSkeleton } from '../../src/load/scenario.ts'
 import { isLoopback } from '../../src/load/target.ts'
-import { usersOf } from '../../src/load/users.ts'
+import { soonestEnd, usersOf } from '../../src/load/users.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
 import { tempDir } from '../support/temp.ts'
 import { drive, planFor, toy } from './rig.ts'
@@ -109,6 +109,14 @@ test('users get their tokens from a file or a command, and each a different one'
     [{ authorization: 'Bearer one' }, { authorization: 'Bearer two' }],
   )
   await assert.rejects(usersOf(3, { kind: 'file', file }), /has 2 tokens for 3 users/)
+  assert.equal(soonestEnd(fromFile), undefined)
+  const mint = (name: string): Promise<string> => {
+    const claims = { exp: name === 'u1' ? 20 : 10 }
+    return Promise.resolve(
+      `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${name}`,
+    )
+  }
+  assert.equal(soonestEnd(await usersOf(2, { kind: 'mint', mint })), 10_000)
   const node = (code: string): string[] => [process.execPath, '-e', code, '{sub}']
   const words = node('console.log(`token-of-${process.argv[1]}`)')
   const minted = await usersOf(2, { kind: 'command', words })

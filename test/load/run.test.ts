@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { request } from 'node:http'
 import { test } from 'node:test'
 
 import { readHistogram } from '../../src/load/drive/measure.ts'
@@ -6,9 +8,14 @@ import { profileNames } from '../../src/load/drive/plan.ts'
 import { profileOf } from '../../src/load/drive/profiles.ts'
 import { shares, spread } from '../../src/load/drive/spread.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
+import type { Owner } from '../support/temp.ts'
 import { drive, planFor, serveHttp, toy } from './rig.ts'
 
 const strictly = { toleratesFailures: false }
+const users = ['ann', 'ben'].map((name) => ({
+  name,
+  headers: { authorization: `Bearer ${name}` },
+}))
 
 test('every profile passes at a sound gateway, and each session is through all of it', async (t) => {
   const url = await toy(t)
@@ -66,10 +73,6 @@ function shareUpTo(
 }
 
 test('a gateway that does not look at tokens fails, and names who got in', async (t) => {
-  const users = ['ann', 'ben'].map((name) => ({
-    name,
-    headers: { authorization: `Bearer ${name}` },
-  }))
   const result = await drive(
     planFor(await toy(t, 'unguarded-id'), { profile: 'calls', users, sessions: 2 }),
   )
@@ -77,7 +80,57 @@ test('a gateway that does not look at tokens fails, and names who got in', async
   const [leak] = result.evidence.leaks
   assert.equal(leak?.what, 'ownership')
   assert.match(leak.where, /with the token of (ann|ben) on a session of (ann|ben)/)
+
+  const telling = await drive(
+    planFor(await toy(t, 'telltale-id'), { profile: 'calls', users, sessions: 2 }),
+  )
+  assert.deepEqual(
+    telling.evidence.leaks.map(({ around }) => around),
+    Array(2).fill('HTTP 403, where an unknown id gets HTTP 404'),
+  )
 })
+
+test('refusals that differ each time are told apart by their status alone', async (t) => {
+  let bodies = 0
+  const url = await refusingWith(t, (response) => {
+    response.writeHead(404).end(`request ${(bodies += 1)}`)
+  })
+  const result = await drive(planFor(url, { profile: 'calls', users, sessions: 2 }))
+  assert.deepEqual(judgeSeparation(result, strictly), { verdict: 'PASS', reasons: [] })
+  assert.equal(result.measure.counts.trespassesRefused, 4)
+  // Of each attempt: the id, and two that do not exist.
+  assert.equal(bodies, 12)
+})
+
+test('being turned away with a token that is not good proves nothing', async (t) => {
+  const url = await refusingWith(t, (response) => void response.writeHead(401).end())
+  const result = await drive(planFor(url, { profile: 'calls', users, sessions: 2 }))
+  const { verdict, reasons } = judgeSeparation(result, { toleratesFailures: true })
+  assert.deepEqual([verdict, reasons.length], ['INCONCLUSIVE', 1])
+  assert.match(reasons[0] ?? '', /2 sessions did not get .* the id, in the hands of another user/)
+  assert.equal(result.measure.counts.trespassesRefused, 0)
+})
+
+/** A sound gateway behind a proxy that says in its own way that there is no such session. */
+async function refusingWith(t: Owner, refuse: (response: ServerResponse) => void): Promise<string> {
+  const gateway = await toy(t)
+  return serveHttp(t, (incoming, response) => {
+    const { method, headers } = incoming
+    const passed = request(gateway, { method, headers }, (answer) => {
+      if (answer.statusCode === 404) {
+        answer.resume()
+        refuse(response)
+        return
+      }
+      response.writeHead(answer.statusCode ?? 0, answer.headers)
+      response.flushHeaders()
+      answer.pipe(response)
+    })
+    passed.once('error', () => response.destroy())
+    response.once('close', () => passed.destroy())
+    incoming.pipe(passed)
+  })
+}
 
 test('a target that refuses, or is not there, is inconclusive', async (t) => {
   const refusing = await serveHttp(t, (_request, response) => void response.writeHead(503).end())

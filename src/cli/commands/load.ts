@@ -15,12 +15,16 @@ export const loadOptions = {
     value: 'NAME|FILE',
     description: 'what sessions do: see below (default mixed)',
   },
-  users: { type: 'string', value: 'N', description: 'spreads the sessions over so many users' },
+  users: {
+    type: 'string',
+    value: 'N',
+    description: 'users with a token each; every id is tried as another',
+  },
   tokens: { type: 'string', value: 'FILE', description: 'their bearer tokens, one a line' },
   'token-command': {
     type: 'string',
     value: 'COMMAND',
-    description: 'prints the token of the user {sub} (default: mcp-berth identity token)',
+    description: 'prints the token of the user {sub} (default: by the local issuer of a Berth)',
   },
   header: {
     type: 'string',
@@ -49,7 +53,7 @@ export const loadOptions = {
   'state-dir': {
     type: 'string',
     value: 'DIR',
-    description: 'of the Berth at URL, so that --chaos may kill its workers',
+    description: 'of the Berth at URL: its local issuer, and the workers that --chaos may kill',
   },
   'i-own-this-target': { type: 'boolean', description: 'allows a URL outside of this machine' },
 } as const satisfies CommandOptions

@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts'
 import type { Session } from '../client/session.ts'
 import type { User } from '../drive/plan.ts'
 import { announce, echo, recall } from '../drive/steps.ts'
+import { knockAs } from '../drive/trespass.ts'
 import { commandOf, treeOf } from '../processes.ts'
 import type { Admin } from './admin.ts'
 import type { Fault, FaultName } from './fault.ts'
@@ -68,12 +69,17 @@ const commits: Record<FaultName, Commit> = {
 
   async 'replay-old-id'({ session }) {
     await session.close('delete')
-    return unknownIn(session)
+    const { status } = await session.knock('POST')
+    return { isKept: status === 404, how: `HTTP ${status}` }
   },
 
   async 'steal-id'({ session, other }) {
     if (other === undefined) return untried('there is only one user')
-    return unknownIn(session, other.headers)
+    const { status, insteadOf } = await knockAs(session, other, 'POST')
+    if (insteadOf !== undefined) {
+      return { isKept: false, how: `HTTP ${status}, where an unknown id gets ${insteadOf}` }
+    }
+    return { isKept: status === 404, how: `HTTP ${status}` }
   },
 }
 
@@ -113,15 +119,10 @@ async function endedUnder(session: Session, end: () => Promise<void>): Promise<R
   const outcome = await asked.outcome
   const said = outcome.ok ? 'the call under way was answered' : `the call failed (${outcome.code})`
   const untilMs = performance.now() + goneWithinMs
-  let status = await session.knock('POST')
+  let { status } = await session.knock('POST')
   while (status !== 404 && performance.now() < untilMs) {
     await sleep(lookEveryMs)
-    status = await session.knock('POST')
+    ;({ status } = await session.knock('POST'))
   }
   return { isKept: status === 404, how: `${said}, then its id got ${status}` }
-}
-
-async function unknownIn(session: Session, headers?: User['headers']): Promise<Result> {
-  const status = await session.knock('POST', headers)
-  return { isKept: status === 404, how: `HTTP ${status}` }
 }

@@ -29,6 +29,8 @@ export interface CarryOptions {
   /** Its name in the report. */
   where: string
   onHead?(status: number, header: (name: string) => string | undefined): void
+  /** The body, as it comes. */
+  onData?(chunk: Buffer): void
 }
 
 /** Carries the messages of one session: what comes is searched first, and then read. */
@@ -49,7 +51,7 @@ export function createCarrier(options: {
   }
 
   return {
-    carry({ method, headers, message, where, onHead }) {
+    carry({ method, headers, message, where, onHead, onData: onBody }) {
       const end: CarriedEnd = { status: 0 }
       const body = scan(where)
       let encoded: Scan | undefined
@@ -88,6 +90,7 @@ export function createCarrier(options: {
             else body.push(bytes)
           },
           onData(chunk) {
+            onBody?.(chunk)
             pieces?.push(chunk)
             try {
               reader?.(chunk)

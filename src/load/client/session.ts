@@ -27,6 +27,14 @@ export interface SessionOptions {
   count(counter: Counter): void
 }
 
+/** How a request was answered that only looks. */
+export interface Knocked {
+  /** 0 if it was not. */
+  status: number
+  /** The body of a refusal, without the id that was used. */
+  said: string
+}
+
 /** One MCP session, as an ordinary client has it. A lost one is not opened again: make another. */
 export interface Session {
   readonly watch: Watch
@@ -43,10 +51,12 @@ export interface Session {
   /**
    * A request with this id that only looks whether it is known.
    *
-   * @param headers of somebody else, in whose name it is sent
-   * @returns the status of the answer, 0 for none
+   * @param as in whose name it is sent instead, and with which id
    */
-  knock(method: 'POST' | 'GET', headers?: Record<string, string>): Promise<number>
+  knock(
+    method: 'POST' | 'GET',
+    as?: { headers?: Record<string, string>; id?: string },
+  ): Promise<Knocked>
   /** DELETE, or going away without a word. */
   close(how: 'delete' | 'abandon'): Promise<void>
 }
@@ -58,6 +68,7 @@ interface Pending {
 
 const protocolVersion = '2025-11-25'
 const resumesAtMost = 3
+const saidBytes = 65_536
 
 export function createSession(options: SessionOptions): Session {
   const { wire, watch, timeoutMs, count } = options
@@ -257,24 +268,40 @@ export function createSession(options: SessionOptions): Session {
         })
       })
     },
-    async knock(method, others = options.headers) {
+    async knock(method, { headers: others = options.headers, id: used = id } = {}) {
       const own = { ...headers() }
       for (const name of Object.keys(options.headers)) Reflect.deleteProperty(own, name)
       const message = { jsonrpc: '2.0', id: 0, method: 'ping' }
       const accept = method === 'GET' ? { accept: 'text/event-stream' } : {}
+      const chunks: Buffer[] = []
+      let size = 0
       let answered: (status: number) => void = () => undefined
       const head = new Promise<number>((resolve) => (answered = resolve))
       const { done, drop } = carrier.carry({
         method,
-        headers: { ...own, ...others, ...accept },
+        headers: {
+          ...own,
+          ...(used !== undefined && { 'mcp-session-id': used }),
+          ...others,
+          ...accept,
+        },
         ...(method === 'POST' && { message }),
         where: `answer to a ${method} that only looks`,
         onHead: (status) => answered(status),
+        onData(chunk) {
+          size += chunk.length
+          if (size <= saidBytes) chunks.push(chunk)
+        },
       })
       void done.then(({ status }) => answered(status))
+      const timer = setTimeout(drop, timeoutMs)
       const status = await head
+      // A stream that is served has no end.
+      if (status >= 300) await done
+      clearTimeout(timer)
       drop()
-      return status
+      const said = Buffer.concat(chunks).toString()
+      return { status, said: used === undefined ? said : said.replaceAll(used, 'ID') }
     },
     async close(how) {
       if (state === 'closed') return

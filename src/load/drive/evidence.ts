@@ -106,7 +106,8 @@ export function createEvidence(options: {
         matched(channel) {
           seen.add(channel)
           matched[channel] += 1
-          answersMatched += 1
+          // A refusal has no canary in it.
+          if (channel !== 'ownership') answersMatched += 1
         },
         hasMatched: (channel) => seen.has(channel),
         named(id) {

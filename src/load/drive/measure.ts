@@ -28,6 +28,9 @@ export const counters = [
   'streamsOpened',
   'streamsResumed',
   'dropped',
+  // With the id of a session and the token of another user.
+  'trespassed',
+  'trespassesRefused',
 ] as const
 export type Counter = (typeof counters)[number]
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Fault } from '../chaos/fault.ts'
 import { createChaos } from '../chaos/chaos.ts'
-import type { Outcome, Session } from '../client/session.ts'
+import type { Session } from '../client/session.ts'
 import { createSession } from '../client/session.ts'
 import { createWire } from '../client/wire.ts'
 import { createCanaries } from '../search/canaries.ts'
@@ -16,6 +16,7 @@ import type { MeasureReport } from './measure.ts'
 import { createMeasure } from './measure.ts'
 import type { LoadPlan, User } from './plan.ts'
 import { profileOf } from './profiles.ts'
+import { createTrespass } from './trespass.ts'
 
 /** What one process found out; JSON. */
 export interface LoadResult {
@@ -85,28 +86,13 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
       count: measure.count,
     })
 
-  const trespass = async (session: Session, user: User): Promise<Outcome> => {
-    const other = plan.users[(plan.users.indexOf(user) + 1) % plan.users.length] ?? user
-    for (const method of ['POST', 'GET'] as const) {
-      const status = await session.knock(method, other.headers)
-      if (status >= 200 && status < 300) {
-        const where = `${method} with the token of ${other.name} on a session of ${user.name}`
-        session.watch.leaked({ what: 'ownership', where, around: `HTTP ${status}` })
-        return { ok: false, code: 'ownership' }
-      }
-      if (status === 0 || status >= 500) return { ok: false, code: `http ${status}` }
-    }
-    session.watch.matched('ownership')
-    return { ok: true, result: {} }
-  }
-
   const lanes: Lane[] = Array.from({ length: plan.sessions }, (_, at) =>
     createLane({
-      user: plan.users[at % plan.users.length] ?? anybody ?? { name: 'anybody', headers: {} },
+      user: userOf(plan, at) ?? anybody ?? { name: 'anybody', headers: {} },
       profile,
       measure,
       create,
-      trespass: plan.users.length > 1 ? trespass : undefined,
+      trespass: createTrespass(plan.users, measure.count),
       signal,
     }),
   )
@@ -200,6 +186,11 @@ async function load(
     }
     await sleep(tickMs)
   }
+}
+
+/** By the number of its first session, so that several processes have all users among them. */
+function userOf({ users, firstNumber, stride }: LoadPlan, at: number): User | undefined {
+  return users[(firstNumber + stride * at) % users.length]
 }
 
 /** So many at once, in order. */

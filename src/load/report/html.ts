@@ -116,7 +116,7 @@ function leaks({ leaks: found, leakCount }: LoadReport['separation']): string {
   const rows = found
     .slice(0, 100)
     .map(({ session, owner, what, where, form, atMs, around }) => [
-      session,
+      what === 'ownership' ? 'of another user' : session,
       owner ?? 'cannot be told',
       form === null ? what : `${what} (${form})`,
       where,

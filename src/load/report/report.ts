@@ -12,6 +12,7 @@ import type { Judged, Verdict } from '../verdict.ts'
 import { judgeFaults, judgeSeparation } from '../verdict.ts'
 import { profileOf } from '../drive/profiles.ts'
 import type { LoadPlan } from '../drive/plan.ts'
+import { whole } from './words.ts'
 
 /** Milliseconds of one kind of exchange, from when it was meant to begin until it was answered. */
 export interface Latency {
@@ -111,7 +112,7 @@ export function makeReport(input: ReportInput): LoadReport {
       channels: Object.fromEntries(
         profileOf(plan).required.map((channel) => [channel, evidence.matched[channel]]),
       ),
-      ownership: ownershipOf(plan),
+      ownership: ownershipOf(plan, measure.counts),
       leakCount: evidence.leakCount,
       leaks: evidence.leaks,
     },
@@ -154,10 +155,14 @@ function overall(parts: {
 
 export const exitCodes: Record<Verdict, number> = { PASS: 0, FAIL: 1, INCONCLUSIVE: 2 }
 
-function ownershipOf({ users }: LoadPlan): string {
-  return users.length > 1
-    ? `${users.length} users: every id tried with the token of another`
-    : 'one principal: ownership not tested'
+function ownershipOf(
+  { users }: LoadPlan,
+  { trespassed, trespassesRefused }: LoadReport['counts'],
+): string {
+  if (users.length < 2) return 'one principal: ownership not tested'
+  const tried = `${whole(trespassed)} attempts to use an id with the token of another`
+  const refused = `${whole(trespassesRefused)} refused as unknown ids are`
+  return `${users.length} users: ${tried}, ${refused}`
 }
 
 const perSecond = (things: number, ms: number): number => (ms > 0 ? (things * 1000) / ms : 0)

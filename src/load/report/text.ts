@@ -1,7 +1,7 @@
 import { plainLine } from '../../terminal.ts'
 import type { LoadReport } from './report.ts'
 import { verdictsOf } from './verdicts.ts'
-import { bytes, milliseconds, whole } from './words.ts'
+import { bytes, leakWords, milliseconds, whole } from './words.ts'
 
 const leaksShown = 10
 const columns = ['p50', 'p90', 'p99', 'p999', 'max'] as const
@@ -70,11 +70,9 @@ function leakLines({ separation: { leaks, leakCount } }: LoadReport): string[] {
   if (leakCount === 0) return []
   const lines = leaks
     .slice(0, leaksShown)
-    .map(({ session, owner, what, where, form, atMs, around }) => {
-      const whose = owner === null ? 'another session' : `session ${owner}`
-      const how = form === null || form === 'plain' ? '' : `, as ${form}`
-      return `  ${milliseconds(atMs)}: session ${session} got the ${what} of ${whose} in the ${where}${how}: ${plainLine(around, 100)}`
-    })
+    .map(
+      (leak) => `  ${milliseconds(leak.atMs)}: ${leakWords(leak)}: ${plainLine(leak.around, 100)}`,
+    )
   const more = leakCount - lines.length
   return ['', 'leaks:', ...lines, ...(more > 0 ? [`  and ${whole(more)} more`] : [])]
 }

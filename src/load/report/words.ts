@@ -1,3 +1,13 @@
+import type { Leak } from '../drive/evidence.ts'
+
+/** Who got what of whom, without what was around it. */
+export function leakWords({ session, owner, what, where, form }: Leak): string {
+  if (what === 'ownership') return `session ${session} answered another user: ${where}`
+  const whose = owner === null ? 'another session' : `session ${owner}`
+  const how = form === null || form === 'plain' ? '' : `, as ${form}`
+  return `session ${session} got the ${what} of ${whose} in the ${where}${how}`
+}
+
 /** Numbers as people read them. */
 export function milliseconds(ms: number): string {
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`

@@ -12,6 +12,7 @@ export const flaws = {
   'stale-session': 'a new session gets the worker of one that was closed',
   'leaked-environment': 'a worker inherits what another one has put into its environment',
   'unguarded-id': 'an id is served, whoever has it',
+  'telltale-id': 'the id of somebody else is refused in another way than one that does not exist',
 } as const
 export type Flaw = keyof typeof flaws
 
@@ -22,6 +23,8 @@ const shareEvery = 4
 export interface Flawed {
   /** Whether a session is served to this client. */
   isFor(session: ToySession, client: string | undefined): boolean
+  /** How an id is refused. */
+  refusalOf(isThere: boolean): number
   workerFor(): ToyWorker
   streamFor(session: ToySession): ServerResponse | undefined
   called(worker: ToyWorker): void
@@ -36,6 +39,7 @@ export function createFlaw(flaw: Flaw, sessions: ReadonlyMap<string, ToySession>
 
   return {
     isFor: ({ owner }, client) => owner === client || flaw === 'unguarded-id',
+    refusalOf: (isThere) => (isThere && flaw === 'telltale-id' ? 403 : 404),
     workerFor() {
       opened += 1
       const last = [...sessions.values()].at(-1)?.worker

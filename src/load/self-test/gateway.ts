@@ -40,6 +40,11 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
     return session && flaw.isFor(session, headers.authorization) ? session : undefined
   }
 
+  const refuse = ({ headers }: IncomingMessage, response: ServerResponse): void => {
+    const isThere = sessions.has(String(headers['mcp-session-id']))
+    response.writeHead(flaw.refusalOf(isThere)).end()
+  }
+
   const open = (owner: string | undefined, response: ServerResponse, message: RpcMessage): void => {
     const session: ToySession = {
       id: randomUUID(),
@@ -98,7 +103,7 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
     if (message.method === 'initialize') {
       open(request.headers.authorization, response, message)
     } else if (session === undefined) {
-      response.writeHead(404).end()
+      refuse(request, response)
     } else if (kindOf(message) === 'request') {
       await call(session, message, response)
     } else {
@@ -112,7 +117,7 @@ export async function startToyGateway(name: Flaw): Promise<ToyGateway> {
     if (request.method === 'POST') {
       post(request, response).catch(() => response.destroy())
     } else if (session === undefined) {
-      response.writeHead(404).end()
+      refuse(request, response)
     } else if (request.method === 'GET') {
       session.stream = response
       response.writeHead(200, { 'content-type': 'text/event-stream' })

@@ -1,5 +1,7 @@
+import type { Leak } from '../drive/evidence.ts'
 import type { LoadPlan, ProfileName } from '../drive/plan.ts'
 import { runLoad } from '../drive/run.ts'
+import { leakWords } from '../report/words.ts'
 import { drawSeed } from '../search/canaries.ts'
 import { judgeSeparation } from '../verdict.ts'
 import type { Flaw } from './flaws.ts'
@@ -35,8 +37,21 @@ const profiles: Record<Flaw, ProfileName> = {
   'stale-session': 'churn',
   'leaked-environment': 'churn',
   'unguarded-id': 'calls',
+  'telltale-id': 'calls',
+}
+/** What has to be found of each: to fail for another reason would prove nothing. */
+const traces: Partial<Record<Flaw, Leak['what']>> = {
+  'shared-worker': 'canary',
+  'crossed-streams': 'canary',
+  'stale-session': 'canary',
+  'leaked-environment': 'canary',
+  'unguarded-id': 'ownership',
+  'telltale-id': 'ownership',
 }
 const ratePerSession = 40
+/** A message that went astray is not worth waiting for. */
+const astrayMs = 250
+const answerMs = 10_000
 
 /** Turns the load test against gateways that are broken on purpose, one after the other. */
 export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestCase[]> {
@@ -67,24 +82,23 @@ async function tryOne(flaw: Flaw, options: SelfTestOptions): Promise<SelfTestCas
         name,
         headers: { authorization: `Bearer ${name}` },
       })),
-      // A message that went astray is not worth waiting for.
-      timeoutMs: 250,
+      timeoutMs: flaw === 'crossed-streams' ? astrayMs : answerMs,
       openAtOnce: 10,
       chaos: null,
     }
     const result = await runLoad(plan, { signal, onSnapshot: () => undefined })
     const { verdict, reasons } = judgeSeparation(result, { toleratesFailures: true })
     const { leaks, leakCount } = result.evidence
-    const [first] = leaks
+    const first = leaks.find(({ what }) => what === traces[flaw])
     return {
       flaw,
       about: flaws[flaw],
-      isRight: verdict === (flaw === 'none' ? 'PASS' : 'FAIL'),
+      isRight: flaw === 'none' ? verdict === 'PASS' : verdict === 'FAIL' && first !== undefined,
       leaks: leakCount,
       how:
         first === undefined
           ? `${verdict}: ${reasons.join(' ') || 'nothing was found'}`
-          : `session ${first.session} got what is of session ${first.owner ?? '?'} in the ${first.where}`,
+          : `${leakWords(first)}${first.what === 'ownership' ? `: ${first.around}` : ''}`,
       tookMs: performance.now() - startedMs,
     }
   } finally {

@@ -109,12 +109,13 @@ export function createEnding(options: EndingOptions): Ending {
     }
     await addOutput(session, ending)
     const used = Object.keys(usage).length === 0 ? {} : { usage }
-    // It has not begun in a store that was away.
+    // It has not begun in a store that was away, and somebody may have been first meanwhile.
     const isWritten =
       (await written(session, { state: 'closing', end: ending })) &&
+      isSame(session.record.end, ending) &&
       (await written(session, { state: 'closed', end: ending, ...used }))
     if (!isWritten) {
-      // Others will find it not ended, and end it.
+      // Others have ended it, or will find it not ended and end it.
       letGo(session)
       return
     }
@@ -229,6 +230,11 @@ export function createEnding(options: EndingOptions): Ending {
       return [error.code === 'ERR_SESSIONS_ABANDONED' ? 'abandoned' : 'start-failed', error]
     },
   }
+}
+
+/** A record that is gone has no end that could be another. */
+function isSame(stored: SessionEnd | undefined, { reason, atMs }: SessionEnd): boolean {
+  return stored === undefined || (stored.reason === reason && stored.atMs === atMs)
 }
 
 /** For what was not answered when the session ended. */

@@ -25,6 +25,7 @@ describe('runtimes', { concurrency: 2 }, () => {
           name: 'trip-planner',
           agentRuntimeArn: arn,
           invocationUrl: `https://mcp.example.com/base/${invocations}`,
+          protocol: 'mcp',
         },
       ],
     })

@@ -6,6 +6,7 @@ import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGatewayProcess } from '../support/killable-gateway.ts'
 import { needed } from '../support/needs.ts'
+import { descendants, processesWith } from '../support/processes.ts'
 import { postRpc, rawRequest } from '../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../support/raw-session.ts'
 import { startRedis } from '../support/redis.ts'
@@ -72,4 +73,24 @@ describe('while the store is away', { skip: redisServer.skip }, () => {
       assert.deepEqual([...one.seen('session.closed'), ...other.seen('session.closed')], [])
     })
   }
+
+  test('a worker that dies meanwhile has ended once, whoever saw it', async (t) => {
+    const { redis, one, other } = await start(t, { durable: true })
+    const session = await openRaw(one.mcp('echo'))
+    await other.saw('session.adopted')
+    const [server] = processesWith(`/sessions/${session.handle}/`).filter(
+      ({ pid }) => descendants(pid).length === 0,
+    )
+    await redis.stop()
+    process.kill(server?.pid ?? 0, 'SIGKILL')
+    for (const gateway of [one, other]) await gateway.saw('worker.exited')
+    await redis.start()
+    const ends = () => [one, other].flatMap((gateway) => gateway.seen('session.closed'))
+    const releases = () => [one, other].flatMap((gateway) => gateway.seen('session.released'))
+    await eventually(() => assert.equal(ends().length + releases().length, 2))
+    assert.deepEqual(
+      ends().map(({ reason }) => reason),
+      ['worker-exited'],
+    )
+  })
 })

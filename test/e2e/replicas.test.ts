@@ -32,7 +32,7 @@ async function startReplicas(redis: TestRedis): Promise<[GatewayProcess, Gateway
   return [await start(), await start()]
 }
 
-describe('two gateways with one store', { skip: redisServer.skip }, async () => {
+describe('two gateways with one store', { skip: redisServer.skip, concurrency: 2 }, async () => {
   if (redisServer.skip !== false) return
   const redis = await startRedis(owner, redisServer.path)
   const [one, other] = await startReplicas(redis)

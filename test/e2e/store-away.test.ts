@@ -18,7 +18,7 @@ const servers: Record<string, TestServer> = {
   echo: { command: ['node', compiled('test/fixtures/workers/tells-who.js')] },
 }
 
-describe('while the store is away', { skip: redisServer.skip }, () => {
+describe('while the store is away', { skip: redisServer.skip, concurrency: 3 }, () => {
   if (redisServer.skip !== false) return
   const { path } = redisServer
 

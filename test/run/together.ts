@@ -16,6 +16,10 @@ const folders = [
   'workers/keeper',
   'auth',
   'admin',
+  'demo',
+  'sessions',
+  'agentcore',
+  'proxy',
 ]
 
 /** The same files, but those of such a folder as one. */

@@ -40,11 +40,14 @@ describe('while the store is away', { skip: redisServer.skip, concurrency: 3 }, 
       const { redis, one, other } = await start(t, { durable })
       const session = await openRaw(one.mcp('echo'))
       const unseen = await openRaw(other.mcp('echo'))
-      const ready = new URL('/readyz', one.mcp('echo'))
-      assert.equal((await rawRequest(ready)).status, 200)
+      const readiness = async (): Promise<number[]> => {
+        const urls = [one, other].map((gateway) => new URL('/readyz', gateway.mcp('echo')))
+        return (await Promise.all(urls.map((url) => rawRequest(url)))).map(({ status }) => status)
+      }
+      assert.deepEqual(await readiness(), [200, 200])
 
       await redis.stop('SIGKILL')
-      await eventually(async () => assert.equal((await rawRequest(ready)).status, 503))
+      await eventually(async () => assert.deepEqual(await readiness(), [503, 503]))
       assert.equal((await session.call('identify')).status, 200)
       const refused = await postRpc(one.mcp('echo'), initializeMessage())
       assert.equal(refused.status, 503)
@@ -60,7 +63,7 @@ describe('while the store is away', { skip: redisServer.skip, concurrency: 3 }, 
       assert.equal(unknown.status, 503)
 
       await redis.start()
-      await eventually(async () => assert.equal((await rawRequest(ready)).status, 200))
+      await eventually(async () => assert.deepEqual(await readiness(), [200, 200]))
       for (const { id } of [session, unseen]) {
         for (const gateway of [one, other]) {
           const params = { name: 'identify', arguments: {} }

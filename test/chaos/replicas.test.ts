@@ -20,7 +20,7 @@ test(
     const scene = await runChaos(t, {
       seed,
       seconds: 15,
-      sessions: 24,
+      sessions: 16,
       redisServer: redisServer.path,
       withSandbox: foundSandbox.support.available,
     })

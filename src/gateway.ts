@@ -280,8 +280,9 @@ export async function startGateway(
       probes.set(name, await check(server))
       enforcements.set(name, withValues(launch, supervisor.enforcement(driver, launch)))
     }
-    const joined = sessions.join()
-    if (takeover) await joined
+    // Who starts after a gateway that was killed serves first what is asked for, and then looks for
+    // the rest; who takes over has time to get ready.
+    if (takeover) await sessions.join()
     const folder = join(stateDir, 'gateways')
     const old = takeover ? findPredecessor({ folder, port: listen.port, isAlive }) : undefined
     const predecessor = old === undefined ? undefined : await askToHandOver(old)

@@ -7,6 +7,7 @@ import type { HandoverRoutesOptions } from './routes/handover.ts'
 import { handoverRoutes } from './routes/handover.ts'
 import type { SessionRoutesOptions } from './routes/sessions.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { validatePlainly } from './validation.ts'
 
 export interface AdminOptions extends SessionRoutesOptions, HandoverRoutesOptions {
   token: AdminToken
@@ -18,8 +19,9 @@ export interface AdminOptions extends SessionRoutesOptions, HandoverRoutesOption
 
 /** The admin listener: shows and commands, and holds no state of its own. */
 export async function adminPlugin(app: FastifyInstance, options: AdminOptions): Promise<void> {
+  validatePlainly(app)
   app.setErrorHandler((thrown, request, reply) => {
-    const answer = adminReply(translate(thrown), { requestId: request.id })
+    const answer = adminReply(thrown, { requestId: request.id })
     void reply.code(answer.statusCode).headers(answer.headers).send(answer.body)
   })
   app.setNotFoundHandler(() => {
@@ -40,12 +42,4 @@ export async function adminPlugin(app: FastifyInstance, options: AdminOptions): 
   })
   await app.register(sessionRoutes, { ...options, prefix: '/api' })
   await app.register(handoverRoutes, { ...options, prefix: '/api' })
-}
-
-function translate(thrown: unknown): unknown {
-  const isBadRequest =
-    thrown instanceof Error && 'validation' in thrown && thrown.validation !== undefined
-  return isBadRequest
-    ? new GatewayError('ERR_ADMIN_BAD_REQUEST', { params: { why: thrown.message } })
-    : thrown
 }

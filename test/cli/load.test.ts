@@ -15,6 +15,8 @@ import { initLocalIssuer } from '../../src/auth/local-issuer.ts'
 import { readScenario } from '../../src/load/scenario.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
+import { processesWith } from '../support/processes.ts'
 import { tempDir } from '../support/temp.ts'
 import { toy } from '../load/rig.ts'
 import { place } from './berth.ts'
@@ -124,6 +126,18 @@ test('without a URL it tests a Berth of its own, and leaves nothing behind', asy
     ...['load.html', 'load.xml'].map((file) => read(join(folder, file))),
   ]
   assert.doesNotMatch(said.join('\n'), /eyJ/, 'a token is shown')
+})
+
+test('kill -9 of the test ends its Berth, too', async (t) => {
+  const { start } = place(t)
+  const temporary = tempDir(t)
+  const args = ['--sessions', '2', '--isolation', 'process', '--no-break-outs']
+  const running = start(['load', ...args], { env: { TMPDIR: temporary } })
+  await running.says(/started Berth with its probe/)
+  assert.notDeepEqual(processesWith(temporary), [])
+  running.child.kill('SIGKILL')
+  await running.done
+  await eventually(() => assert.deepEqual(processesWith(temporary), []))
 })
 
 const read = (file: string): string => readFileSync(file, 'utf8')

@@ -64,9 +64,9 @@ function httpSentence(failure: HttpFailure, url: URL): string {
     case 429:
       return `${url.href} takes no more from you now (429). Try again later.${more}`
     case 503:
-      return `${url.href} ${unavailableText(code)}${more}${workerHint(failure, url)}`
+      return `${url.href} ${unavailableText(code)}${workerHint(failure, url)}${more}`
     default:
-      return `${url.href} answered with HTTP status ${status}.${more}${workerHint(failure, url)}`
+      return `${url.href} answered with HTTP status ${status}.${workerHint(failure, url)}${more}`
   }
 }
 

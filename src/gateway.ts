@@ -298,7 +298,8 @@ export async function startGateway(
     })
     const pidNamespace = ownPidNamespace()
     const place = { url, adminUrl, token: token.value, file: config.file ?? null }
-    const identity = { ...owner, pidNamespace, ...place }
+    const shared = store.isShared ? { sharedStore: store.name } : {}
+    const identity = { ...owner, pidNamespace, ...place, ...shared }
     writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
     // Pids of another boot or another container mean nothing here; who had our address is gone.
     const isHere = (other: GatewayIdentity): boolean =>

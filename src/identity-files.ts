@@ -14,6 +14,8 @@ export interface GatewayIdentity {
   url: string
   adminUrl: string
   token: string
+  /** The name of the store, where other gateways may serve the same sessions. */
+  sharedStore?: string
 }
 
 /** Those of processes that have been killed included: they could not remove their files. */

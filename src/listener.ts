@@ -175,5 +175,5 @@ function adviceForTaken(port: number, key: string, waitMs: number): string {
   const flag = `--${key.replace('.', '-')}`
   return waitMs === 0
     ? `port ${port} is in use already. Stop what uses it, or choose another with ${flag} (0 takes a free one)`
-    : `port ${port} is still in use after ${waitMs / 1000} s. See who uses it (ss -ltnp 'sport = :${port}') and stop that, or choose another port with ${flag}`
+    : `port ${port} is still in use after ${waitMs / 1000} s. See who uses it (ss -ltnp 'sport = :${port}') and stop that, or choose another port with ${flag}. A gateway with another state directory is never asked to hand over: take its --state-dir`
 }

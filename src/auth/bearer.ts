@@ -17,7 +17,7 @@ export function bearerToken({ headers, rawHeaders }: Asking): string {
   const space = authorization.indexOf(' ')
   const scheme = (space < 0 ? authorization : authorization.slice(0, space)).toLowerCase()
   if (scheme.startsWith('aws4-')) throw new GatewayError('ERR_AUTH_METHOD')
-  if (scheme !== 'bearer') throw badHeader('it is of another scheme')
+  if (scheme !== 'bearer') throw badHeader('the Authorization header is no Bearer token')
   if (authorization.length - space > maxTokenBytes) {
     throw invalidToken('it is larger than any token has to be')
   }

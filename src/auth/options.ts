@@ -155,7 +155,8 @@ export const secretOptions = Type.Object(
       {
         default: [],
         examples: [['SEARCH_KEY']],
-        description: 'Variables of the gateway that ${secret:NAME} may take.',
+        description:
+          'Variables of the gateway that ${secret:NAME} may take. They win over shared in that file, and one that is not set has to stand there.',
       },
     ),
     command: Type.Optional(

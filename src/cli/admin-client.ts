@@ -37,20 +37,22 @@ export async function findGateway(
 ): Promise<RunningGateway> {
   const stateDir = await stateDirOf(env, values)
   const running = readIdentities(join(stateDir, 'gateways')).filter(isRunning)
-  const named = values.gateway?.replace(/\/+$/, '')
+  const named = values.gateway === undefined ? undefined : addressOf(values.gateway)
   const found = running.filter(
     ({ url, adminUrl }) => named === undefined || url === named || adminUrl === named,
   )
   const [gateway] = found
   if (gateway === undefined) {
     const which = named === undefined ? 'No gateway runs' : `No gateway ${named} runs`
-    throw new UsageError(
-      `${which} with the state directory ${stateDir}. Start one with mcp-berth serve, or name its --state-dir.`,
-    )
+    const advice =
+      running.length === 0
+        ? 'Start one with mcp-berth serve, or name its --state-dir.'
+        : `These do: ${urlsOf(running)}.`
+    throw new UsageError(`${which} with the state directory ${stateDir}. ${advice}`)
   }
-  if (found.length > 1) {
-    const urls = found.map(({ url }) => url).join(', ')
-    throw new UsageError(`Several gateways run: ${urls}. Say which with --gateway URL.`)
+  // All of one host that share a store know the same sessions: any of them will do.
+  if (new Set(found.map(storeOf)).size > 1) {
+    throw new UsageError(`Several gateways run: ${urlsOf(found)}. Say which with --gateway URL.`)
   }
   return { ...gateway, ...clientOf(gateway) }
 }
@@ -64,6 +66,18 @@ export async function stateDirOf(
   if (given !== undefined) return expandHome(given, homedir())
   if (values.config !== undefined) return (await configOf({ env }, values)).stateDir
   return defaultStateDir(env.XDG_STATE_HOME, homedir())
+}
+
+const urlsOf = (gateways: readonly GatewayIdentity[]): string =>
+  gateways.map(({ url }) => url).join(', ')
+
+/** Who shares no store is alone. */
+const storeOf = ({ sharedStore, pid }: GatewayIdentity): string | number => sharedStore ?? pid
+
+/** `127.0.0.1:8080` is as good as the whole URL. */
+function addressOf(given: string): string {
+  const address = given.replace(/\/+$/, '')
+  return /^https?:\/\//.test(address) ? address : `http://${address}`
 }
 
 function isRunning({ pid }: GatewayIdentity): boolean {

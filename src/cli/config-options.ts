@@ -66,7 +66,12 @@ export async function configOfServers(
     throw new UsageError(`Give either a file (${config}) or a command after --, not both.`)
   }
   const port = portValue('port', values.port, 1)
-  return configOf({ env }, { ...values, config }, { command: rest, http: values.http, port, flags })
+  const waysToGive = `a file (${name} --config FILE) or a command (${name} -- COMMAND)`
+  return configOf(
+    { env },
+    { ...values, config },
+    { command: rest, http: values.http, port, flags, waysToGive },
+  )
 }
 
 /** `serve FILE` is as good as `--config FILE`; whatever else stands there is most likely a command. */
@@ -78,7 +83,11 @@ function fileOf(
   const [file] = positionals
   if (file === undefined) return config
   const isOne = positionals.length === 1 && config === undefined
-  if (isOne && (/\.(ya?ml|jsonc?)$/i.test(file) || isFolder(file))) return file
+  if (isOne && isConfiguration(file)) return file
+  const files = [...(config === undefined ? [] : [config]), ...positionals]
+  if (files.length > 1 && positionals.every(isConfiguration)) {
+    throw new UsageError(`${name} takes one file: ${files.join(' and ')} are ${files.length}.`)
+  }
   const words = `mcp-berth ${name} -- ${positionals.join(' ')}`
   throw new UsageError(
     isOne
@@ -86,6 +95,8 @@ function fileOf(
       : `Write -- before a command: ${words}`,
   )
 }
+
+const isConfiguration = (path: string): boolean => /\.(ya?ml|jsonc?)$/i.test(path) || isFolder(path)
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true

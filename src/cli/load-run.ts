@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts'
 import type { LoadOptions } from '../load/load.ts'
 import { testTarget, writeReports } from '../load/load.ts'
 import type { Column } from '../load/break-outs.ts'
@@ -16,6 +17,7 @@ import { findGateway } from './admin-client.ts'
 import type { Context } from './command.ts'
 import { UsageError } from './command.ts'
 import type { loadOptions } from './commands/load.ts'
+import { checkWritable } from './load-files.ts'
 import { ownUserCount, usersAt } from './load-users.ts'
 import { durationValue, profileValue, rateValue, wholeValue } from './load-values.ts'
 import { styleFor, writeLines } from './output.ts'
@@ -35,7 +37,18 @@ const selfTestSessions = 40
 /** The word for a Berth of its own where one has to be named. */
 const own = 'berth'
 
+/** FAIL is what was found in a target, and never that nothing could be looked at. */
 export async function runLoadCommand(context: LoadContext): Promise<number> {
+  try {
+    return await runLoad(context)
+  } catch (thrown) {
+    if (thrown instanceof UsageError) throw thrown
+    writeLines(context.stderr, [`mcp-berth: ${messageOf(thrown)}`])
+    return exitCodes.INCONCLUSIVE
+  }
+}
+
+async function runLoad(context: LoadContext): Promise<number> {
   const { positionals, values, stdout, stderr, signal } = context
   noMore(positionals, 1)
   const settings = settingsOf(context)
@@ -73,6 +86,8 @@ function settingsOf({ values, positionals }: LoadContext) {
   if (isSelfTestAlone && (values.report ?? values.junit) !== undefined) {
     throw new UsageError(`The report is of a target: name its URL, or ${own}, beside --self-test.`)
   }
+  checkWritable('report', values.report)
+  checkWritable('junit', values.junit)
   return {
     sessions,
     calls,

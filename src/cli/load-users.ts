@@ -6,6 +6,7 @@ import { stateDirOf } from './admin-client.ts'
 import type { Context } from './command.ts'
 import { UsageError } from './command.ts'
 import type { loadOptions } from './commands/load.ts'
+import { readGiven } from './load-files.ts'
 import { commandWords, wholeValue } from './load-values.ts'
 import { headerValues } from './values.ts'
 
@@ -61,7 +62,7 @@ async function sourceFor(
   if (file !== undefined && command !== undefined) {
     throw new UsageError('Give either --tokens or --token-command.')
   }
-  if (file !== undefined) return { kind: 'file', file }
+  if (file !== undefined) return { kind: 'file', file, text: readGiven('tokens', file) }
   if (command !== undefined) return { kind: 'command', words: commandWords(command) }
   if (!isLoopback(url)) {
     throw new UsageError(

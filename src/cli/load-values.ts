@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-
 import type { ProfileName, ScenarioTool } from '../load/drive/plan.ts'
 import { profileNames } from '../load/drive/plan.ts'
 import { readScenario } from '../load/scenario.ts'
 import { UsageError } from './command.ts'
+import { readGiven } from './load-files.ts'
 
 /** @throws UsageError, as all of these do when a value is not what it has to be. */
 export function wholeValue(
@@ -50,7 +49,7 @@ export function profileValue(
       `There is no profile ${file}. There are ${profileNames.join(', ')}, or a file that ends in .yaml.`,
     )
   }
-  return { file, tools: readScenario(readFileSync(file, 'utf8'), file) }
+  return { file, tools: readScenario(readGiven('profile', file), file) }
 }
 
 /** Words of a command line, quoted as in a shell, without anything that a shell would do with them. */

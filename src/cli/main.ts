@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 
 import { closest } from '../closest.ts'
 import { messageOf } from '../errors.ts'
+import { version } from '../version.ts'
 import { UsageError } from './command.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands/index.ts'
@@ -60,11 +60,6 @@ function say(lines: string[]): number {
 function complain(error: unknown): number {
   writeLines(stderr, [`mcp-berth: ${messageOf(error)}`])
   return error instanceof UsageError ? exitCodes.wrongUse : exitCodes.failed
-}
-
-function version(): string {
-  const file = new URL('../../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** The first Ctrl-C asks the command to stop, the second does not ask. */

@@ -42,7 +42,7 @@ const probe = fileURLToPath(new URL('../demo/load-probe.js', import.meta.url))
 const overStdio = { command: process.execPath, args: [probe], graceMs: 1000 }
 /** A private network is for servers that listen. */
 const overHttp = { ...overStdio, args: [probe, '--http'], transport: 'http' }
-const main = fileURLToPath(new URL('main.js', import.meta.url))
+const main = fileURLToPath(new URL('own-gateway.js', import.meta.url))
 const limits = { memory: '512MiB', cpus: 1, pids: 256, openFiles: 1024 }
 const startMs = 60_000
 const endingMs = 60_000
@@ -103,13 +103,13 @@ async function start(
   const child = spawn(
     process.execPath,
     [main, ...words, '--listen-port', '0', '--admin-port', '0'],
-    { cwd: project, env: plain(env), stdio: ['ignore', 'ignore', 'pipe'], detached: true },
+    { cwd: project, env: plain(env), stdio: ['pipe', 'ignore', 'pipe'], detached: true },
   )
   const close = async (): Promise<void> => {
     await end(child)
     rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
-  // Whatever ends this process ends that one.
+  // At once where it can be; whatever else ends this process is seen by that one (own-gateway.ts).
   process.once('exit', () => child.kill('SIGKILL'))
   try {
     const { url, adminUrl, token } = await listening(child, join(stateDir, 'gateways'))

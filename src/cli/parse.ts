@@ -27,7 +27,7 @@ export function parseCommandLine(command: Command, words: string[]): Parsed {
     const filled = fill(command.options, values)
     return { positionals, values: filled, rest, wantsHelp: values.help === true }
   } catch (error) {
-    throw new UsageError(firstSentence(messageOf(error)))
+    throw new UsageError(wordsOf(messageOf(error)))
   }
 }
 
@@ -51,6 +51,13 @@ function fill(options: CommandOptions, given: Record<string, unknown>): Values<C
     return [name, given[name] ?? empty]
   })
   return Object.fromEntries(filled) as Values<CommandOptions>
+}
+
+/** What `parseArgs` says, or better words for it. */
+function wordsOf(text: string): string {
+  const [, name] = /(--[\w-]+)\b.* argument is ambiguous/.exec(text) ?? []
+  if (name === undefined) return firstSentence(text)
+  return `A value is missing after ${name}; one that begins with a dash is written ${name}=VALUE.`
 }
 
 function firstSentence(text: string): string {

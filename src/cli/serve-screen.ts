@@ -41,7 +41,10 @@ export function banner(
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
   const usual = defaultStateDir(env.XDG_STATE_HOME, homedir())
   const where = config.stateDir === usual ? '' : ` --state-dir ${quoted(config.stateDir)}`
-  if (first !== undefined) lines.push('', `Try it:  ${trialOf(first, gateway.url)}`)
+  if (first !== undefined) {
+    const setting = config.authorization.servers[first.name] ?? 'none'
+    lines.push('', `Try it:  ${trialOf(first, gateway.url)}${tokenOption(setting, where)}`)
+  }
   lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
   return lines
 }
@@ -51,6 +54,23 @@ function trialOf(server: Config['servers'][number], base: string): string {
   return server.protocol === 'http'
     ? `curl -i ${url} -H 'Content-Type: application/json' -d '{"prompt": "hello"}'`
     : `npx mcp-berth tools ${url}`
+}
+
+type AuthorizerSetting = Config['authorization']['servers'][string]
+
+/** Also as `identity init` prints it, by the address of the keys on the admin listener. */
+function isLocalIssuer(setting: AuthorizerSetting): boolean {
+  if (typeof setting === 'string') return setting === 'local'
+  const { discoveryUrl } = setting.customJWTAuthorizer
+  return /^http:\/\/127\.0\.0\.1:\d+\/identity\//.test(discoveryUrl)
+}
+
+/** What `tools` and `curl -i` both want to be told of a server that asks for a token. */
+function tokenOption(setting: AuthorizerSetting, stateDirOption: string): string {
+  if (setting === 'none') return ''
+  return isLocalIssuer(setting)
+    ? ` --header "Authorization: Bearer $(npx mcp-berth identity token${stateDirOption})"`
+    : " --header 'Authorization: Bearer TOKEN'"
 }
 
 /** What `serve` says when it is told to stop. */

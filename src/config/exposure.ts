@@ -36,7 +36,7 @@ export function exposureOf(
     }
   }
   return {
-    problem: `other machines can reach this address, there is no authorizer for ${listed(open)}, and so anybody could start workers and use what they can do. Write authorizerConfiguration, listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address if the whole network may.`,
+    problem: `other machines can reach this address, there is no authorizer for ${listed(open)}, and so anybody could start workers and use what they can do. Write authorizerConfiguration, listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address (on the command line --allow-anonymous any-address) if the whole network may.`,
   }
 }
 

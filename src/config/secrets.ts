@@ -46,16 +46,15 @@ export function readSecretOptions(
   const file =
     options.file === undefined ? undefined : path.resolve(base, expandHome(options.file, homeDir))
   const read = file === undefined ? undefined : readNow(file, problems)
-  const shared = sharedOf(options.fromEnv, context)
+  // Of a file that is broken it is not known.
+  const isInFile = (name: string): boolean => file !== undefined && (read?.shared.has(name) ?? true)
+  const shared = sharedOf(options.fromEnv, isInFile, context)
   const command = commandOf(options, context)
   return {
     config: { file, userKey, shared, command },
     files: file === undefined ? [] : [...new Set([file, realOf(file)])],
-    // Of a file that is broken it is not known.
     hasShared: (name) =>
-      Object.hasOwn(shared, name) ||
-      options.fromEnv.includes(name) ||
-      (file !== undefined && (read?.shared.has(name) ?? true)),
+      Object.hasOwn(shared, name) || options.fromEnv.includes(name) || isInFile(name),
     hasUsers: file !== undefined || options.command !== undefined,
   }
 }
@@ -75,11 +74,19 @@ function realOf(file: string): string {
   }
 }
 
-function sharedOf(names: readonly string[], { env, problems }: SecretsContext) {
+function sharedOf(
+  names: readonly string[],
+  isInFile: (name: string) => boolean,
+  { env, problems }: SecretsContext,
+) {
   const values = names.flatMap((name, index): [string, string][] => {
     const value = Object.hasOwn(env, name) ? env[name] : undefined
     if (value !== undefined) return [[name, value]]
-    problems.add(['secrets', 'fromEnv', index], `the variable ${name} is not set.`)
+    if (!isInFile(name)) {
+      const place = 'secrets.file has it under shared'
+      const problem = `the variable ${name} is not set, and no ${place}.`
+      problems.add(['secrets', 'fromEnv', index], problem)
+    }
     return []
   })
   return Object.fromEntries(values)

@@ -29,6 +29,8 @@ export const usualFiles = [
 ]
 
 export interface SourceInput {
+  /** How the command that is run takes a configuration, for the message. Default: as `serve` does. */
+  waysToGive?: string | undefined
   file?: string | undefined
   command?: readonly string[] | undefined
   /** With `command`: the server speaks HTTP on `$PORT`. */
@@ -51,12 +53,13 @@ export interface Source {
 }
 
 export function readSource(input: SourceInput, problems: Problems): Source {
+  const { waysToGive = 'a file (serve --config FILE) or a command (serve -- COMMAND)' } = input
   if (input.command !== undefined) return fromCommand(input, input.command, problems)
   const file = findFile(input)
   if (file === undefined) {
     problems.add(
       '',
-      `there is nothing to serve: give a file (serve --config FILE) or a command (serve -- COMMAND), or put one of ${usualFiles.join(', ')} into this folder.`,
+      `there is no configuration: give ${waysToGive}, or put one of ${usualFiles.join(', ')} into this folder.`,
     )
     return { file, name: 'The configuration', base: input.cwd, literal: false, tree: {} }
   }

@@ -95,22 +95,24 @@ function keep(text: string): void {
   }
 }
 
-const folders = (): string[] => [process.env['BERTH_WORKSPACE'] ?? process.cwd(), tmpdir()]
+/** Where no gateway gives it a workspace, it leaves nothing in the folder that it is started in. */
+const workspaceOf = (): string => process.env['BERTH_WORKSPACE'] ?? tmpdir()
+
+const folders = (): string[] => [...new Set([workspaceOf(), tmpdir()])]
 
 function removeFiles(): void {
   for (const folder of folders()) rmSync(join(folder, fileName), { force: true })
 }
 
 function recall(marker: string): Record<string, unknown> {
-  const [workspace = '.', temporary = '/tmp'] = folders()
   const environment = Object.entries(process.env).filter(
     ([, value = '']) => marker !== '' && value.includes(marker),
   )
   return {
     memory,
     environment: Object.fromEntries(environment),
-    workspace: textsIn(workspace),
-    temporary: textsIn(temporary),
+    workspace: textsIn(workspaceOf()),
+    temporary: textsIn(tmpdir()),
   }
 }
 

@@ -58,6 +58,9 @@ export async function toolsOf(url: URL, headers: Record<string, string>): Promis
     const opened = await session.open()
     if (!opened.ok) {
       const { code } = opened
+      if (/ECONNREFUSED|ENOTFOUND/.test(code)) {
+        throw new Error(`Nothing answers at ${url.host}. Start it first, or name the right URL.`)
+      }
       throw new Error(`${url.href} does not open a session: ${code}.${hints[code] ?? ''}`)
     }
     const tools: ListedTool[] = []

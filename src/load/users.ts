@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 
 import type { User } from './drive/plan.ts'
 
 /** Where the tokens of users come from. */
 export type TokenSource =
-  | { kind: 'file'; file: string }
+  | { kind: 'file'; file: string; text: string }
   /** Words of a command, in which `{sub}` is the name of the user; it prints one token. */
   | { kind: 'command'; words: readonly string[] }
   | { kind: 'mint'; mint(name: string): Promise<string> }
@@ -17,7 +16,7 @@ const mintedAtOnce = 4
 export async function usersOf(count: number, source: TokenSource): Promise<User[]> {
   const names = Array.from({ length: count }, (_, at) => `u${at + 1}`)
   const tokens =
-    source.kind === 'file' ? readTokens(source.file, count) : await mintAll(names, minterOf(source))
+    source.kind === 'file' ? readTokens(source, count) : await mintAll(names, minterOf(source))
   const different = new Set(tokens).size
   if (different < tokens.length) {
     throw new Error(`Of ${tokens.length} tokens only ${different} differ: each user needs one.`)
@@ -45,9 +44,9 @@ function endOf(bearer: string): number | undefined {
   }
 }
 
-function readTokens(file: string, count: number): string[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  const tokens = lines
+function readTokens({ file, text }: { file: string; text: string }, count: number): string[] {
+  const tokens = text
+    .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
   if (tokens.length < count) {

@@ -49,7 +49,7 @@ describe('check', { concurrency: 3 }, () => {
       env: { PATH: '/nowhere' },
     })
     assert.equal(code, 1)
-    assert.match(stdout, /is right: 3 servers\.$/m)
+    assert.match(stdout, /cannot be served as it is on this machine: 3 servers\.$/m)
     assert.match(stderr, /^mcpServers\.walled\.isolation: sandbox cannot be had here: \S/m)
     assert.match(
       stderr,

@@ -40,7 +40,8 @@ describe('client-config', { concurrency: 3 }, () => {
 
   it('prints for VS Code, Cursor and the inspector what each understands', async (t) => {
     const { put, berth } = place(t)
-    put('berth.yaml', { mcpServers: servers })
+    const expenses = { ...servers.expenses, authorizerConfiguration: 'local' }
+    put('berth.yaml', { mcpServers: { ...servers, expenses } })
     const [vscode, vscodeFile, cursor, inspector, none] = await Promise.all([
       berth(['client-config', 'vscode']),
       berth(['client-config', 'vscode', '--json']),
@@ -56,7 +57,10 @@ describe('client-config', { concurrency: 3 }, () => {
         expenses: { type: 'http', url: urls[1] },
       },
     })
-    assert.equal(cursor.stderr, '.cursor/mcp.json:\n')
+    assert.equal(
+      cursor.stderr,
+      'A client has to send a token with each request (Authorization: Bearer TOKEN) to: expenses\n.cursor/mcp.json:\n',
+    )
     assert.deepEqual(JSON.parse(cursor.stdout), {
       mcpServers: { 'trip.planner': { url: urls[0] }, expenses: { url: urls[1] } },
     })

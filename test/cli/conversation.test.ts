@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 
+import { connect } from '../../src/demo/client/connect.ts'
+import { toFailure } from '../../src/demo/client/failures.ts'
 import { startVicious } from '../demo/vicious-server.ts'
 import { berth } from './support.ts'
 
@@ -90,26 +92,40 @@ test('a server that breaks off or stays silent is a failure of one sentence', as
   )
 })
 
-test('a refusal is told by its status, and a header is sent with every request', async (t) => {
-  const table: [number, RegExp][] = [
-    [401, /wants to know who you are \(401\)\. Give --header 'Authorization: Bearer …'/],
-    [503, /has no room now \(503\)\. Try again later\. It says: full/],
-    [500, /answered with HTTP status 500/],
+test('a refusal is told by its status and code, and a header is sent with every request', async (t) => {
+  const table: [number, string, RegExp][] = [
+    [401, '', /does not take the Authorization that was sent \(401\)\. It says: full\n$/],
+    [429, '', /takes no more from you now \(429\)\. Try again later\. It says: full/],
+    [503, '', /cannot serve this now \(503\)\. It says: full\n$/],
+    [503, 'ERR_SESSIONS_FULL', /has no room now \(503\)\. Try again later\. It says: full/],
+    [503, 'ERR_SESSIONS_STORE', /its store of sessions does not answer\. Try again later\./],
+    [503, 'ERR_AUTH_SECRETS', /operator has to look into the gateway's log\. It says: full/],
+    [502, 'ERR_WORKERS_SPAWN', /status 502\. mcp-berth logs, or .* shows why\. It says: full\n$/],
+    [404, 'ERR_ADMIN_NOT_FOUND', /is the address of Berth's admin API \(404\)\./],
+    [500, '', /answered with HTTP status 500/],
   ]
-  let status = 0
+  let answer: [number, string] = [500, '']
   const tokens: unknown[] = []
   const server = createServer((request, response) => {
     tokens.push(request.headers.authorization)
-    response.writeHead(status).end(JSON.stringify({ error: { code: 1, message: 'full' } }))
+    const [status, code] = answer
+    const error = { code: 1, message: 'full', ...(code !== '' && { data: { code } }) }
+    response.writeHead(status).end(JSON.stringify({ error }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
-  for (const [code, says] of table) {
-    status = code
-    const { stderr } = await berth(t, 'tools', url, '--header', 'Authorization: Bearer s3cret')
-    assert.match(stderr, says)
-    assert.doesNotMatch(stderr, /s3cret/)
+  for (const [status, code, says] of table) {
+    answer = [status, code]
+    const target = new URL(url)
+    const silent = { elicit: noAnswer, sample: noAnswer, notified: () => undefined }
+    const headers = { Authorization: 'Bearer s3cret' }
+    const thrown = await connect(target, silent, { headers }).catch((error: unknown) => error)
+    const { message } = toFailure(thrown, target)
+    assert.match(`${message}\n`, says)
+    assert.doesNotMatch(message, /s3cret/)
   }
   assert.deepEqual(new Set(tokens), new Set(['Bearer s3cret']))
 })
+
+const noAnswer = (): Promise<never> => Promise.reject(new Error('Nobody asks.'))

@@ -31,6 +31,8 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   here.put('berth.json', { ...block, mcpServers: { demo: server } })
   const [serving, token] = await Promise.all([here.serve([]), here.berth(['identity', 'token'])])
   assert.deepEqual([token.code, token.stderr], [0, ''])
+  const tryIt = ' --header "Authorization: Bearer $(npx mcp-berth identity token)"\n'
+  assert.ok(serving.said().includes(`npx mcp-berth tools ${serving.mcp('demo')}${tryIt}`))
   assert.match(token.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
 
   const ask = (bearer?: string) =>
@@ -74,10 +76,12 @@ test('a token says what it is told to say', async (t) => {
   const again = await here.berth(['identity', 'init', '--admin-port', '9081'])
   assert.equal(again.stdout, first.stdout)
   assert.match(again.stderr, /one for another port already/)
-  const [full, program, wrong] = await Promise.all([
+  const [full, program, wrong, past, spaced] = await Promise.all([
     here.berth(['identity', 'token', ...words, ...claims, '--expires-in', '60']),
     here.berth(['identity', 'token', '--sub', '']),
     here.berth(['identity', 'token', '--claim', 'exp=1']),
+    here.berth(['identity', 'token', '--expires-in=-5']),
+    here.berth(['identity', 'token', '--expires-in', '-5']),
   ])
   const { iat = 0, exp, iss, jti, ...said } = decodeJwt(full.stdout)
   assert.equal(exp, iat + 60)
@@ -93,6 +97,8 @@ test('a token says what it is told to say', async (t) => {
   })
   const { sub, client_id } = decodeJwt(program.stdout)
   assert.deepEqual([sub, client_id], [undefined, 'mcp-berth'])
+  assert.match(past.stderr, /--expires-in takes 1 second at least, not -5\./)
+  assert.match(spaced.stderr, /A value is missing after --expires-in; .* --expires-in=VALUE\./)
   assert.equal(wrong.code, 2)
   assert.match(wrong.stderr, /--claim cannot set exp/)
 })

@@ -46,11 +46,15 @@ describe('serve with a Redis', () => {
     const third = await serve()
     assert.deepEqual(await session.ask('identify'), worker)
 
+    const beside = await here.serve(['--config', file])
+    // Whichever of the two is asked.
     const stopped = await here.berth(['sessions', 'stop', '--all'])
     assert.deepEqual([stopped.code, stopped.stderr], [0, 'Stopped 1 session.\n'])
     assert.equal((await session.call('identify')).status, 404)
-    third.child.kill('SIGTERM')
-    assert.equal((await third.done).code, 0)
+    for (const { child, done } of [third, beside]) {
+      child.kill('SIGTERM')
+      assert.equal((await done).code, 0)
+    }
   })
 
   it('says what is wrong when there is none', async (t) => {

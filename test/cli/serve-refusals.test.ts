@@ -7,7 +7,11 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
     const { put, berth } = place(t)
     put('server.py', 'import sys\n')
     const table: [string[], number, RegExp][] = [
-      [[], 1, /there is nothing to serve: give a file .* or a command .*berth\.yaml, .*mcp\.json/],
+      [
+        [],
+        1,
+        /there is no configuration: give a file \(serve .* or a command .*berth\.yaml, .*mcp\.json/,
+      ],
       [['no.yaml'], 1, /project\/no\.yaml has a problem:\n {2}there is no such file\.\n$/],
       [['.'], 1, /this is a folder; name the file in it/],
       [
@@ -20,6 +24,7 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
         2,
         /Write -- before a command \(mcp-berth serve -- server\.py\); a file that/,
       ],
+      [['-c', 'a.yaml', 'b.yaml'], 2, /serve takes one file: a\.yaml and b\.yaml are 2\./],
       [['--'], 2, /There is no command after --/],
       [['--http'], 2, /--http and --port say how COMMAND speaks: write it after --/],
       [
@@ -35,7 +40,7 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
         /no option --listenport\. Did you mean --listen-port/,
       ],
       [['--log-level', 'loud', '--', 'node'], 1, /\(log\.level\) .*expected trace, debug, info/],
-      [['--host', '0.0.0.0', '--', 'node'], 1, /allowAnonymous: any-address/],
+      [['--host', '0.0.0.0', '--', 'node'], 1, /--allow-anonymous any-address/],
     ]
     const outcomes = await inTurn(table, 3, ([args]) => berth(['serve', ...args]))
     for (const [index, [args, code, says]] of table.entries()) {

@@ -46,7 +46,7 @@ describe('sessions', { concurrency: 3 }, () => {
     for (const { stdout } of [list, json, show]) assert.ok(!stdout.includes(one.sessionId!))
 
     const stopped = await berth(['sessions', 'stop', one.sessionId!])
-    assert.deepEqual(stopped, { code: 0, stdout: '', stderr: '' })
+    assert.deepEqual(stopped, { code: 0, stdout: '', stderr: `Stopped ${handle}.\n` })
     await assert.rejects(one.call('list_trips'), /Session not found/)
     const [ended, all, again, unknown] = await Promise.all([
       berth(['sessions', 'show', handle]),
@@ -132,7 +132,7 @@ describe('sessions', { concurrency: 3 }, () => {
     const [vague, first, second, wrong] = await Promise.all([
       berth(['sessions']),
       berth(['sessions', '--json', '--gateway', one.url]),
-      berth(['sessions', '--json', '--gateway', `${other.url}/`]),
+      berth(['sessions', '--json', '--gateway', `${new URL(other.url).host}/`]),
       berth(['sessions', '--gateway', 'http://127.0.0.1:1']),
     ])
     assert.equal(vague.code, 2)
@@ -143,6 +143,7 @@ describe('sessions', { concurrency: 3 }, () => {
     assert.equal(first.stdout, '[]\n')
     assert.equal((JSON.parse(second.stdout) as unknown[]).length, 1)
     assert.match(wrong.stderr, /No gateway http:\/\/127\.0\.0\.1:1 runs with the state directory/)
+    assert.match(wrong.stderr, /These do: http\S+, http\S+\.\n/)
   })
 
   it('is used wrongly with a sentence', async (t) => {

@@ -150,7 +150,7 @@ describe('the addresses of a gateway', { concurrency: 3 }, () => {
     }).done
     assert.equal(code, 1)
     assert.match(stderr, /the public socket that was passed listens on 0\.0\.0\.0:\d+: other mach/)
-    assert.match(stderr, /allowAnonymous: any-address if the whole network may\.\n$/)
+    assert.match(stderr, /--allow-anonymous any-address\) if the whole network may\.\n$/)
   })
 
   it('are one for clients, and that over TCP', async (t) => {

@@ -180,6 +180,9 @@ test('variables that are named and programs have to be there', (t) => {
     { env: { HERE: 'hush', PATH: '' } },
   )
   assert.deepEqual(Object.keys(found), ['secrets.fromEnv[0]', 'secrets.command'])
+  const ofFile = { file: './secrets.yaml', fromEnv: ['KEY'] }
+  const inFile = inputWith(t, { env: { A: '${secret:KEY}' } }, { secrets: ofFile })
+  assert.deepEqual(loadConfig(inFile).secrets.shared, {}, 'the file has it')
   const secrets = { fromEnv: ['HERE'], command: ['./secret-of.sh', 'x'], userKey: 'email' }
   const config = load(t, withServer({ env: { A: '${secret:HERE}' } }, { secrets }), {
     env: { HERE: 'hush', BERTH_LOG_LEVEL: 'info', PATH: '' },

@@ -10,7 +10,7 @@ test('an address that other machines reach is refused where there is no authoriz
     const found = problemsOf(t, withServer({}, { listen: { host } }))
     assert.match(
       found['listen.host'] ?? '',
-      /no authorizer for demo.*127\.0\.0\.1.*allowAnonymous: any-address/,
+      /no authorizer for demo.*127\.0\.0\.1.*allowAnonymous: any-address \(on/,
     )
   }
 })

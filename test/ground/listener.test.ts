@@ -114,7 +114,10 @@ test('a port that is in use is waited for, as long as is said', async (t) => {
   await assert.rejects(listenOn(app, '127.0.0.1', port, 'listen.port'), /choose another with --/)
   await assert.rejects(listenOn(app, '127.0.0.1', port, 'listen.port', { waitMs: 50 }), (error) => {
     assert.match(String(error), /still in use after 0\.05 s\. See who uses it \(ss -ltnp /)
-    assert.match(String(error), /choose another port with --listen-port\.$/)
+    assert.match(
+      String(error),
+      /choose another port with --listen-port\. .* take its --state-dir\.$/,
+    )
     return true
   })
   const busy: number[] = []

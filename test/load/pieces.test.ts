@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { judgeContainment } from '../../src/load/containment.ts'
@@ -11,7 +9,6 @@ import { readScenario, scenarioSkeleton } from '../../src/load/scenario.ts'
 import { isLoopback } from '../../src/load/target.ts'
 import { soonestEnd, usersOf } from '../../src/load/users.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
-import { tempDir } from '../support/temp.ts'
 import { drive, planFor, toy } from './rig.ts'
 
 test('only addresses of this machine are loopback', () => {
@@ -100,15 +97,17 @@ test('a scenario calls only what it names, with the canary where it wants it', a
   )
 })
 
-test('users get their tokens from a file or a command, and each a different one', async (t) => {
-  const file = join(tempDir(t), 'tokens')
-  writeFileSync(file, '# of the test\none\n\ntwo\n')
-  const fromFile = await usersOf(2, { kind: 'file', file })
+test('users get their tokens from a file or a command, and each a different one', async () => {
+  const text = '# of the test\none\n\ntwo\n'
+  const fromFile = await usersOf(2, { kind: 'file', file: 'tokens.txt', text })
   assert.deepEqual(
     fromFile.map(({ headers }) => headers),
     [{ authorization: 'Bearer one' }, { authorization: 'Bearer two' }],
   )
-  await assert.rejects(usersOf(3, { kind: 'file', file }), /has 2 tokens for 3 users/)
+  await assert.rejects(
+    usersOf(3, { kind: 'file', file: 'tokens.txt', text }),
+    /has 2 tokens for 3 users/,
+  )
   assert.equal(soonestEnd(fromFile), undefined)
   const mint = (name: string): Promise<string> => {
     const claims = { exp: name === 'u1' ? 20 : 10 }

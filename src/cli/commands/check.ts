@@ -31,19 +31,24 @@ export const check = defineCommand({
     const { bold, red, yellow } = styleFor(stdout)
     const name = config.file ?? 'The command line'
     const { length: count } = config.servers
-    writeLines(stdout, [`${bold(name)} is right: ${count} ${count === 1 ? 'server' : 'servers'}.`])
+    const { adviceForMissing, findAllMissing } = await import('../../gateway.ts')
+    const missing = await findAllMissing(config.servers, config.searchPath)
+    const verdict = missing.length === 0 ? 'is right' : 'cannot be served as it is on this machine'
+    writeLines(stdout, [
+      `${bold(name)} ${verdict}: ${count} ${count === 1 ? 'server' : 'servers'}.`,
+    ])
     for (const warning of config.warnings) writeLines(stderr, [yellow(`note: ${warning}`)])
     if (!values.start) {
       writeLines(stdout, [
         ...config.servers.map(describeServer),
         ...authorizerLines(config.authorization.servers),
       ])
-      const { adviceForMissing, findAllMissing } = await import('../../gateway.ts')
-      const missing = await findAllMissing(config.servers, config.searchPath)
-      if (missing.length === 0) return 0
+    }
+    if (missing.length > 0) {
       writeLines(stderr, [...missing.map((line) => red(line)), adviceForMissing])
       return 1
     }
+    if (!values.start) return 0
     const { tryServers } = await import('../trial.ts')
     return (await tryServers(config, { stdout, signal })) ? 0 : 1
   },

@@ -6,8 +6,10 @@ import { writeLines } from '../output.ts'
 import { ownUrl } from '../own-url.ts'
 import { noMore } from '../values.ts'
 
+const commandName = 'client-config'
+
 export const clientConfig = defineCommand({
-  name: 'client-config',
+  name: commandName,
   summary: 'Print what an MCP client has to be told to use the configured servers',
   usage: `${clientKinds.join(' | ')} [options]`,
   options: {
@@ -25,11 +27,22 @@ export const clientConfig = defineCommand({
     if (kind === undefined) {
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
-    const { listen, servers } = await configOf({ env }, values)
+    const { listen, servers, authorization } = await configOf({ env }, values, {
+      waysToGive: `a file (${commandName} --config FILE)`,
+    })
     const baseUrl = ownUrl(listen, values.url)
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])
+    }
+    const closed = servers.filter(
+      ({ name, protocol }) => protocol !== 'http' && authorization.servers[name] !== 'none',
+    )
+    if (closed.length > 0) {
+      const names = closed.map(({ name }) => name).join(', ')
+      writeLines(stderr, [
+        `A client has to send a token with each request (Authorization: Bearer TOKEN) to: ${names}`,
+      ])
     }
     const { commands, file } = entriesFor(kind, { baseUrl, servers })
     if (values.json) {

@@ -60,6 +60,7 @@ export const identity = defineCommand({
   details: [
     'init makes a key in the state directory, token prints a bearer token that is signed with it,',
     'and cleanup removes the key. The gateway reads it when it starts.',
+    'A gateway takes a token for 60 s longer than --expires-in says (clockSkewSeconds).',
     '',
     'example:',
     '  mcp-berth identity init',
@@ -101,8 +102,11 @@ async function init(stateDir: string, { values, stdout, stderr }: Run): Promise<
 
 async function token(stateDir: string, { values, stdout }: Run): Promise<number> {
   const { sub = 'local-user', aud, scope } = values
-  const expiresInMs = secondsValue('expires-in', values['expires-in'], 3600)
-  if (expiresInMs < 1000) throw new UsageError('--expires-in takes at least 1 second.')
+  const given = values['expires-in']
+  if (Number(given) < 1) {
+    throw new UsageError(`--expires-in takes 1 second at least, not ${given ?? ''}.`)
+  }
+  const expiresInMs = secondsValue('expires-in', given, 3600)
   const claims = {
     ...claimValues('claim', values.claim),
     client_id: values['client-id'] ?? 'mcp-berth',

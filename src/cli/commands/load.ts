@@ -76,7 +76,7 @@ export const load = defineCommand({
     '  mcp-berth load http://127.0.0.1:8080/mcp --sessions 500 --rate 500/s',
     '  mcp-berth load http://127.0.0.1:8080/mcp --profile scenario.yaml',
     '',
-    'exit codes: 0 PASS, 1 FAIL (a leak, a broken promise), 2 INCONCLUSIVE or wrong usage',
+    'exit codes: 0 PASS, 1 FAIL (a leak, a broken promise), 2 INCONCLUSIVE, nothing tested, or wrong usage',
   ],
   async run(context) {
     // Only now: the histograms and the HTTP client take longer to load than most commands to run.

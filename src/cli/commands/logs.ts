@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-import { isTerminal, plain } from '../../terminal.ts'
+import { isTerminal, plain, plainLine } from '../../terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import type { SessionView } from '../session-lines.ts'
@@ -41,12 +41,17 @@ export const logs = defineCommand({
     const response = await gateway.stream(path, signal)
     // Whoever pipes it wants what was written, and nobody what it could do to their terminal.
     const shown = isTerminal(stdout) ? plain : (text: string) => text
+    let hasOutput = false
     try {
       for await (const line of linesOf(response)) {
+        hasOutput = true
         stdout.write(`${values.json ? JSON.stringify({ line }) : shown(line)}\n`)
       }
     } catch (cause) {
       if (!signal.aborted) throw cause
+    }
+    if (!hasOutput && lines > 0 && !signal.aborted) {
+      stderr.write(`The worker of session ${plainLine(id)} has written nothing.\n`)
     }
     return 0
   },

@@ -60,6 +60,7 @@ export const sessions = defineCommand({
     const session = (await gateway.fetch(method, path)) as SessionView
     if (values.json) writeJson(stdout, session)
     else if (verb === 'show') writeLines(stdout, sessionLines(session))
+    else writeLines(stderr, [`Stopped ${session.handle}.`])
     return 0
   },
 })

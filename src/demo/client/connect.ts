@@ -10,6 +10,7 @@ import type {
   Progress,
 } from '@modelcontextprotocol/sdk/types.js'
 
+import { version } from '../../version.ts'
 import { createLink } from './link.ts'
 import { createWithdrawals } from './withdrawals.ts'
 
@@ -103,7 +104,7 @@ export async function connect(
     withdrawals.heard(message)
   }
   const client = new Client(
-    { name: 'mcp-berth', title: 'Berth', version: '1.0.0' },
+    { name: 'mcp-berth', title: 'Berth', version: version() },
     { capabilities: { elicitation: { form: {}, url: {} }, sampling: {} } },
   )
   // Not setRequestHandler: it drops what the SDK's own schemas do not know (`pattern` of a

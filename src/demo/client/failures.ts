@@ -46,21 +46,53 @@ function sentence(error: unknown, url: URL): string {
   return networkSentence(error, url)
 }
 
-function httpSentence({ status, said }: HttpFailure, url: URL): string {
+function httpSentence(failure: HttpFailure, url: URL): string {
+  const { status, said, code = '', hadToken } = failure
   const more = said === undefined ? '' : ` It says: ${said}`
+  if (adminCodes.has(code)) {
+    return `${url.host} is the address of Berth's admin API (${status}). Servers are at the other port, the one that serve names first.`
+  }
   switch (status) {
     case 401:
-      return `${url.href} wants to know who you are (401). Give --header 'Authorization: Bearer …'.${more}`
+      return hadToken
+        ? `${url.href} does not take the Authorization that was sent (401).${more || ' It does not say why.'}`
+        : `${url.href} wants to know who you are (401). Give --header 'Authorization: Bearer …'.${more}`
     case 403:
       return `${url.href} does not let you in (403).${more}`
     case 404:
       return `There is no MCP server at ${url.href} (404). Berth serves each at /servers/NAME/mcp.${more}`
     case 429:
+      return `${url.href} takes no more from you now (429). Try again later.${more}`
     case 503:
-      return `${url.href} has no room now (${status}). Try again later.${more}`
+      return `${url.href} ${unavailableText(code)}${workerHint(failure, url)}${more}`
     default:
-      return `${url.href} answered with HTTP status ${status}.${more}`
+      return `${url.href} answered with HTTP status ${status}.${workerHint(failure, url)}${more}`
   }
+}
+
+const adminCodes = new Set(['ERR_ADMIN_NOT_FOUND', 'ERR_AUTH_ADMIN_TOKEN'])
+
+function unavailableText(code: string): string {
+  switch (code) {
+    case 'ERR_SESSIONS_FULL':
+    case 'ERR_SESSIONS_QUEUE_FULL':
+      return 'has no room now (503). Try again later.'
+    case 'ERR_SESSIONS_STORE':
+      return 'cannot serve this now (503): its store of sessions does not answer. Try again later.'
+    case 'ERR_AUTH_SECRETS':
+    case 'ERR_AUTH_PROVIDER':
+      return "cannot serve this now (503). Its operator has to look into the gateway's log."
+    default:
+      return 'cannot serve this now (503).'
+  }
+}
+
+/** Why a worker did not start is told to its operator alone, who may be the one that asks. */
+function workerHint({ code = '' }: HttpFailure, { hostname }: URL): string {
+  const isLocal = /^(localhost|127\..*|\[::1\])$/.test(hostname)
+  return isLocal && code.startsWith('ERR_WORKERS_')
+    ? ' mcp-berth logs, or mcp-berth check --start, shows why.'
+    : ''
 }
 
 function networkSentence(error: unknown, url: URL): string {

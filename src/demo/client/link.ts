@@ -3,17 +3,28 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { idKey, kindOf } from '../../jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../../jsonrpc.ts'
 
+interface Said {
+  said?: string
+  code?: string
+}
+
 /** The server answered a request with an HTTP error. */
 export class HttpFailure extends Error {
   readonly status: number
   /** What the server says about it, if its body says anything that can be shown. */
   readonly said: string | undefined
+  /** Berth's own code, if it is a Berth that says one. */
+  readonly code: string | undefined
+  /** Whether the request said who sends it. */
+  readonly hadToken: boolean
 
-  constructor(status: number, said: string | undefined) {
+  constructor(status: number, { said, code }: Said, hadToken: boolean) {
     super(`The server answered with HTTP status ${status}`)
     this.name = 'HttpFailure'
     this.status = status
     this.said = said
+    this.code = code
+    this.hadToken = hadToken
   }
 }
 
@@ -47,7 +58,7 @@ export function createLink(onLost: (lost: LinkLost) => void): Link {
   async function post(url: string | URL, init: RequestInit): Promise<Response> {
     const id = requestIdOf(init.body)
     const response = await fetch(url, init)
-    if (response.status >= 400) throw await failureOf(response)
+    if (response.status >= 400) throw await failureOf(response, init)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
     if (id === undefined || !isStream || response.body === null) return response
     awaited.add(idKey(id))
@@ -63,7 +74,7 @@ export function createLink(onLost: (lost: LinkLost) => void): Link {
   async function resume(url: string | URL, init: RequestInit): Promise<Response> {
     try {
       const response = await fetch(url, init)
-      if (response.status === 404) onLost(new LinkLost(await failureOf(response.clone())))
+      if (response.status === 404) onLost(new LinkLost(await failureOf(response.clone(), init)))
       failedResumes = 0
       return response
     } catch (error) {
@@ -97,17 +108,24 @@ function requestIdOf(body: unknown): RpcId | undefined {
   return (message as RpcMessage).id ?? undefined
 }
 
-async function failureOf(response: Response): Promise<HttpFailure> {
+async function failureOf(response: Response, { headers }: RequestInit): Promise<HttpFailure> {
   const text = await response.text().catch(() => '')
-  return new HttpFailure(response.status, messageIn(text))
+  return new HttpFailure(response.status, saidIn(text), new Headers(headers).has('authorization'))
 }
 
-function messageIn(text: string): string | undefined {
+function saidIn(text: string): Said {
   try {
-    const { error } = JSON.parse(text) as RpcMessage
-    return typeof error?.message === 'string' ? error.message : undefined
+    const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
+    const { message, code, data } = error ?? {}
+    // The admin API has its code in `code`, where JSON-RPC has a number.
+    const named = [code, (data as Record<string, unknown> | undefined)?.['code']]
+    const own = named.find((each) => typeof each === 'string')
+    return {
+      ...(typeof message === 'string' && { said: message }),
+      ...(own !== undefined && { code: own }),
+    }
   } catch {
-    return undefined
+    return {}
   }
 }
 

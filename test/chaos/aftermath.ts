@@ -69,6 +69,8 @@ function isExplained(fate: string, story: Story, { disasters }: Scene): boolean 
   if (fate === 'lives') return true
   if (fate === 'client-deleted') return story.deleted
   if (fate === 'worker-exited' && disasters.attacked.has(story.handle)) return true
+  // Who ended it had to leave while Redis was away: others know that its worker is gone, no more.
+  if (fate === 'worker-exited' && story.deleted) return true
   // Redis came back without it, or as it was before its end; it may have been written back since.
   return disasters.forgotAtMs.some((atMs) => atMs > story.openedAtMs)
 }

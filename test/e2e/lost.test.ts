@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { createKeeperClient } from '../../src/workers/keeper-client.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
@@ -131,12 +132,37 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     const session = await openRaw(one.mcp('plain'))
     const pid = workerIn(stateDir)
     await one.kill()
+    // Nobody has a copy of its record either.
+    const { handle, nonce } = markerIn(stateDir)!
+    await createKeeperClient(handle.socketPath, nonce).call('PUT', '/keeper/note', 'nothing')
     await redis.client.del(`{berth}:session:${session.id}`)
     const other = await start(stateDir)
     const since = performance.now()
     await eventually(() => assert.ok(!alive(pid)), { withinMs: 15_000 })
     assert.ok(performance.now() - since >= 3000, 'not before a worker could have started')
     assert.deepEqual(other.seen('session.closed'), [])
+  })
+
+  test('is written back if its record alone was lost', async (t) => {
+    const { redis, start } = await startStore(t)
+    const stateDir = sharedStateDir(t)
+    const one = await start(stateDir)
+    const session = await openRaw(one.mcp('plain'))
+    const { handle, nonce } = markerIn(stateDir)!
+    const keeper = createKeeperClient(handle.socketPath, nonce)
+    await eventually(async () => {
+      assert.match(String((await keeper.call('GET', '/keeper/note')).body), /"live"/)
+    })
+    await one.kill()
+    await redis.client.del(`{berth}:session:${session.id}`)
+    const other = await start(stateDir)
+    await eventually(
+      async () => {
+        const answer = await postRpc(other.mcp('plain'), ping, { sessionId: session.id })
+        assert.equal(answer.status, 200)
+      },
+      { withinMs: 15_000, everyMs: 200 },
+    )
   })
 
   test('is never swept by another installation', async (t) => {
@@ -173,12 +199,14 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
 
 /** The process that stands before the keeper of the only worker; 0 before there is one. */
-function workerIn(stateDir: string): number {
+const workerIn = (stateDir: string): number => markerIn(stateDir)?.handle.pid ?? 0
+
+function markerIn(stateDir: string) {
   const folder = join(stateDir, 'workers')
   const [file] = readdirSync(folder)
-  if (file === undefined) return 0
-  const { handle } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
-    handle: { pid: number }
+  if (file === undefined) return undefined
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as {
+    handle: { pid: number; socketPath: string }
+    nonce: string
   }
-  return handle.pid
 }

@@ -117,8 +117,7 @@ async function runTests(
     const events = new PassThrough({ objectMode: true })
     const printed = pipeline(events, new spec(), process.stdout, { end: false })
     await runFiles(putTogether(files), {
-      // One more than there are processors: much of what is tested is waiting.
-      concurrency: Math.min(availableParallelism() + 1, 4),
+      concurrency: Math.min(Math.max(availableParallelism(), 2), 4),
       silentMs: run.silentMs,
       signal: run.stop.signal,
       onTest: watch.look,

@@ -110,18 +110,18 @@ export function createEnding(options: EndingOptions): Ending {
     await addOutput(session, ending)
     const used = Object.keys(usage).length === 0 ? {} : { usage }
     // It has not begun in a store that was away, and somebody may have been first meanwhile.
-    const isWritten =
+    const isOurs =
       (await written(session, { state: 'closing', end: ending })) &&
-      isSame(session.record.end, ending) &&
-      (await written(session, { state: 'closed', end: ending, ...used }))
-    if (!isWritten) {
+      isSame(session.record.end, ending)
+    // Before it is closed: whoever is killed in between leaves an end that another one finishes.
+    if (isOurs) await directories.finish(session.handle)
+    if (!isOurs || !(await written(session, { state: 'closed', end: ending, ...used }))) {
       // Others have ended it, or will find it not ended and end it.
       letGo(session)
       return
     }
     session.endTurn(false)
     forget(session.id)
-    await directories.finish(session.handle)
     events.emit('session.closed', {
       session: session.handle,
       server: session.server.name,

@@ -6,7 +6,7 @@ import { startTestGateway } from '../support/gateway.ts'
 import { processesWith } from '../support/processes.ts'
 import { openRaw } from '../support/raw-session.ts'
 
-const lifecycle = { idleMs: 1500, maxMs: 1500 }
+const lifecycle = { idleMs: 2500, maxMs: 2500 }
 const command: [string, string] = ['node', compiled('test/fixtures/workers/half-said.js')]
 const gateway = await startTestGateway({ after }, { half: { command, http: true, lifecycle } })
 
@@ -28,7 +28,7 @@ describe('the maximum ends a session', { concurrency: true }, () => {
     assert.match(last, /"reason":"max-lifetime".*"id":2\}$/)
     const closed = await gateway.saw('session.closed', (news) => news.session === session.handle)
     assert.equal(closed.reason, 'max-lifetime')
-    assert.ok(closed.durationMs >= 1500 && closed.durationMs < 4500, String(closed.durationMs))
+    assert.ok(closed.durationMs >= 2500 && closed.durationMs < 6500, String(closed.durationMs))
     assert.deepEqual(processesWith(`/sessions/${session.handle}/`), [])
     const late = await session.call('finished')
     assert.equal(late.status, 404)

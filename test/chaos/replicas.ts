@@ -72,6 +72,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
   let child: ChildProcess | undefined
   let isUp = false
   let isWanted = false
+  const wanted = (): boolean => isWanted
 
   /** @returns whether it serves now; it does not while Redis is away */
   const startOnce = async (): Promise<boolean> => {
@@ -127,7 +128,8 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
 
     async start() {
       isWanted = true
-      while (!(await startOnce())) await sleep(retryMs)
+      // It may be ended while it still tries.
+      while (wanted() && !(await startOnce())) await sleep(retryMs)
     },
 
     async end(signal) {

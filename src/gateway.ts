@@ -280,6 +280,7 @@ export async function startGateway(
       probes.set(name, await check(server))
       enforcements.set(name, withValues(launch, supervisor.enforcement(driver, launch)))
     }
+    await sessions.enter()
     // Who starts after a gateway that was killed serves first what is asked for, and then looks for
     // the rest; who takes over has time to get ready.
     if (takeover) await sessions.join()

@@ -86,6 +86,8 @@ export interface Sessions {
   list(): Session[]
   /** Records of all sessions, tombstones included. */
   records(): Promise<SessionRecord[]>
+  /** Says to the store that this gateway lives, before it opens a session. @throws ERR_SESSIONS_STORE */
+  enter(): Promise<void>
   /**
    * Takes its place among the gateways of the store: says that it lives, and takes over the sessions
    * of this host that are known to nobody yet.
@@ -310,6 +312,10 @@ export function createSessions(options: SessionsOptions): Sessions {
       const all: SessionRecord[] = []
       for await (const record of store.scan()) all.push(record)
       return all
+    },
+
+    async enter() {
+      if (store.isShared) await watch.verify()
     },
 
     join: watch.look,

@@ -111,6 +111,9 @@ export function createWatch(options: WatchOptions): Watch {
   async function live(): Promise<void> {
     if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
     await verify()
+    // Here, and not with every sign of life: requests for what is unknown give some as well, and would
+    // put off what is to be done after those that are due.
+    livedAtMs = clock.now()
     await options.onHeartbeat()
   }
 
@@ -121,7 +124,6 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function verifyNow(): Promise<boolean> {
     const isEnrolled = await store.heartbeat(life)
-    livedAtMs = clock.now()
     if (!isEnrolled) await writeBack.all()
     return !isEnrolled
   }

@@ -143,6 +143,28 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     assert.deepEqual(other.seen('session.closed'), [])
   })
 
+  test('is written back if its record alone was lost', async (t) => {
+    const { redis, start } = await startStore(t)
+    const stateDir = sharedStateDir(t)
+    const one = await start(stateDir)
+    const session = await openRaw(one.mcp('plain'))
+    const { handle, nonce } = markerIn(stateDir)!
+    const keeper = createKeeperClient(handle.socketPath, nonce)
+    await eventually(async () => {
+      assert.match(String((await keeper.call('GET', '/keeper/note')).body), /"live"/)
+    })
+    await one.kill()
+    await redis.client.del(`{berth}:session:${session.id}`)
+    const other = await start(stateDir)
+    await eventually(
+      async () => {
+        const answer = await postRpc(other.mcp('plain'), ping, { sessionId: session.id })
+        assert.equal(answer.status, 200)
+      },
+      { withinMs: 15_000, everyMs: 200 },
+    )
+  })
+
   test('is never swept by another installation', async (t) => {
     const { start } = await startStore(t)
     const stateDir = sharedStateDir(t)

@@ -1,5 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
-
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -11,20 +9,19 @@ import { signedCaller } from '../auth/sigv4.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events } from '../events.ts'
-import { acceptsGet, acceptsPost } from '../protocols/mcp.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Protocols } from '../protocols/protocols.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
 import type { RuntimeQuery } from '../protocols/runtimes.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
-import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
 import { asGatewayError, explain } from '../replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
-import type { Session } from '../sessions/session.ts'
-import { endpointPath, shortPath } from '../paths.ts'
+import { endpointPath } from '../paths.ts'
+import type { Named } from './ask.ts'
+import { createAsking } from './ask.ts'
 import { createChosenIds } from './chosen-ids.ts'
-import { createEquipping, takeHeaders } from './equip.ts'
+import { createEquipping } from './equip.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { createInvoke } from './invoke.ts'
@@ -32,7 +29,6 @@ import { pathOf } from './metadata.ts'
 import { createPassing } from './pass.ts'
 import { startPings } from './pings.ts'
 import { httpMethods, isInvocation, isOfRuntimes, isStop, runtimesPlugin } from './runtimes.ts'
-import type { Asked } from './serve.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
 
@@ -56,12 +52,6 @@ export interface ProxyOptions {
   left: AbortSignal
 }
 
-/** Parameters of the path. */
-interface Named {
-  server?: string
-  runtime?: string
-}
-
 /** The data path: routes, and what is decided of a request before a byte of it is forwarded. */
 export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   const { clock, events, sessions, authorizers, guard } = options
@@ -72,9 +62,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const chosenIds = createChosenIds()
   const equipping = createEquipping(options.credentials)
   const passing = createPassing(options)
-  const shared = { ...options, traffics, passing, equipping }
+  const shared = { ...options, traffics, chosenIds, passing, equipping }
+  const ask = createAsking(shared)
   const invoke = createInvoke(shared)
-  const serve = createServing({ ...shared, chosenIds, invoke, report })
+  const serve = createServing({ ...shared, invoke, report })
   const isPinged = options.servers.some(({ protocol }) => protocol === 'http')
   const pings = isPinged ? startPings(clock, sessions) : undefined
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
@@ -113,10 +104,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       const caller = isOfRuntimes(request)
         ? callerOf(authorizer, request.raw)
         : authorizer.authenticate(request.raw)
-      const asking =
-        caller instanceof Promise
-          ? caller.then((who) => ask(request, server, who))
-          : ask(request, server, caller)
+      const asked = (who: Caller): Promise<void> | undefined => {
+        if (server === undefined) throw nothingHere(request.params as Named, request.query)
+        return ask(request, { protocol: protocolOf(request, server), server, caller: who })
+      }
+      const asking = caller instanceof Promise ? caller.then(asked) : asked(caller)
       if (asking === undefined) done()
       else
         asking.then(
@@ -171,97 +163,6 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   function hint(): string {
     const names = options.servers.map(endpointPath).join(', ')
     return isLoopback(options.listenHost) ? ` There are ${names}.` : ''
-  }
-
-  /**
-   * Without an await in it for a session that is known: a GET has to be marked before anything that
-   * came after it runs. Of those that are not, `lookup` keeps the order.
-   */
-  function ask(
-    request: FastifyRequest,
-    server: Server | undefined,
-    caller: Caller,
-  ): Promise<void> | undefined {
-    if (server === undefined) throw nothingHere(request.params as Named, request.query)
-    const { headers, method } = request
-    const { principal } = caller
-    const protocol = protocolOf(request, server)
-    const taken = server.credentials?.clientHeaders ?? []
-    const who = {
-      caller,
-      credentialHeaders: taken.length === 0 ? nothing : takeHeaders(headers, taken),
-    }
-    const known = { ...who, protocol, server, principal, missing: undefined, release: undefined }
-    const nobody = { publicId: undefined, chosenId: undefined, session: undefined }
-    if (isStop(request)) {
-      mark(request, { ...known, ...nobody })
-      return undefined
-    }
-    checkEndpoint(request, server)
-    if (protocol.isPlain) {
-      if (method !== 'POST') throw new GatewayError('ERR_PROXY_POST_ONLY')
-      checkAllowed(headers, server)
-      mark(request, { ...known, ...nobody, chosenId: protocol.chosenId(headers) })
-      return undefined
-    }
-    const id = protocol.publicId(headers)
-    if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
-    if (method === 'POST' && !acceptsPost(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_POST')
-    const chosenId = id === undefined ? protocol.chosenId(headers) : undefined
-    const any = id ?? chosenId
-    if (method === 'GET' && any === undefined) throw new GatewayError('ERR_PROXY_GET_WITHOUT_ID')
-    if (method === 'GET' && !acceptsGet(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_GET')
-    if (method === 'DELETE' && any === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
-    if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') {
-      throw new GatewayError('ERR_PROXY_METHOD')
-    }
-    checkAllowed(headers, server)
-    const session = any === undefined ? undefined : find(any, chosenId, server, principal)
-    const asked = { ...known, publicId: id, chosenId }
-    // Whoever chose an id may be about to open the session of it.
-    const mayOpen = session === undefined && id === undefined && method === 'POST'
-    if (any === undefined || session?.isEquipped === true || mayOpen) {
-      mark(request, { ...asked, session })
-      return undefined
-    }
-    const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
-    const equip = async (found: Session): Promise<Session> => {
-      // To end a session nothing is needed of its caller.
-      if (method !== 'DELETE') await equipping.equip(found, who)
-      return found
-    }
-    return Promise.resolve(looked)
-      .then(equip)
-      .then(
-        (found) => mark(request, { ...asked, session: found }),
-        // Told when the body was read, because that has the id of the request.
-        (missing: unknown) => mark(request, { ...asked, session: undefined, missing }),
-      )
-  }
-
-  function find(
-    id: string,
-    chosenId: string | undefined,
-    server: Server,
-    principal: string,
-  ): Session | undefined {
-    const chosen =
-      chosenId === undefined
-        ? undefined
-        : (chosenIds.find(chosenId, { server, principal }) ??
-          sessions.findNamed(chosenId, server.name, principal))
-    return chosen ?? sessions.find(id, server.name, principal)
-  }
-
-  function mark(request: FastifyRequest, asked: Asked): void {
-    const { session } = asked
-    // For a keeper that keeps the order itself as well: on the way there a request may overtake a
-    // stream, because it finds a connection open.
-    const release =
-      session !== undefined && request.method === 'GET'
-        ? traffics.of(session).hold.raise()
-        : undefined
-    request.asked = { ...asked, release }
   }
 
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
@@ -331,32 +232,6 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     })
   }
 }
-
-/** @throws ERR_PROXY_OTHER_PROTOCOL at the path of servers that speak otherwise */
-function checkEndpoint(request: FastifyRequest, server: Server): void {
-  const { protocol, name } = server
-  if (isOfRuntimes(request) || isInvocation(request) === (protocol === 'http')) return
-  const isShort = (request.params as Named).server === undefined
-  throw new GatewayError('ERR_PROXY_OTHER_PROTOCOL', {
-    params: {
-      server: name,
-      protocol,
-      speaks: protocol === 'http' ? 'no MCP' : 'MCP',
-      path: isShort ? shortPath(server) : endpointPath(server),
-    },
-  })
-}
-
-/** @throws ERR_PROXY_HEADER_TOO_LARGE rather than to let a server go without what it is to get */
-function checkAllowed(headers: IncomingHttpHeaders, { requestHeaders = [] }: Server): void {
-  if (requestHeaders.length === 0) return
-  const name = tooLongOf(headers, requestHeaders)
-  if (name === undefined) return
-  throw new GatewayError('ERR_PROXY_HEADER_TOO_LARGE', {
-    params: { name, limitBytes: allowedValueBytes },
-  })
-}
-const nothing: Readonly<Record<string, string>> = {}
 
 /** Fastify's own errors about bodies, in the words of the catalogue. */
 function translate(thrown: unknown, limit: { limitBytes: number; key: string }): GatewayError {

@@ -6,7 +6,8 @@ import { runtimeSessionId } from '../protocols/agentcore.ts'
 import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import type { Asked, Serve } from './serve.ts'
+import type { Asked } from './ask.ts'
+import type { Serve } from './serve.ts'
 
 export interface RuntimesOptions {
   sessions: Sessions

@@ -1,14 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Caller } from '../auth/check.ts'
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { RpcId } from '../jsonrpc.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
-import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Asked } from './ask.ts'
 import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
@@ -19,30 +18,6 @@ import type { Passing } from './pass.ts'
 import type { Exchange, Traffic } from './traffic.ts'
 import { checkRoom } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
-
-/** What is known of a request before its body is read. */
-export interface Asked {
-  protocol: Protocol
-  server: Server
-  principal: string
-  caller: Caller
-  /** Those that are for templates alone; no worker sees them. */
-  credentialHeaders: Readonly<Record<string, string>>
-  publicId: string | undefined
-  /** What the client calls its session itself; only without a public id. */
-  chosenId: string | undefined
-  session: Session | undefined
-  /** Why there is none, for who came with an id. */
-  missing: unknown
-  /** Of a GET: lets the session's POSTed requests go on. */
-  release: (() => void) | undefined
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    asked: Asked | null
-  }
-}
 
 export interface ServingOptions {
   clock: Clock

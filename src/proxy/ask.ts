@@ -1,0 +1,197 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { FastifyRequest } from 'fastify'
+
+import type { Caller } from '../auth/check.ts'
+import { GatewayError } from '../errors.ts'
+import { endpointPath, shortPath } from '../paths.ts'
+import { acceptsGet, acceptsPost } from '../protocols/mcp.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import type { ChosenIds } from './chosen-ids.ts'
+import type { Equipping } from './equip.ts'
+import { takeHeaders } from './equip.ts'
+import { isInvocation, isOfRuntimes, isStop } from './runtimes.ts'
+import type { Traffics } from './traffics.ts'
+
+/** Parameters of the path. */
+export interface Named {
+  server?: string
+  runtime?: string
+}
+
+/** What is known of a request before its body is read; one object for each, that is filled in. */
+export interface Asked {
+  readonly protocol: Protocol
+  readonly server: Server
+  readonly principal: string
+  readonly caller: Caller
+  /** Those that are for templates alone; no worker sees them. */
+  readonly credentialHeaders: Readonly<Record<string, string>>
+  publicId: string | undefined
+  /** What the client calls its session itself; only without a public id. */
+  chosenId: string | undefined
+  session: Session | undefined
+  /** Why there is none, for who came with an id. */
+  missing: unknown
+  /** Of a GET: lets the session's POSTed requests go on. */
+  release: (() => void) | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    asked: Asked | null
+  }
+}
+
+/** Who is let in, and to what. */
+export interface Admitted {
+  protocol: Protocol
+  server: Server
+  caller: Caller
+}
+
+/**
+ * Finds out what a request is for, which then stands in `request.asked`. Without an await for a
+ * session that is known: a GET has to be marked before anything that came after it runs. Of those
+ * that are not, `lookup` keeps the order.
+ *
+ * @throws what is wrong with it, before its body is read
+ */
+export type Ask = (request: FastifyRequest, admitted: Admitted) => Promise<void> | undefined
+
+export interface AskingOptions {
+  sessions: Sessions
+  traffics: Traffics
+  chosenIds: ChosenIds
+  equipping: Equipping
+}
+
+export function createAsking({ sessions, traffics, chosenIds, equipping }: AskingOptions): Ask {
+  return function ask(request, { protocol, server, caller }) {
+    const { headers, method } = request
+    const { principal } = caller
+    const asked: Asked = {
+      protocol,
+      server,
+      principal,
+      caller,
+      credentialHeaders: takenFrom(headers, server),
+      publicId: undefined,
+      chosenId: undefined,
+      session: undefined,
+      missing: undefined,
+      release: undefined,
+    }
+    if (isStop(request)) {
+      mark(request, asked)
+      return undefined
+    }
+    checkEndpoint(request, server)
+    if (protocol.isPlain) {
+      if (method !== 'POST') throw new GatewayError('ERR_PROXY_POST_ONLY')
+      checkAllowed(headers, server)
+      asked.chosenId = protocol.chosenId(headers)
+      mark(request, asked)
+      return undefined
+    }
+    const id = protocol.publicId(headers)
+    if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
+    if (method === 'POST' && !acceptsPost(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_POST')
+    asked.publicId = id
+    asked.chosenId = id === undefined ? protocol.chosenId(headers) : undefined
+    const any = id ?? asked.chosenId
+    if (method === 'GET' && any === undefined) throw new GatewayError('ERR_PROXY_GET_WITHOUT_ID')
+    if (method === 'GET' && !acceptsGet(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_GET')
+    if (method === 'DELETE' && any === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') {
+      throw new GatewayError('ERR_PROXY_METHOD')
+    }
+    checkAllowed(headers, server)
+    const session = any === undefined ? undefined : find(any, asked)
+    asked.session = session
+    // Whoever chose an id may be about to open the session of it.
+    const mayOpen = session === undefined && id === undefined && method === 'POST'
+    if (any === undefined || session?.isEquipped === true || mayOpen) {
+      mark(request, asked)
+      return undefined
+    }
+    const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
+    const equip = async (found: Session): Promise<Session> => {
+      // To end a session nothing is needed of its caller.
+      if (method !== 'DELETE') await equipping.equip(found, asked)
+      return found
+    }
+    return Promise.resolve(looked)
+      .then(equip)
+      .then(
+        (found) => {
+          asked.session = found
+          mark(request, asked)
+        },
+        (missing: unknown) => {
+          // Told when the body was read, because that has the id of the request.
+          asked.session = undefined
+          asked.missing = missing
+          mark(request, asked)
+        },
+      )
+  }
+
+  function find(id: string, { chosenId, server, principal }: Asked): Session | undefined {
+    const chosen =
+      chosenId === undefined
+        ? undefined
+        : (chosenIds.find(chosenId, { server, principal }) ??
+          sessions.findNamed(chosenId, server.name, principal))
+    return chosen ?? sessions.find(id, server.name, principal)
+  }
+
+  function mark(request: FastifyRequest, asked: Asked): void {
+    const { session } = asked
+    // For a keeper that keeps the order itself as well: on the way there a request may overtake a
+    // stream, because it finds a connection open.
+    if (session !== undefined && request.method === 'GET') {
+      asked.release = traffics.of(session).hold.raise()
+    }
+    request.asked = asked
+  }
+}
+
+function takenFrom(
+  headers: IncomingHttpHeaders,
+  { credentials }: Server,
+): Readonly<Record<string, string>> {
+  const taken = credentials?.clientHeaders ?? []
+  return taken.length === 0 ? nothing : takeHeaders(headers, taken)
+}
+
+const nothing: Readonly<Record<string, string>> = {}
+
+/** @throws ERR_PROXY_OTHER_PROTOCOL at the path of servers that speak otherwise */
+function checkEndpoint(request: FastifyRequest, server: Server): void {
+  const { protocol, name } = server
+  if (isOfRuntimes(request) || isInvocation(request) === (protocol === 'http')) return
+  const isShort = (request.params as Named).server === undefined
+  throw new GatewayError('ERR_PROXY_OTHER_PROTOCOL', {
+    params: {
+      server: name,
+      protocol,
+      speaks: protocol === 'http' ? 'no MCP' : 'MCP',
+      path: isShort ? shortPath(server) : endpointPath(server),
+    },
+  })
+}
+
+/** @throws ERR_PROXY_HEADER_TOO_LARGE rather than to let a server go without what it is to get */
+function checkAllowed(headers: IncomingHttpHeaders, { requestHeaders = [] }: Server): void {
+  if (requestHeaders.length === 0) return
+  const name = tooLongOf(headers, requestHeaders)
+  if (name === undefined) return
+  throw new GatewayError('ERR_PROXY_HEADER_TOO_LARGE', {
+    params: { name, limitBytes: allowedValueBytes },
+  })
+}

@@ -5,6 +5,7 @@ import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
 
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
+import { createSharedWork } from '../shared-work.ts'
 import { bearerToken, invalidToken } from './bearer.ts'
 import type { Authorizer, Caller } from './check.ts'
 import { principalOf } from './check.ts'
@@ -39,7 +40,8 @@ const maxRemembered = 10_000
 export function createJwtAuthorizer(options: JwtAuthorizerOptions): Authorizer {
   const { clock, provider, rules, clockSkewMs } = options
   const remembered = createMemory<Caller>(clock, maxRemembered)
-  const looking = new Map<string, Promise<Caller>>()
+  // One look for all requests that bring the same token at once.
+  const share = createSharedWork<string, Caller>()
 
   return {
     name: 'jwt',
@@ -47,18 +49,8 @@ export function createJwtAuthorizer(options: JwtAuthorizerOptions): Authorizer {
     authenticate(asking) {
       const token = bearerToken(asking)
       const key = hash('sha256', token, 'base64')
-      return remembered.get(key) ?? lookAt(token, key)
+      return remembered.get(key) ?? share(key, () => verify(token, key))
     },
-  }
-
-  /** One look for all requests that bring the same token at once; they go on in their order. */
-  function lookAt(token: string, key: string): Promise<Caller> {
-    let look = looking.get(key)
-    if (look === undefined) {
-      look = verify(token, key).finally(() => looking.delete(key))
-      looking.set(key, look)
-    }
-    return look
   }
 
   async function verify(token: string, key: string): Promise<Caller> {

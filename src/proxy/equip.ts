@@ -2,6 +2,7 @@ import type { Caller } from '../auth/check.ts'
 import type { Credentials } from '../auth/credentials.ts'
 import type { ResolvedCredentials } from '../credentials.ts'
 import { GatewayError } from '../errors.ts'
+import { createSharedWork } from '../shared-work.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 
@@ -24,33 +25,28 @@ export interface Who {
 }
 
 export function createEquipping(credentials: Credentials): Equipping {
-  const underway = new WeakMap<Session, Promise<void>>()
+  const share = createSharedWork<Session, undefined>()
 
-  async function resolve(session: Session, { caller, credentialHeaders }: Who): Promise<void> {
-    const { name, credentials: templates } = session.server
-    if (templates === undefined) return
-    const asking = { server: name, credentials: templates, caller, headers: credentialHeaders }
-    const { headers } = await credentials.resolve(asking, new AbortController().signal)
-    session.equip(headers)
+  async function resolve(session: Session, who: Who): Promise<undefined> {
+    const find = resolverOf(credentials, { ...who, server: session.server })
+    const found = await find?.(new AbortController().signal)
+    if (found !== undefined) session.equip(found.headers)
+    return undefined
   }
 
   return {
     equip(session, who) {
       if (session.isEquipped) return undefined
-      const found = underway.get(session)
-      if (found !== undefined) return found
-      const done = resolve(session, who)
-        .catch((thrown: unknown) => {
+      return share(session, () =>
+        resolve(session, who).catch((thrown: unknown) => {
           if (!(thrown instanceof GatewayError) || thrown.code !== 'ERR_AUTH_CREDENTIAL')
             throw thrown
           throw new GatewayError('ERR_SESSIONS_NOT_FOUND', {
             cause: thrown,
             ...(thrown.data === undefined ? {} : { data: thrown.data }),
           })
-        })
-        .finally(() => underway.delete(session))
-      underway.set(session, done)
-      return done
+        }),
+      )
     },
   }
 }

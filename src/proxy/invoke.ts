@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
-import type { Peek } from '../protocols/protocol.ts'
+import { peekOf } from '../protocols/peek.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Equipping } from './equip.ts'
@@ -48,7 +48,7 @@ export function createInvoke(options: InvokeOptions): Invoke {
     } while (session.end !== undefined)
     const traffic = traffics.of(session)
     checkRoom(traffic, 1)
-    const exchange = traffic.open(invocation(request.id))
+    const exchange = traffic.open(peekOf('request', 'invocations', request.id))
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     passing.pass({
       ...{ request, reply, protocol, traffic, body, name },
@@ -67,15 +67,3 @@ export function goneOf(response: ServerResponse): AbortSignal {
   if (response.destroyed) abandon()
   return gone.signal
 }
-
-const invocation = (id: string): Peek => ({
-  kind: 'request',
-  method: 'invocations',
-  id,
-  cancels: undefined,
-  outcome: undefined,
-  protocolVersion: undefined,
-  client: undefined,
-  progress: undefined,
-  mode: undefined,
-})

@@ -168,7 +168,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
   const sweep = createSweep({ ...shared, writeBack, allowanceMs: startAllowanceMs, now: clock.now })
   const sweepEveryMs = Math.min(startAllowanceMs, sweepAtMostEveryMs)
-  const sharing = createSharing({ ...shared, adopting, sweep, sweepEveryMs })
+  const sharing = createSharing({ ...shared, adopting, writeBack, sweep, sweepEveryMs })
   const watch = createWatch({
     ...shared,
     adopting,
@@ -183,7 +183,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     sessions,
     opening,
     adopting,
-    wasEmptied: watch.verify,
+    ask: watch.ask,
   })
 
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
@@ -202,10 +202,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (session.server.name !== server || session.principal !== principal) return undefined
     return session.record.state === 'live' ? session : undefined
   }
-
-  /** What the store does not know it may have lost. */
-  const lostRecord = async (id: string): Promise<SessionRecord | undefined> =>
-    store.isShared && (await watch.verify()) ? store.get(id) : undefined
 
   const explainRecord = (
     id: string,
@@ -265,7 +261,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     find,
 
     async lookup(id, server, principal) {
-      const record = (await sharing.recordOf(id)) ?? (await lostRecord(id))
+      const record = await watch.ask(() => sharing.recordOf(id))
       const isTheirs = record?.server === server && record.principal === principal
       if (isTheirs && record.state === 'live' && store.isShared) {
         const session = find(id, server, principal) ?? (await adopting.adopt(record))
@@ -314,9 +310,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       return all
     },
 
-    async enter() {
-      if (store.isShared) await watch.verify()
-    },
+    enter: watch.enter,
 
     join: watch.look,
 

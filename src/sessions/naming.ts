@@ -41,8 +41,8 @@ export interface NamingOptions {
   sessions: ReadonlyMap<string, OwnSession>
   opening: Opening
   adopting: Adopting
-  /** Whether the store was emptied; then what is known has been written back. */
-  wasEmptied(): Promise<boolean>
+  /** `Watch.ask` */
+  ask<T>(look: () => Promise<T | undefined>): Promise<T | undefined>
 }
 
 /** Between two looks at a session that somebody else is opening. */
@@ -64,21 +64,18 @@ export function createNaming(options: NamingOptions): Naming {
   }
 
   /** By the key; the name may also be the id that a session of the same client was given. */
-  async function stored(
+  function stored(
     name: string,
     server: string,
     principal: string,
   ): Promise<SessionRecord | undefined> {
-    const look = async (): Promise<SessionRecord | undefined> => {
+    return options.ask(async () => {
       const record = await store.getByKey(keyOf(name, server, principal))
       if (record !== undefined && record.end === undefined) return record
       const byId = await store.get(name)
       const isTheirs = byId?.server === server && byId.principal === principal
       return isTheirs && byId.end === undefined ? byId : undefined
-    }
-    const found = await look()
-    if (found !== undefined || !store.isShared) return found
-    return (await options.wasEmptied()) ? look() : undefined
+    })
   }
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))

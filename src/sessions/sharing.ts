@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { Events } from '../events.ts'
+import { createSharedWork } from '../shared-work.ts'
 import type { Adopting } from './adopting.ts'
-import type { Ending } from './ending.ts'
 import { isStoreAway } from './moving.ts'
 import type { SessionRecord } from './record.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
 import type { Sweep } from './sweep.ts'
+import type { WriteBack } from './write-back.ts'
 
 /** How the gateways of one host share its sessions. */
 export interface Sharing {
@@ -24,8 +25,8 @@ export interface SharingOptions {
   store: SessionStore
   host: string
   sessions: ReadonlyMap<string, OwnSession>
-  ending: Ending
   adopting: Adopting
+  writeBack: Pick<WriteBack, 'reconcile'>
   sweep: Sweep
   /** Between two sweeps. */
   sweepEveryMs: number
@@ -35,28 +36,24 @@ export interface SharingOptions {
 const atOnce = 16
 
 export function createSharing(options: SharingOptions): Sharing {
-  const { clock, events, store, host, sessions, ending, adopting, sweep, sweepEveryMs } = options
-  const asked = new Map<string, Promise<SessionRecord | undefined>>()
-  const confirming = new Map<string, Promise<void>>()
+  const { clock, events, store, host, sessions, adopting, writeBack, sweep, sweepEveryMs } = options
+  const shareQuestion = createSharedWork<string, SessionRecord | undefined>()
+  const shareConfirmation = createSharedWork<string, undefined>()
   let sweptAtMs = -Infinity
 
-  async function confirmNow(session: OwnSession): Promise<void> {
+  async function confirmNow(session: OwnSession): Promise<undefined> {
     const { id, record } = session
     session.touch()
     const idleAtMs = clock.now() + record.idleMs + store.touchEveryMs
     try {
       const [answer] = await store.touch([{ id, idleAtMs }])
-      if (answer !== undefined) {
-        session.touched(answer)
-        return
-      }
-      const stored = await store.get(id)
-      if (stored?.end !== undefined) ending.release(session, stored.end)
-      else if (stored === undefined) await store.restore(session.record)
+      if (answer === undefined) await writeBack.reconcile(session)
+      else session.touched(answer)
     } catch (thrown) {
       // Nobody can end it either as long as the store is away.
       if (!isStoreAway(thrown)) throw thrown
     }
+    return undefined
   }
 
   async function adoptAll(): Promise<void> {
@@ -84,21 +81,8 @@ export function createSharing(options: SharingOptions): Sharing {
   }
 
   return {
-    recordOf(id) {
-      const found = asked.get(id)
-      if (found !== undefined) return found
-      const answer = store.get(id).finally(() => asked.delete(id))
-      asked.set(id, answer)
-      return answer
-    },
-
-    confirm(session) {
-      const found = confirming.get(session.id)
-      if (found !== undefined) return found
-      const answer = confirmNow(session).finally(() => confirming.delete(session.id))
-      confirming.set(session.id, answer)
-      return answer
-    },
+    recordOf: (id) => shareQuestion(id, () => store.get(id)),
+    confirm: (session) => shareConfirmation(session.id, () => confirmNow(session)),
 
     async look() {
       if (!store.isShared) return

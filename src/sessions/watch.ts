@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Events } from '../events.ts'
+import { createSharedWork } from '../shared-work.ts'
 import type { Adopting } from './adopting.ts'
 import type { Ending } from './ending.ts'
 import { judge } from './lifetime.ts'
@@ -19,12 +20,10 @@ export interface Watch {
   look(): Promise<void>
   /** Tells what is to be told now. */
   tell(): Promise<void>
-  /**
-   * The store does not know a session: it may have been emptied.
-   *
-   * @returns whether it was, and what is known here has been written back
-   */
-  verify(): Promise<boolean>
+  /** Says that this gateway lives, and writes back what is known here if the store was emptied. */
+  enter(): Promise<void>
+  /** Looks into the store; where it finds nothing, once more if the store had been emptied. */
+  ask<T>(look: () => Promise<T | undefined>): Promise<T | undefined>
   stop(): void
 }
 
@@ -56,7 +55,7 @@ export function createWatch(options: WatchOptions): Watch {
   let isAway = false
   let connectedAtMs = store.isShared ? clock.now() : -Infinity
   let livedAtMs = -Infinity
-  let verifying: Promise<boolean> | undefined
+  const share = createSharedWork<string, boolean>()
 
   const unsubscribe = store.subscribe({
     onEnded(record) {
@@ -110,23 +109,20 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function live(): Promise<void> {
     if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
-    await verify()
+    await fillIfEmptied()
     // Here, and not with every sign of life: requests for what is unknown give some as well, and would
     // put off what is to be done after those that are due.
     livedAtMs = clock.now()
     await options.onHeartbeat()
   }
 
-  function verify(): Promise<boolean> {
-    verifying ??= verifyNow().finally(() => (verifying = undefined))
-    return verifying
-  }
-
-  async function verifyNow(): Promise<boolean> {
-    const isEnrolled = await store.heartbeat(life)
-    if (!isEnrolled) await writeBack.all()
-    return !isEnrolled
-  }
+  /** @returns whether it was emptied, and has again what is known here */
+  const fillIfEmptied = (): Promise<boolean> =>
+    share(life.owner, async () => {
+      const isEnrolled = await store.heartbeat(life)
+      if (!isEnrolled) await writeBack.all()
+      return !isEnrolled
+    })
 
   async function endWhatIsDue(): Promise<void> {
     const { host, owner } = life
@@ -184,7 +180,17 @@ export function createWatch(options: WatchOptions): Watch {
   return {
     look,
     tell,
-    verify,
+
+    async enter() {
+      if (store.isShared) await fillIfEmptied()
+    },
+
+    async ask(look) {
+      const found = await look()
+      if (found !== undefined || !store.isShared) return found
+      return (await fillIfEmptied()) ? look() : undefined
+    },
+
     stop() {
       looking.cancel()
       unsubscribe()

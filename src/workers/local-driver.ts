@@ -26,7 +26,7 @@ import { createMarkers } from './markers.ts'
 import type { PidNamespace } from './pid-namespace.ts'
 import { createLocalPorts } from './local-ports.ts'
 import type { Ports } from './ports.ts'
-import { endProcess, isReached, keeperIn, newHandle } from './process-handle.ts'
+import { endProcess, isReached, keeperIn, newHandle, isSame } from './process-handle.ts'
 import { createRemains, exitOf, readExit } from './remains.ts'
 
 /** What all drivers need whose workers are processes of this machine, with a keeper beside each. */
@@ -204,9 +204,4 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
 
 function clientOf({ handle, nonce }: Marker): KeeperClient {
   return createKeeperClient(String(handle.socketPath), nonce)
-}
-
-/** A marker of the same name may be of a later worker, or of a process that had the pid later. */
-function isSame(one: WorkerHandle, other: WorkerHandle): boolean {
-  return (['driver', 'pid', 'startTime', 'bootId'] as const).every((key) => one[key] === other[key])
 }

@@ -91,3 +91,8 @@ export async function endProcess(identity: ProcessIdentity): Promise<void> {
   killIfAlive(identity)
   await Promise.race([hasEnded(identity), sleep(unkillableMs, undefined, { ref: false })])
 }
+
+/** A marker of the same name may be of a later worker, or of a process that had the pid later. */
+export function isSame(one: WorkerHandle, other: WorkerHandle): boolean {
+  return (['driver', 'pid', 'startTime', 'bootId'] as const).every((key) => one[key] === other[key])
+}

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { Events, WorkerNews } from '../events.ts'
+import { createSharedWork } from '../shared-work.ts'
 import type {
   Enforcement,
   Probe,
@@ -13,6 +14,7 @@ import type {
   WorkerSpec,
 } from './driver.ts'
 import { isAlive } from './identity.ts'
+import { isSame } from './process-handle.ts'
 
 /** Starts, finds and sweeps workers, whatever their driver. */
 export interface Supervisor {
@@ -20,6 +22,7 @@ export interface Supervisor {
   start(driver: string, spec: WorkerSpec, signal: AbortSignal): Promise<Worker>
   /**
    * Finds a worker that another gateway process has started, and tells of its end as of one's own.
+   * One that was found before is given again.
    *
    * @param names what the record says of it, for the news
    */
@@ -61,8 +64,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     })
   }
 
-  const tellEnd = (worker: Worker, news: WorkerNews): void => {
-    void worker.exited.then((exit) => events.emit('worker.exited', { ...news, ...exit }))
+  /** Those that are seen through to their end here, each by one connection and told of once. */
+  const running = new Map<string, Worker>()
+  const share = createSharedWork<string, Worker | undefined>()
+  const seeThrough = (worker: Worker, news: WorkerNews): void => {
+    // A driver that starts nothing hears of no end either.
+    if (driverNamed(news.driver).capabilities.perSession) running.set(news.workerId, worker)
+    void worker.exited.then((exit) => {
+      running.delete(news.workerId)
+      events.emit('worker.exited', { ...news, ...exit })
+    })
   }
 
   return {
@@ -80,18 +91,22 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const news = { session, server, workerId, driver: name }
       const pid = typeof worker.handle.pid === 'number' ? worker.handle.pid : undefined
       events.emit('worker.started', { ...news, pid, startMs: clock.now() - beganAtMs })
-      tellEnd(worker, news)
+      seeThrough(worker, news)
       return worker
     },
 
     async attach(handle, { session, server }) {
       const { driver, workerId } = handle
-      const worker = await driverNamed(driver).attach(handle)
-      if (worker === undefined) return undefined
-      const news = { session, server, workerId, driver }
-      events.emit('worker.attached', news)
-      tellEnd(worker, news)
-      return worker
+      const known = running.get(workerId)
+      if (known !== undefined && isSame(known.handle, handle)) return known
+      return share(workerId, async () => {
+        const worker = await driverNamed(driver).attach(handle)
+        if (worker === undefined) return undefined
+        const news = { session, server, workerId, driver }
+        events.emit('worker.attached', news)
+        seeThrough(worker, news)
+        return worker
+      })
     },
 
     bury: (handle) => driverNamed(handle.driver).bury(handle),

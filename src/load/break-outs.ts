@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Session } from './client/session.ts'
-import { createSession } from './client/session.ts'
-import { createWire } from './client/wire.ts'
 import type { Attempt, AttemptOutcome, Containment } from './containment.ts'
-import { createEvidence } from './drive/evidence.ts'
+import { aside } from './drive/aside.ts'
 import type { User } from './drive/plan.ts'
-import { createCanaries, drawSeed } from './search/canaries.ts'
-import { createSearch } from './search/search.ts'
 
 type Targets = Partial<Record<string, string | number | (string | number)[]>>
 
@@ -155,32 +151,14 @@ async function inSessions(
   { headers }: User,
   use: (attacker: Session, victim: Session) => Promise<void>,
 ): Promise<void> {
-  const seed = drawSeed()
-  const wire = createWire(url)
-  const evidence = createEvidence({
-    canaries: createCanaries(seed),
-    search: createSearch(seed.marker),
-    sinceStartMs: () => performance.now(),
-  })
-  const [attacker, victim] = [0, 1].map((number) =>
-    createSession({
-      wire,
-      watch: evidence.watch(number),
-      headers,
-      timeoutMs: attemptMs,
-      count: () => undefined,
-    }),
-  ) as [Session, Session]
-  try {
-    for (const session of [attacker, victim]) {
+  await aside({ url, headers, timeoutMs: attemptMs, sessions: 2 }, async (sessions) => {
+    for (const session of sessions) {
       const opened = await session.open()
       if (!opened.ok) throw new Error(`${url.href} does not open a session: ${opened.code}.`)
     }
+    const [attacker, victim] = sessions as [Session, Session]
     await use(attacker, victim)
-  } finally {
-    await Promise.all([attacker.close('delete'), victim.close('delete')])
-    await wire.close()
-  }
+  })
 }
 
 async function call(session: Session, name: string): Promise<unknown> {

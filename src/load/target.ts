@@ -1,8 +1,4 @@
-import { createSession } from './client/session.ts'
-import { createWire } from './client/wire.ts'
-import { createEvidence } from './drive/evidence.ts'
-import { createCanaries, drawSeed } from './search/canaries.ts'
-import { createSearch } from './search/search.ts'
+import { aside } from './drive/aside.ts'
 
 /** A tool as `tools/list` has it. */
 export interface ListedTool {
@@ -40,21 +36,7 @@ export function refusalOf(url: URL): string {
 
 /** Opens one session to see what is there. @throws an error whose message says what came instead */
 export async function toolsOf(url: URL, headers: Record<string, string>): Promise<ListedTool[]> {
-  const seed = drawSeed()
-  const wire = createWire(url)
-  const evidence = createEvidence({
-    canaries: createCanaries(seed),
-    search: createSearch(seed.marker),
-    sinceStartMs: () => performance.now(),
-  })
-  const session = createSession({
-    wire,
-    watch: evidence.watch(0),
-    headers,
-    timeoutMs: answerMs,
-    count: () => undefined,
-  })
-  try {
+  return aside({ url, headers, timeoutMs: answerMs, sessions: 1 }, async ([session]) => {
     const opened = await session.open()
     if (!opened.ok) {
       const { code } = opened
@@ -75,8 +57,5 @@ export async function toolsOf(url: URL, headers: Record<string, string>): Promis
       if (cursor === undefined) break
     }
     return tools
-  } finally {
-    await session.close('delete')
-    await wire.close()
-  }
+  })
 }

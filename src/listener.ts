@@ -51,10 +51,14 @@ export function createListener(): FastifyInstance {
   })
   const door: Door = { isClosed: false, responses: new Set(), further: [] }
   doors.set(app, door)
+  // One for all of them: a closure for each request is to be collected again.
+  const forget = function (this: ServerResponse): void {
+    door.responses.delete(this)
+  }
   app.server.prependListener('request', (_request, response: ServerResponse) => {
     if (door.isClosed) response.shouldKeepAlive = false
     door.responses.add(response)
-    response.once('close', () => door.responses.delete(response))
+    response.once('close', forget)
   })
   app.addHook('preClose', (done) => {
     stopListening(app)

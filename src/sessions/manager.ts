@@ -1,17 +1,17 @@
 import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
+import type { GatewayError } from '../errors.ts'
 import type { EndReason, Events } from '../events.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import { createEnding } from './ending.ts'
+import { createFinding } from './finding.ts'
 import { createMove, isStoreAway } from './moving.ts'
 import type { NamedOpener } from './naming.ts'
 import { createNaming } from './naming.ts'
 import type { Opener } from './opening.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
-import { handleOf, toldOf } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
@@ -186,6 +186,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     ask: watch.ask,
   })
 
+  const finding = createFinding({ ...shared, adopting, recordOf: sharing.recordOf, ask: watch.ask })
+
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
   const close = async (
     session: Session,
@@ -194,30 +196,6 @@ export function createSessions(options: SessionsOptions): Sessions {
   ): Promise<void> => {
     const found = own(session)
     if (found !== undefined) await ending.close(found, reason, error)
-  }
-
-  const find = (id: string, server: string, principal: string): OwnSession | undefined => {
-    const session = sessions.get(id)
-    if (session === undefined || session.end !== undefined) return undefined
-    if (session.server.name !== server || session.principal !== principal) return undefined
-    return session.record.state === 'live' ? session : undefined
-  }
-
-  const explainRecord = (
-    id: string,
-    record: SessionRecord | undefined,
-    server: string,
-    principal: string,
-  ): GatewayError => {
-    const mine = record?.server === server && record.principal === principal
-    const end = mine ? record.end : undefined
-    const reason = end?.reason ?? (record === undefined ? 'unknown' : 'foreign')
-    events.emit('session.missed', { server, session: handleOf(id), reason })
-    return new GatewayError('ERR_SESSIONS_NOT_FOUND', {
-      ...(end === undefined
-        ? {}
-        : { data: { ...toldOf(end), endedAt: new Date(end.atMs).toISOString() } }),
-    })
   }
 
   return {
@@ -258,18 +236,9 @@ export function createSessions(options: SessionsOptions): Sessions {
       await close(session, ...ending.reasonOf(error))
     },
 
-    find,
-
-    async lookup(id, server, principal) {
-      const record = await watch.ask(() => sharing.recordOf(id))
-      const isTheirs = record?.server === server && record.principal === principal
-      if (isTheirs && record.state === 'live' && store.isShared) {
-        const session = find(id, server, principal) ?? (await adopting.adopt(record))
-        if (session !== undefined) return session
-        throw explainRecord(id, await store.get(id), server, principal)
-      }
-      throw explainRecord(id, record, server, principal)
-    },
+    find: finding.find,
+    lookup: finding.lookup,
+    explain: finding.explain,
 
     confirm(session) {
       const leftMs = session.record.idleAtMs - clock.now()
@@ -286,10 +255,6 @@ export function createSessions(options: SessionsOptions): Sessions {
       } catch (thrown) {
         if (!isStoreAway(thrown)) throw thrown
       }
-    },
-
-    async explain(id, server, principal) {
-      return explainRecord(id, await store.get(id), server, principal)
     },
 
     close,

@@ -47,6 +47,9 @@ export interface ReplicaOptions {
 const retryMs = 200
 const endsWithinMs = 20_000
 
+/** Why a gateway may not start: Redis is away, is loading, or went between two questions. */
+const refusals = /no Redis answers|says: LOADING|code: 'ERR_SESSIONS_STORE'/
+
 export function createNews(): News {
   return {
     closed: new Map(),
@@ -83,18 +86,22 @@ export async function createReplica(options: ReplicaOptions): Promise<Replica> {
     })
     child = program
     let complaint = ''
+    let wasReady = false
     program.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text))
     const gone = once(program, 'close')
     const ready = new Promise<boolean>((resolve) => {
       createInterface({ input: program.stdout }).on('line', (line) => {
-        if (line.startsWith('{"name":"ready"')) resolve(true)
-        else hear(line)
+        if (line.startsWith('{"name":"ready"')) {
+          wasReady = true
+          resolve(true)
+        } else hear(line)
       })
       void gone.then(() => resolve(false))
     })
     void gone.then(([code, signal]) => {
       isUp = false
-      const isExpected = !isWanted || /no Redis answers|says: LOADING/.test(complaint)
+      const isRefused = !wasReady && refusals.test(complaint)
+      const isExpected = !isWanted || isRefused
       if (!isExpected) news.wrongs.push(`${name} ended (${code ?? signal}): ${complaint}`)
       else if (!isWanted && complaint !== '') news.wrongs.push(`${name} says: ${complaint}`)
     })

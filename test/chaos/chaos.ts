@@ -91,6 +91,9 @@ export async function runChaos(t: Owner, options: ChaosOptions): Promise<Scene> 
       pauseMs: 40 * sessions,
     }),
   )
+  atEnd(t, () => {
+    for (const client of clients) client.close()
+  })
   const disasters = startDisasters({
     // Their own: how often clients ask for a chance depends on how fast all goes.
     chances: createChances(seed),

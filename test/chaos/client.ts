@@ -17,7 +17,9 @@ export interface Client {
   /** The session that it has now, if it has one. */
   current(): Story | undefined
   /** One more call in the session that it has. */
-  call(url?: () => string): Promise<void>
+  call(): Promise<void>
+  /** Listens no more, wherever its session is. */
+  close(): void
 }
 
 export interface ClientOptions {
@@ -175,6 +177,7 @@ export function createClient(options: ClientOptions): Client {
     done: live(),
     current: () => session?.story,
     call,
+    close: () => session?.wire.close(),
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
@@ -10,6 +12,7 @@ import { systemClock } from '../../../src/clock.ts'
 import { createKeeperClient } from '../../../src/workers/keeper-client.ts'
 import { createKeeperHost } from '../../../src/workers/keeper-host.ts'
 import type { KeeperExit, KeeperSpec, Outliving } from '../../../src/workers/keeper/protocol.ts'
+import { nonceHeader } from '../../../src/workers/keeper/protocol.ts'
 import { atEnd } from '../../support/at-end.ts'
 import { compiled } from '../../support/config.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -63,14 +66,33 @@ async function startKeeper(t: TestContext) {
   }
 }
 
-/** The same with a server, when the gateway has let go of it. */
+/** The same with a server. */
 async function startServer(t: TestContext, outlives: Outliving) {
   const keeper = await startKeeper(t)
   const spec = keeper.spec('tells-who.js', null, outlives)
   const { statusCode } = await keeper.client.call('POST', '/keeper/start', spec)
   assert.equal(statusCode, 200)
+  return keeper
+}
+
+/** The same, when the gateway has let go of it. */
+async function leaveServer(t: TestContext, outlives: Outliving) {
+  const keeper = await startServer(t, outlives)
   keeper.letGo()
   return keeper
+}
+
+/** Another gateway that is there from now on. @returns ends that */
+async function comeTo({ socketPath, nonce }: { socketPath: string; nonce: string }) {
+  const watch = get({
+    socketPath,
+    path: '/keeper/watch',
+    headers: { host: 'keeper', [nonceHeader]: nonce },
+    agent: false,
+  })
+  await once(watch, 'response')
+  watch.on('error', () => undefined)
+  return () => watch.destroy()
 }
 
 const long = 600_000
@@ -95,7 +117,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('stays when its server outlives gateways, and can be stopped by another', async (t) => {
-    const { client, ended, pid, exit, processes } = await startServer(t, {
+    const { client, ended, pid, exit, processes } = await leaveServer(t, {
       maxMs: long,
       orphanMs: long,
     })
@@ -109,7 +131,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('ends its server when no other has come for too long', async (t) => {
-    const { ended, exit, processes } = await startServer(t, { maxMs: long, orphanMs: 500 })
+    const { ended, exit, processes } = await leaveServer(t, { maxMs: long, orphanMs: 500 })
     assert.deepEqual(await ended, { code: 0, signal: null })
     const { code, signal, how } = exit()
     assert.deepEqual(
@@ -121,22 +143,20 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
 
   test('waits as long as any is there, and begins anew when the last has left', async (t) => {
     const keeper = await startServer(t, { maxMs: long, orphanMs: 300 })
-    const one = new AbortController()
-    const other = new AbortController()
-    for (const { signal } of [one, other]) {
-      keeper.client.call('GET', '/keeper/watch', undefined, signal).catch(() => undefined)
-    }
+    const leaveFirst = await comeTo(keeper)
+    const leaveSecond = await comeTo(keeper)
+    keeper.letGo()
     await sleep(400)
-    one.abort()
+    leaveFirst()
     await sleep(400)
     assert.equal(keeper.processes(), 1)
-    other.abort()
+    leaveSecond()
     await keeper.ended
     assert.equal(keeper.exit().how, 'no gateway came for 0 s')
   })
 
   test('ends its server when its time is over, though a gateway is there, and says so', async (t) => {
-    const { client, ended, exit } = await startServer(t, { maxMs: 700, orphanMs: long })
+    const { client, ended, exit } = await leaveServer(t, { maxMs: 700, orphanMs: long })
     const watch = await client.watch()
     assert.deepEqual(await watch?.over, exit())
     assert.equal(exit().how, 'maxLifetime was over')

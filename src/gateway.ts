@@ -18,7 +18,7 @@ import { createEvents } from './events.ts'
 import type { GatewayIdentity } from './identity-files.ts'
 import { removeIdentities } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
-import { createMetrics } from './metrics/catalogue.ts'
+import { startCounting } from './metrics/counting.ts'
 import type { PassedSockets } from './passed-sockets.ts'
 import { mcp } from './protocols/mcp.ts'
 import { runtimeProtocols } from './protocols/protocols.ts'
@@ -151,14 +151,15 @@ export async function startGateway(
     secrets: config.secrets,
     warn: (server, message) => events.emit('operator.warned', { server, message }),
   })
-  const authorizers = setUpAuthorizers({
+  const authorizers = await setUpAuthorizers({
     clock,
     config: config.authorization,
     stateDir,
     warn: (message) => events.emit('operator.warned', { message }),
     onExamined: (provider) => events.emit('token.examined', { provider }),
   })
-  const metrics = createMetrics(
+  const counting = startCounting(
+    clock,
     events,
     servers.map(({ name }) => name),
   )
@@ -227,10 +228,7 @@ export async function startGateway(
     directories,
     limitsOf: (server) => enforcements.get(server) ?? [],
     check: adminGuard.check,
-    metrics: async () => ({
-      type: metrics.registry.contentType,
-      text: await metrics.registry.metrics(),
-    }),
+    metrics: counting.read,
   })
 
   const retention = clock.every(retentionSweepMs, () => void sweepDirectories())

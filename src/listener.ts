@@ -36,6 +36,11 @@ const doors = new WeakMap<FastifyInstance, Door>()
 /** A token that is far too large is refused by name, not by the parser. */
 const maxHeaderBytes = 128 * 1024
 
+/** Fastify would load its own at once, which takes 45 ms; who writes a schema brings a compiler. */
+const noCompiler = () => (): never => {
+  throw new Error('a route has a schema, and its plugin no compilers')
+}
+
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
 export function createListener(): FastifyInstance {
   const prefix = randomBytes(4).toString('hex')
@@ -47,6 +52,9 @@ export function createListener(): FastifyInstance {
     requestIdHeader: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    schemaController: {
+      compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler },
+    },
     http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
   })
   const door: Door = { isClosed: false, responses: new Set(), further: [] }

@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { JWK, JWTPayload } from 'jose'
-import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 
 import { GatewayError } from '../errors.ts'
 import type { Published } from './provider.ts'
@@ -34,6 +33,7 @@ const fileIn = (stateDir: string): string => join(folderIn(stateDir), 'issuer.js
 export async function initLocalIssuer(stateDir: string, issuer: string): Promise<LocalIssuer> {
   const known = readLocalIssuer(stateDir)
   if (known !== undefined) return known
+  const { exportJWK, generateKeyPair } = await import('jose')
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: algorithm, use: 'sig' }
   mkdirSync(folderIn(stateDir), { recursive: true, mode: 0o700 })
@@ -75,6 +75,7 @@ export async function signLocalToken(
   claims: JWTPayload,
   expiresInSeconds: number,
 ): Promise<string> {
+  const { importJWK, SignJWT } = await import('jose')
   const nowSeconds = Math.floor(Date.now() / 1000)
   return new SignJWT(claims)
     .setProtectedHeader({ alg: algorithm, kid: key.kid ?? '', typ: 'JWT' })

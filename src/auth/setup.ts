@@ -2,11 +2,9 @@ import type { Clock } from '../clock.ts'
 import type { Authorizer } from './check.ts'
 import { anonymous } from './check.ts'
 import { discover } from './discovery.ts'
-import { createJwtAuthorizer } from './jwt.ts'
 import { readLocalIssuer, requireLocalIssuer } from './local-issuer.ts'
 import type { AuthorizationConfig, AuthorizerSetting } from './options.ts'
 import type { Provider, Published } from './provider.ts'
-import { createProvider } from './provider.ts'
 
 /** The authorizer of each server. */
 export interface Authorizers {
@@ -28,8 +26,13 @@ export interface AuthorizersOptions {
  *
  * @throws ERR_AUTH_LOCAL_ISSUER when one is configured that is not there
  */
-export function setUpAuthorizers(options: AuthorizersOptions): Authorizers {
+export async function setUpAuthorizers(options: AuthorizersOptions): Promise<Authorizers> {
   const { config, clock, stateDir } = options
+  const settings = [config.global, ...Object.values(config.servers)]
+  if (settings.every((setting) => setting === 'none')) return { of: () => anonymous }
+  // Only now, because it takes a while to load and most gateways on a desk do without.
+  const { createJwtAuthorizer } = await import('./jwt.ts')
+  const { createProvider } = await import('./provider.ts')
   const made = new Map<string, Authorizer>()
   const providers = new Map<string, Provider>()
   const servers = new Map(

@@ -9,6 +9,7 @@ import { connectClient, textOf } from '../support/mcp-client.ts'
 import { alive } from '../support/processes.ts'
 
 process.env['SECRET_OF_THE_GATEWAY'] = 'not for workers'
+after(() => delete process.env['SECRET_OF_THE_GATEWAY'])
 const gateway = await startTestGateway(
   { after },
   { surroundings: { command: ['node', compiled('test/fixtures/workers/surroundings.js')] } },

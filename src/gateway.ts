@@ -75,6 +75,8 @@ const retentionSweepMs = 10 * 60 * 1000
 export interface GatewayOptions {
   /** Without news for so long a host is lost. Default 15 000. */
   lostAfterMs?: number
+  /** How many keepers are started ahead of the sessions that need them. Default 1. */
+  spareKeepers?: number
   /** Whether what workers write comes as `worker.output` events too, for a terminal. */
   followsOutput?: boolean
   /** Listened on instead of the configured addresses. */
@@ -110,6 +112,7 @@ export async function startGateway(
     searchPath: config.searchPath,
     launches: servers.map(({ launch }) => launch),
     wanted: servers.map(({ driver }) => driver),
+    spareKeepers: options.spareKeepers ?? 1,
     remoteLaunchOf: (name) => remoteLaunchOf(servers, name),
     warn: (server, message) => events.emit('operator.warned', { server, message }),
   })

@@ -117,7 +117,7 @@ async function runTests(
     const events = new PassThrough({ objectMode: true })
     const printed = pipeline(events, new spec(), process.stdout, { end: false })
     await runFiles(putTogether(files), {
-      concurrency: Math.min(Math.max(availableParallelism(), 2), 4),
+      concurrency: Math.min(availableParallelism() + 1, 4),
       silentMs: run.silentMs,
       signal: run.stop.signal,
       onTest: watch.look,

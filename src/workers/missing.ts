@@ -58,6 +58,7 @@ export async function findAllMissing(all: Wish[], searchPath: string): Promise<s
       searchPath,
       launches: [],
       wanted: servers.map(({ driver }) => driver),
+      spareKeepers: 0,
       remoteLaunchOf: () => undefined,
       warn: () => undefined,
     })

@@ -32,6 +32,8 @@ export interface WorkersOptions {
   launches: (LocalLaunch | RemoteLaunch)[]
   /** Names of the drivers that servers ask for: what nobody wants is not tried out. */
   wanted: string[]
+  /** How many keepers of a kind are started ahead of the sessions that need them. */
+  spareKeepers: number
   /** The launch of a configured server, by its name. */
   remoteLaunchOf(server: string): RemoteLaunch | undefined
   warn(server: string, message: string): void
@@ -55,9 +57,10 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     runtimeDir: prepareRuntimeDir(stateDir),
     logFile: join(stateDir, 'keepers.log'),
     namespace,
+    spares: options.spareKeepers,
   }
   const usesKeepers = local.some((launch) => !hasOwnNetwork(launch))
-  const keepers = createKeeperHost({ ...keeping, spares: usesKeepers ? 1 : 0 })
+  const keepers = createKeeperHost(usesKeepers ? keeping : { ...keeping, spares: 0 })
   const outbound = findOutbound(searchPath)
   const slirp = outbound.available ? outbound.slirp : undefined
   const networkKeepers = support.available

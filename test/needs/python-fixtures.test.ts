@@ -1,28 +1,41 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { after } from 'node:test'
 import type { TestContext } from 'node:test'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { connectClient, connectTransport, connectV2, textOf } from '../support/mcp-client.ts'
 import { need } from '../support/needs.ts'
 import { pythonServer, runPythonClient, startPythonServer } from '../support/python.ts'
-import type { PythonClientReport } from '../support/python.ts'
+import type { PythonClientReport, PythonServer } from '../support/python.ts'
 
 const allTools = ['echo', 'elicit', 'fail', 'progress', 'remember', 'sample', 'whoami']
 const fiveSteps = [1, 2, 3, 4, 5].map((step) => [step, 5, `step ${step}`])
 
 type Pin = 'fastmcp3' | 'fastmcp4'
 
-for (const server of ['fastmcp3', 'fastmcp4'] as const) {
+/** One of each version, for those who do not mind what it remembers of others. */
+const servers = new Map<Pin, Promise<PythonServer>>()
+const endings: (() => unknown)[] = []
+after(() => Promise.all(endings.map((ending) => ending())))
+function serverOf(t: TestContext, pin: Pin): Promise<PythonServer> | undefined {
+  const python = need(t, pin)
+  if (python === undefined) return undefined
+  const known =
+    servers.get(pin) ?? startPythonServer({ after: (ending) => endings.push(ending) }, python)
+  servers.set(pin, known)
+  return known
+}
+
+for (const pin of ['fastmcp3', 'fastmcp4'] as const) {
   // Across versions they play through the gateway, in test/e2e/python.test.ts.
-  test(`over HTTP a ${server} client plays all of a ${server} server in the legacy era`, async (t) => {
-    const report = await playOverHttp(t, { server, client: server, mode: 'legacy' })
+  test(`over HTTP a ${pin} client plays all of a ${pin} server in the legacy era`, async (t) => {
+    const report = await playOverHttp(t, { server: pin, client: pin, mode: 'legacy' })
     if (report !== undefined) assertPlayedThrough(report)
   })
 
-  test(`the official clients play a ${server} server in the legacy era`, async (t) => {
-    const python = need(t, server)
-    if (python === undefined) return
-    const { url, pid } = await startPythonServer(t, python)
+  test(`the official clients play a ${pin} server in the legacy era`, async (t) => {
+    const server = await serverOf(t, pin)
+    if (server === undefined) return
+    const { url, pid } = server
     const options = {
       elicitation: () => ({ action: 'accept' as const, content: { value: 'Porto' } }),
       sampling: () => 'three tips',
@@ -39,8 +52,8 @@ for (const server of ['fastmcp3', 'fastmcp4'] as const) {
     }
   })
 
-  test(`the official client plays a ${server} server over stdio`, async (t) => {
-    const command = need(t, server)
+  test(`the official client plays a ${pin} server over stdio`, async (t) => {
+    const command = need(t, pin)
     if (command === undefined) return
     const seen: number[] = []
     const { call } = await connectTransport(
@@ -54,8 +67,10 @@ for (const server of ['fastmcp3', 'fastmcp4'] as const) {
 }
 
 test('a fastmcp4 client in auto mode falls back to initialize for a fastmcp3 server', async (t) => {
-  const report = await playOverHttp(t, { server: 'fastmcp3', client: 'fastmcp4', mode: 'auto' })
-  if (report !== undefined) assertPlayedThrough(report)
+  const [server, client] = [need(t, 'fastmcp3'), need(t, 'fastmcp4')]
+  if (server === undefined || client === undefined) return
+  const { url } = await startPythonServer(t, server)
+  assertPlayedThrough(await runPythonClient(t, client, [url, '--mode', 'auto']))
 })
 
 // Why the gateway answers the probe itself: behind it every session is a legacy one.
@@ -71,10 +86,9 @@ test('a fastmcp4 client in auto mode goes modern with a fastmcp4 server and cann
 })
 
 test('the v2 client in auto mode goes modern with a fastmcp4 server, without a session', async (t) => {
-  const python = need(t, 'fastmcp4')
-  if (python === undefined) return
-  const { url } = await startPythonServer(t, python)
-  const { client, call, sessionId } = await connectV2(t, url, { mode: 'auto' })
+  const server = await serverOf(t, 'fastmcp4')
+  if (server === undefined) return
+  const { client, call, sessionId } = await connectV2(t, server.url, { mode: 'auto' })
   assert.equal(client.getProtocolEra(), 'modern')
   assert.equal(sessionId, undefined)
   assert.equal(textOf(await call('echo', { text: 'hello' })), 'hello')
@@ -82,9 +96,9 @@ test('the v2 client in auto mode goes modern with a fastmcp4 server, without a s
 
 test('a question that is declined is told as declined', async (t) => {
   const python = need(t, 'fastmcp3')
-  if (python === undefined) return
-  const { url } = await startPythonServer(t, python)
-  const report = await runPythonClient(t, python, [url, '--decline'])
+  const server = await serverOf(t, 'fastmcp3')
+  if (python === undefined || server === undefined) return
+  const report = await runPythonClient(t, python, [server.url, '--decline'])
   assert.deepEqual(report.tools['elicit'], [{ result: 'decline' }])
 })
 
@@ -92,11 +106,10 @@ async function playOverHttp(
   t: TestContext,
   { server, client, mode }: { server: Pin; client: Pin; mode: 'auto' | 'legacy' },
 ): Promise<PythonClientReport | undefined> {
-  const serverPython = need(t, server)
-  const clientPython = need(t, client)
-  if (serverPython === undefined || clientPython === undefined) return undefined
-  const { url } = await startPythonServer(t, serverPython)
-  return runPythonClient(t, clientPython, [url, '--mode', mode])
+  const python = need(t, client)
+  const started = await serverOf(t, server)
+  if (python === undefined || started === undefined) return undefined
+  return runPythonClient(t, python, [started.url, '--mode', mode])
 }
 
 function assertPlayedThrough(report: PythonClientReport): void {

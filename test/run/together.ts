@@ -11,6 +11,7 @@ const all = Number.MAX_SAFE_INTEGER
  * what belongs to the process for longer than a test.
  */
 const shared: readonly (readonly [folder: string, files: number])[] = [
+  ['chaos', 1],
   ['proxy', all],
   ['sessions', all],
   ['demo', all],

@@ -31,7 +31,10 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const stateDir = tempDir(t)
   const configured = Object.entries(servers).map(([name, options]) => testServer(name, options))
-  const gateway = await startGateway(testConfig(stateDir, configured, overrides))
+  const gateway = await startGateway(testConfig(stateDir, configured, overrides), {
+    // Most tests have one session, and a spare keeper would be started for nobody.
+    spareKeepers: 0,
+  })
   atEnd(t, () => gateway.close({ drainMs: 0 }))
   const log: { name: EventName; news: unknown }[] = []
   gateway.events.onAny((name, news) => log.push({ name, news }))

@@ -130,21 +130,16 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
   const [name = '', value = ''] = mark.split('=')
   const warnings: string[] = []
   const started: Worker[] = []
-  const keepers = createKeeperHost({
-    clock: systemClock,
-    runtimeDir,
-    logFile: join(stateDir, 'keepers.log'),
-    namespace,
-    spares: options.spares ?? 0,
-  })
-  const { support, outbound } = foundSandbox
-  const slirp = outbound.available ? outbound.slirp : undefined
   const keeping = {
     clock: systemClock,
     runtimeDir,
     logFile: join(stateDir, 'keepers.log'),
     namespace,
+    spares: options.spares ?? 0,
   }
+  const keepers = createKeeperHost(keeping)
+  const { support, outbound } = foundSandbox
+  const slirp = outbound.available ? outbound.slirp : undefined
   const networkKeepers = support.available
     ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: [] })
     : undefined

@@ -66,14 +66,14 @@ export function networkPrefix(
 }
 
 /**
- * @param wanted the servers that there are: a spare keeper is kept for each network that is used
+ * @param wanted the servers that there are: spare keepers are kept for each network that is used
  */
 export function createNetworkKeepers(
-  options: Omit<KeeperHostOptions, 'spares'>,
+  options: KeeperHostOptions,
   { tools, wanted }: { tools: NetworkTools; wanted: LocalLaunch[] },
 ): NetworkKeepers {
   const hosts = new Map<boolean, KeeperHost>()
-  const create = (outbound: boolean, spares: number): KeeperHost => {
+  const create = (outbound: boolean, spares = options.spares): KeeperHost => {
     const prefix = networkPrefix(options, tools, outbound)
     const host = createKeeperHost({
       ...options,
@@ -85,7 +85,7 @@ export function createNetworkKeepers(
   }
   for (const launch of wanted) {
     const outbound = leadsOut(launch)
-    if (hasOwnNetwork(launch) && !hosts.has(outbound)) create(outbound, 1)
+    if (hasOwnNetwork(launch) && !hosts.has(outbound)) create(outbound)
   }
   return {
     of: (outbound) => hosts.get(outbound) ?? create(outbound, 0),

@@ -32,6 +32,7 @@ export async function tryServers(
   const closed = new Map<string, Closed>()
   const failures: string[] = []
   const gateway = await startTrialGateway(config, {
+    spareKeepers: 0,
     onEvents(events) {
       events.on('request.failed', ({ cause }) => failures.push(cause))
       events.on('session.closed', (news) => closed.set(news.server, news))

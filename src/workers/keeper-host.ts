@@ -58,7 +58,7 @@ const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
 /** Small heaps: there is a keeper for every session. */
 const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
 
-/** About what a server needs to start, which the start of a keeper would slow down. */
+/** About what a gateway or a server needs to start, which the start of a keeper would slow down. */
 const refillDelayMs = 500
 const startTimeoutMs = 30_000
 
@@ -77,14 +77,14 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
     // Whoever takes one when there is none starts it anew, and hears why that fails.
     spare.then(({ ended }) => void ended.then(forget), forget)
   }
+  const refillSoon = (): void => void options.clock.after(refillDelayMs, refill)
   void removeDeadSockets(options.runtimeDir)
-  refill()
+  refillSoon()
 
   return {
     async take() {
       const spare = spares.shift()
-      // Not at once: the worker that is starting wants the processor more.
-      options.clock.after(refillDelayMs, refill)
+      refillSoon()
       return (await spare?.catch(() => undefined)) ?? (await startKeeper(options))
     },
     async close() {

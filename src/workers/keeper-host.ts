@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -78,7 +78,11 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
     spare.then(({ ended }) => void ended.then(forget), forget)
   }
   const refillSoon = (): void => void options.clock.after(refillDelayMs, refill)
-  void removeDeadSockets(options.runtimeDir)
+  // Each of them is asked, and there may be hundreds.
+  const tidying = options.clock.after(
+    refillDelayMs,
+    () => void removeDeadSockets(options.runtimeDir),
+  )
   refillSoon()
 
   return {
@@ -89,6 +93,7 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
     },
     async close() {
       closed = true
+      tidying.cancel()
       for (const spare of spares.splice(0)) {
         const keeper = await spare.catch(() => undefined)
         keeper?.kill()
@@ -172,6 +177,8 @@ const startingMs = 10_000
 
 /** Spare keepers of a gateway that was killed have left theirs: no marker names them. */
 async function removeDeadSockets(folder: string): Promise<void> {
+  // Of a state directory that was removed meanwhile nothing is left to tidy.
+  if (!existsSync(folder)) return
   const sockets = readdirSync(folder).filter((name) => name.endsWith('.sock'))
   await Promise.all(
     sockets.map(async (name) => {

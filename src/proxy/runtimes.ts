@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { runtimeSessionId } from '../protocols/agentcore.ts'
 import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Session } from '../sessions/session.ts'
 import type { ChosenIds } from './chosen-ids.ts'
 import type { Asked } from './ask.ts'
 import type { Serve } from './serve.ts'
@@ -65,7 +66,7 @@ export async function runtimesPlugin(
     } else {
       const chosen = chosenIds.all(id, asked)
       const doomed = chosen.length > 0 ? chosen : [await sessionOf(id, asked)]
-      for (const session of doomed) void sessions.close(session, 'stopped')
+      await Promise.all(doomed.map(end))
     }
     return reply
       .code(200)
@@ -78,7 +79,12 @@ export async function runtimesPlugin(
     if (record === undefined) throw new GatewayError('ERR_AGENTCORE_NO_SESSION')
     const known = sessions.list().find(({ id }) => id === record.id)
     if (known === undefined) await sessions.stop(record)
-    else void sessions.close(known, 'stopped')
+    else await end(known)
+  }
+
+  /** Until its worker is gone: another gateway may hear of the end later than the next invocation. */
+  async function end(session: Session): Promise<void> {
+    await Promise.race([sessions.close(session, 'stopped'), session.worker?.exited])
   }
 
   async function sessionOf(id: string, { server, principal }: Asked) {

@@ -68,7 +68,8 @@ export function testServer(name: string, options: TestServer): Server {
     cwd: 'session',
     env: { PATH: process.env.PATH ?? '' },
     credentials: undefined,
-    lifecycle: { idleMs: 60_000, maxMs: 600_000 },
+    // Longer than any file takes: what one opens at its beginning is there at its end.
+    lifecycle: { idleMs: 600_000, maxMs: 1_800_000 },
     startTimeoutMs: 20_000,
     graceMs: 2000,
     requireLimits: false,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface EventuallyOptions {
-  /** How long to go on trying. Default 5 000. */
+  /** How long to go on trying. Default 10 000: machines that test are busy. */
   withinMs?: number
   /** Pause between two tries. Default 20. */
   everyMs?: number
@@ -14,7 +14,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   fn: () => Promise<T> | T,
-  { withinMs = 5000, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = 10_000, everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const startedMs = performance.now()
   for (;;) {

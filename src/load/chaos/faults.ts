@@ -52,7 +52,7 @@ const commits: Record<FaultName, Commit> = {
     const outcome = await step.run(session, 'after')
     return outcome.ok
       ? { isKept: true, how: 'it still has everything' }
-      : { isKept: false, how: `the next call failed: ${outcome.code}` }
+      : broken(session, `the next call failed: ${outcome.code}`)
   },
 
   async 'reconnect-stream'({ session }) {
@@ -60,11 +60,11 @@ const commits: Record<FaultName, Commit> = {
     if (listening === undefined || !(await listening.ready)) return untried('it has no stream')
     const reopened = listening.reopened()
     listening.drop()
-    if (!(await reopened)) return { isKept: false, how: 'it could not be opened again' }
+    if (!(await reopened)) return broken(session, 'it could not be opened again')
     const outcome = await announce.run(session, `after ${performance.now().toFixed(0)}`)
     return outcome.ok
       ? { isKept: true, how: 'messages come again' }
-      : { isKept: false, how: `no message came on it: ${outcome.code}` }
+      : broken(session, `no message came on it: ${outcome.code}`)
   },
 
   async 'replay-old-id'({ session }) {
@@ -104,6 +104,10 @@ export async function commit(
 /** In another PID namespace than the gateway's the same number is somebody else. */
 const isWorker = (pid: number): boolean =>
   treeOf(pid).some((each) => commandOf(each).includes('keeper/main.js'))
+
+/** Nobody has broken a promise if the client has ended its session meanwhile, as churn does. */
+const broken = (session: Session, how: string): Result =>
+  session.state === 'closed' ? untried('its client has ended it') : { isKept: false, how }
 
 const untried = (how: string): Result => ({ isKept: null, how })
 

@@ -50,7 +50,7 @@ test('open sessions are listed, by their handles', async () => {
   assert.equal(typeof view.pid, 'number')
   assert.deepEqual(view.counts, { calls: 1, elicitations: 0, samplings: 0, progress: 0 })
   assert.ok(isRecent(view.openedAt) && isRecent(view.liveAt))
-  assert.equal(Date.parse(view.maxEndsAt) - Date.parse(view.openedAt), 600_000)
+  assert.equal(Date.parse(view.maxEndsAt) - Date.parse(view.openedAt), 1_800_000)
   assert.ok(Date.parse(view.idleEndsAt ?? '') > Date.now())
   assert.equal(view.end, undefined)
 })

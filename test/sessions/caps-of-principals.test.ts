@@ -22,7 +22,8 @@ function startSessions(
 ) {
   const clock = fakeClock()
   const events = createEvents()
-  const server = testServer('remote', { url: 'http://127.0.0.1:9/mcp' })
+  const lifecycle = { idleMs: 60_000, maxMs: 600_000 }
+  const server = testServer('remote', { url: 'http://127.0.0.1:9/mcp', lifecycle })
   const driver = createRemoteDriver({ launchOf: () => undefined })
   const closed: string[] = []
   events.on('session.closed', ({ session, reason }) => closed.push(`${session} ${reason}`))

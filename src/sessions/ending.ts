@@ -63,7 +63,8 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function end(session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> {
     const wasLive = session.record.state === 'live'
-    const ending: SessionEnd = { reason, atMs: clock.now(), ...describe(error) }
+    const by = lease.owner
+    const ending: SessionEnd = { reason, atMs: clock.now(), by, ...describe(error) }
     // Before the first await: from here on nobody finds it, and its open streams are told.
     session.begin(ending)
     const isOurs = await begins(session, ending)
@@ -233,8 +234,10 @@ export function createEnding(options: EndingOptions): Ending {
 }
 
 /** A record that is gone has no end that could be another. */
-function isSame(stored: SessionEnd | undefined, { reason, atMs }: SessionEnd): boolean {
-  return stored === undefined || (stored.reason === reason && stored.atMs === atMs)
+function isSame(stored: SessionEnd | undefined, { reason, atMs, by }: SessionEnd): boolean {
+  return (
+    stored === undefined || (stored.reason === reason && stored.atMs === atMs && stored.by === by)
+  )
 }
 
 /** For what was not answered when the session ended. */

@@ -55,6 +55,8 @@ export const SessionRecord = Type.Object({
     Type.Object({
       reason: Type.Enum([...endReasons]),
       atMs: time('When the end began'),
+      /** Two gateways may see the same at the same moment while they cannot ask each other. */
+      by: Type.Optional(Type.String({ description: 'The gateway that began it' })),
       /** What went wrong, in words for the operator. */
       message: Type.Optional(Type.String()),
       details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -269,6 +269,7 @@ export async function startGateway(
     await sessions.drain(drainMs)
     if (store.isShared) left.abort()
     retention.cancel()
+    counting.stop()
     await Promise.all([front.close(), back.close()])
     await workers.close()
     await store.close()

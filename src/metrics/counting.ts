@@ -6,6 +6,8 @@ import { createEvents } from '../events.ts'
 export interface Counting {
   /** The text of `/metrics`, with everything since the start, and its content type. */
   read(): Promise<{ type: string; text: string }>
+  /** Of a gateway that is closed nothing more is loaded. */
+  stop(): void
 }
 
 /** A while after the start, when clients that waited for this gateway have been served. */
@@ -32,12 +34,13 @@ export function startCounting(clock: Clock, events: Events, servers: readonly st
   }
   let loading: ReturnType<typeof load> | undefined
   const registry = (): ReturnType<typeof load> => (loading ??= load())
-  clock.after(loadAfterMs, () => void registry())
+  const loadingSoon = clock.after(loadAfterMs, () => void registry())
 
   return {
     async read() {
       const found = await registry()
       return { type: found.contentType, text: await found.metrics() }
     },
+    stop: () => loadingSoon.cancel(),
   }
 }

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import type { TestFile } from './files.ts'
 
 const all = Number.MAX_SAFE_INTEGER
+
 /**
  * Folders whose files share processes, and how many files share one. They run one after the other:
  * what they test takes less time than it takes a process to load it. Nothing in them may change

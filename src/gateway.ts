@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { HandoverNews } from './admin/handover.ts'
@@ -16,7 +16,7 @@ import { GatewayError } from './errors.ts'
 import type { Events } from './events.ts'
 import { createEvents } from './events.ts'
 import type { GatewayIdentity } from './identity-files.ts'
-import { removeIdentities } from './identity-files.ts'
+import { removeIdentities, removeIdentity, writeIdentity } from './identity-files.ts'
 import { createListener, listenOn, stopListening } from './listener.ts'
 import { startCounting } from './metrics/counting.ts'
 import type { PassedSockets } from './passed-sockets.ts'
@@ -31,11 +31,17 @@ import { sayGoodbye } from './proxy/upstreams.ts'
 import { createSessionDirectories } from './sessions/directories.ts'
 import { followWorkers } from './sessions/follow.ts'
 import { createSessions } from './sessions/manager.ts'
-import { handleOf } from './sessions/record.ts'
+import { keepRetention } from './sessions/retention.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
 import type { Probe } from './workers/driver.ts'
-import { hostOf, isAlive, ownIdentity, ownPidNamespace } from './workers/identity.ts'
+import {
+  hostOf,
+  installationOf,
+  isAlive,
+  ownIdentity,
+  ownPidNamespace,
+} from './workers/identity.ts'
 import type { SetLimit } from './workers/limits/enforcement.ts'
 import { withValues } from './workers/limits/enforcement.ts'
 import { adviceForMissing, findMissing } from './workers/missing.ts'
@@ -70,7 +76,6 @@ export interface Gateway {
 }
 
 const takeoverWaitMs = 15_000
-const retentionSweepMs = 10 * 60 * 1000
 
 export interface GatewayOptions {
   /** Without news for so long a host is lost. Default 15 000. */
@@ -215,10 +220,10 @@ export async function startGateway(
     allowedOrigins: [],
   })
   await back.register(localIssuerRoutes, { stateDir, check: adminGuard.check })
-  const identityFile = join(stateDir, 'gateways', `${process.pid}.json`)
+  const identities = join(stateDir, 'gateways')
   const leaveAddresses = (): void => {
     for (const app of [front, back]) stopListening(app)
-    rmSync(identityFile, { force: true })
+    removeIdentity(identities, owner.pid)
   }
   const handover = createHandover({
     stopListening: leaveAddresses,
@@ -234,14 +239,7 @@ export async function startGateway(
     metrics: counting.read,
   })
 
-  const retention = clock.every(retentionSweepMs, () => void sweepDirectories())
-  void sweepDirectories()
-  async function sweepDirectories(): Promise<void> {
-    // Of other gateways, too. A store that is away may know of more: nothing is removed then.
-    const records = await sessions.records().catch(() => undefined)
-    const open = records?.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
-    if (open !== undefined) await directories.sweep(new Set(open), clock.now())
-  }
+  const retention = keepRetention({ clock, sessions, directories })
 
   /** What a server asks for and cannot have is said now, and not to its first client. */
   async function check(server: Server): Promise<Probe> {
@@ -273,7 +271,7 @@ export async function startGateway(
     await Promise.all([front.close(), back.close()])
     await workers.close()
     await store.close()
-    rmSync(identityFile, { force: true })
+    removeIdentity(identities, owner.pid)
   }
 
   try {
@@ -286,8 +284,8 @@ export async function startGateway(
     // Who starts after a gateway that was killed serves first what is asked for, and then looks for
     // the rest; who takes over has time to get ready.
     if (takeover) await sessions.join()
-    const folder = join(stateDir, 'gateways')
-    const old = takeover ? findPredecessor({ folder, port: listen.port, isAlive }) : undefined
+    const found = { folder: identities, port: listen.port, isAlive }
+    const old = takeover ? findPredecessor(found) : undefined
     const predecessor = old === undefined ? undefined : await askToHandOver(old)
     const { host, port } = config.admin
     const patience = { waitMs: takeover ? takeoverWaitMs : 0, onBusy: sayThatItWaits }
@@ -300,15 +298,14 @@ export async function startGateway(
       passed: sockets.admin,
     })
     const pidNamespace = ownPidNamespace()
-    const place = { url, adminUrl, token: token.value, file: config.file ?? null }
+    const place = { url, adminUrl, token: token.value }
     const shared = store.isShared ? { sharedStore: store.name } : {}
-    const identity = { ...owner, pidNamespace, ...place, ...shared }
-    writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 })
+    writeIdentity(identities, { ...owner, pidNamespace, ...place, ...shared })
     // Pids of another boot or another container mean nothing here; who had our address is gone.
     const isHere = (other: GatewayIdentity): boolean =>
       other.adminUrl === adminUrl ||
       (other.bootId === owner.bootId && other.pidNamespace === pidNamespace)
-    removeIdentities(folder, (other) => isHere(other) && !isAlive(other))
+    removeIdentities(identities, (other) => isHere(other) && !isAlive(other))
     return {
       url,
       adminUrl,
@@ -333,15 +330,4 @@ export async function startGateway(
 function remoteLaunchOf(servers: readonly Server[], name: string) {
   const launch = servers.find((server) => server.name === name)?.launch
   return launch?.kind === 'remote' ? launch : undefined
-}
-
-/** A random name of this state directory, so that a sweep never ends what belongs to another. */
-function installationOf(stateDir: string): string {
-  const file = join(stateDir, 'installation')
-  try {
-    writeFileSync(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o600 })
-  } catch {
-    // It has one already; what cannot be written cannot be read either, and says so below.
-  }
-  return readFileSync(file, 'utf8')
 }

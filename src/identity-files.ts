@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -16,6 +16,17 @@ export interface GatewayIdentity {
   token: string
   /** The name of the store, where other gateways may serve the same sessions. */
   sharedStore?: string
+}
+
+const fileOf = (folder: string, pid: number): string => join(folder, `${pid}.json`)
+
+export function writeIdentity(folder: string, identity: GatewayIdentity): void {
+  writeFileSync(fileOf(folder, identity.pid), JSON.stringify(identity), { mode: 0o600 })
+}
+
+/** Removes the one of a process, if there is one. */
+export function removeIdentity(folder: string, pid: number): void {
+  rmSync(fileOf(folder, pid), { force: true })
 }
 
 /** Those of processes that have been killed included: they could not remove their files. */
@@ -44,6 +55,6 @@ export function removeIdentities(
   isDead: (identity: GatewayIdentity) => boolean,
 ): void {
   for (const identity of readIdentities(folder).filter(isDead)) {
-    rmSync(join(folder, `${identity.pid}.json`), { force: true })
+    removeIdentity(folder, identity.pid)
   }
 }

@@ -16,7 +16,10 @@ const bookingSchema = z.object({ reference: z.string() })
 
 export type Identity = z.infer<typeof identitySchema>
 
-/** Somebody with a session of their own at the trip planner. */
+/**
+ * Somebody with a session of their own at the trip planner. It is not idle before `rest`: whoever
+ * is ready first may have to wait for the other, on a busy machine for long.
+ */
 export interface Visitor extends Actor {
   readonly sessionId: string
   /** Who serves this session. */
@@ -25,8 +28,6 @@ export interface Visitor extends Actor {
   planTrip(): Promise<string | undefined>
   /** The references of all trips that this session can see. */
   trips(): Promise<string[]>
-  /** Sends a call every second from now on, so that the session is not idle. */
-  stayAwake(): void
   /** Sends nothing any more; done when the last call was answered. */
   rest(): Promise<void>
   /** Ends the session. */
@@ -35,7 +36,7 @@ export interface Visitor extends Actor {
   leave(): Promise<void>
 }
 
-const awakeEveryMs = 1000
+const awakeEveryMs = 500
 
 export async function visit(
   actor: Actor,
@@ -48,11 +49,13 @@ export async function visit(
   const { sessionId } = connection
   if (sessionId === undefined) throw new Failure(`${actor.name} was given no session id.`)
 
-  let timer: NodeJS.Timeout | undefined
   let lastCall: Promise<unknown> = Promise.resolve()
+  const awake = setInterval(() => {
+    // If the session is gone, the next call that matters will say so.
+    lastCall = callTool(connection, 'whoami').catch(() => undefined)
+  }, awakeEveryMs)
   async function rest(): Promise<void> {
-    clearInterval(timer)
-    timer = undefined
+    clearInterval(awake)
     await lastCall
   }
 
@@ -73,12 +76,6 @@ export async function visit(
     async trips() {
       const { trips } = tripsSchema.parse(await callTool(connection, 'list_trips'))
       return trips.map(({ reference }) => reference)
-    },
-    stayAwake() {
-      timer ??= setInterval(() => {
-        // If the session is gone, the next call that matters will say so.
-        lastCall = callTool(connection, 'whoami').catch(() => undefined)
-      }, awakeEveryMs)
     },
     rest,
     async end() {

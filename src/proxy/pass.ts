@@ -37,8 +37,11 @@ export interface Passing {
   extraHeaders(request: FastifyRequest, protocol: Protocol): Readonly<Record<string, string>>
 }
 
-/** Between the last byte of a worker that was killed and the news of its end. */
-const cutPauseMs = 1000
+/**
+ * Between the last byte of a worker that was killed and the news of its end: milliseconds, on a
+ * machine that is out of memory or busy longer. Only who cuts connections and lives on waits it out.
+ */
+const cutPauseMs = 5000
 
 export function createPassing(options: {
   clock: Clock

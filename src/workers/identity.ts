@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
 import { onlyChildOf, statFieldsOf } from './keeper/tree.ts'
@@ -51,6 +52,17 @@ export function hostOf(stateDir: string): string {
     .update([bootId(), ownPidNamespace(), stateDir].join('\n'))
     .digest('hex')
     .slice(0, 16)
+}
+
+/** A random name of a state directory, so that a sweep never ends what belongs to another. */
+export function installationOf(stateDir: string): string {
+  const file = join(stateDir, 'installation')
+  try {
+    writeFileSync(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o600 })
+  } catch {
+    // It has one already; what cannot be written cannot be read either, and says so below.
+  }
+  return readFileSync(file, 'utf8')
 }
 
 /** What this process's pids mean something in; empty where there are no namespaces. */

@@ -74,7 +74,7 @@ describe('demo', { concurrency: 3 }, () => {
     assert.equal(code, 0, shown)
     const [, booked = ''] = /^You │ {3}Booked: (TRIP-\w+)\r$/m.exec(shown) ?? []
     assert.ok(shown.includes(`✓ Your worker knows ${booked} and nothing else`), shown)
-    assert.match(shown, /You say nothing more\. A session that is idle for 2 seconds ends/)
+    assert.match(shown, /You say nothing more\. A session that is idle for 3 seconds ends/)
     assertNothingLeft(here)
   })
 })

@@ -29,7 +29,7 @@ test('the demo plays two conversations, shows them apart and ends them', async (
   assert.equal(server.command, process.execPath)
   assert.match(String(server.args), /\/trip-planner\.js$/)
   assert.deepEqual(server.lifecycleConfiguration, {
-    idleRuntimeSessionTimeout: 2,
+    idleRuntimeSessionTimeout: 3,
     maxLifetime: 60,
   })
 

@@ -42,8 +42,8 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     const redis = await startRedis(t, path)
     return {
       redis,
-      start: (stateDir: string): Promise<GatewayProcess> =>
-        startGatewayProcess(t, servers, {
+      start: (stateDir: string, served = servers): Promise<GatewayProcess> =>
+        startGatewayProcess(t, served, {
           stateDir,
           overrides: { store: redis.config() },
           lostAfterMs,
@@ -184,11 +184,12 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
   test('is left alone while its gateway lives: starting, or with an empty store', async (t) => {
     const { redis, start } = await startStore(t)
     const stateDir = sharedStateDir(t)
-    const one = await start(stateDir)
+    const patient = { slow: { ...servers['slow']!, startTimeoutMs: 20_000 } }
+    const one = await start(stateDir, patient)
     const opening = openRaw(one.mcp('slow'))
     await eventually(() => assert.ok(workerIn(stateDir) > 0))
     await redis.client.flushall()
-    const other = await start(stateDir)
+    const other = await start(stateDir, patient)
     const session = await opening
     const answer = await postRpc(other.mcp('slow'), ping, { sessionId: session.id })
     assert.equal(answer.status, 200)

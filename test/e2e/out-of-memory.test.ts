@@ -43,16 +43,8 @@ suite('a worker that wants more memory than it may have', { skip: skipWithout('m
       assert.ok((live.usage?.cpuMs ?? 0) > 0)
 
       const exited = gateway.saw('worker.exited', (news) => news.session === victim.handle)
-      const answer = messageOf(await victim.call('fill')).then((message) => ({
-        message,
-        atMs: performance.now(),
-      }))
-      const { oom } = await exited
-      assert.equal(oom, true)
-      // The gateway hears of the end of a process that was killed within milliseconds.
-      const exitedAtMs = performance.now()
-      const { message, atMs } = await answer
-      assert.ok(atMs - exitedAtMs < 1000, `answered ${atMs - exitedAtMs} ms after its end`)
+      const message = await messageOf(await victim.call('fill'))
+      assert.equal((await exited).oom, true)
       assert.equal(message.id, 1)
       const data = (error: unknown): unknown => (error as { data?: unknown }).data
       const { reason, oom: told } = data(message.error) as Record<string, unknown>

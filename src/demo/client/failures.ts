@@ -47,7 +47,7 @@ function sentence(error: unknown, url: URL): string {
 }
 
 function httpSentence(failure: HttpFailure, url: URL): string {
-  const { status, said, code = '', hadToken } = failure
+  const { status, said, code = '', hadToken, hadSession } = failure
   const more = said === undefined ? '' : ` It says: ${said}`
   if (adminCodes.has(code)) {
     return `${url.host} is the address of Berth's admin API (${status}). Servers are at the other port, the one that serve names first.`
@@ -60,6 +60,7 @@ function httpSentence(failure: HttpFailure, url: URL): string {
     case 403:
       return `${url.href} does not let you in (403).${more}`
     case 404:
+      if (hadSession) return `The session at ${url.href} is over (404).${more}`
       return `There is no MCP server at ${url.href} (404). Berth serves each at /servers/NAME/mcp.${more}`
     case 429:
       return `${url.href} takes no more from you now (429). Try again later.${more}`

@@ -17,14 +17,17 @@ export class HttpFailure extends Error {
   readonly code: string | undefined
   /** Whether the request said who sends it. */
   readonly hadToken: boolean
+  /** Whether it belonged to a session that was open before. */
+  readonly hadSession: boolean
 
-  constructor(status: number, { said, code }: Said, hadToken: boolean) {
+  constructor(status: number, { said, code }: Said, sent: Headers) {
     super(`The server answered with HTTP status ${status}`)
     this.name = 'HttpFailure'
     this.status = status
     this.said = said
     this.code = code
-    this.hadToken = hadToken
+    this.hadToken = sent.has('authorization')
+    this.hadSession = sent.has('mcp-session-id')
   }
 }
 
@@ -110,7 +113,7 @@ function requestIdOf(body: unknown): RpcId | undefined {
 
 async function failureOf(response: Response, { headers }: RequestInit): Promise<HttpFailure> {
   const text = await response.text().catch(() => '')
-  return new HttpFailure(response.status, saidIn(text), new Headers(headers).has('authorization'))
+  return new HttpFailure(response.status, saidIn(text), new Headers(headers))
 }
 
 function saidIn(text: string): Said {

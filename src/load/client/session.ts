@@ -5,6 +5,8 @@ import type { Counter } from '../drive/measure.ts'
 import { answerTo } from './answers.ts'
 import type { Carried, CarriedEnd } from './carrier.ts'
 import { createCarrier } from './carrier.ts'
+import type { Knocked, KnockedAs } from './knock.ts'
+import { createKnock } from './knock.ts'
 import type { Listening } from './stream.ts'
 import { listen } from './stream.ts'
 import type { Wire } from './wire.ts'
@@ -27,14 +29,6 @@ export interface SessionOptions {
   count(counter: Counter): void
 }
 
-/** How a request was answered that only looks. */
-export interface Knocked {
-  /** 0 if it was not. */
-  status: number
-  /** The body of a refusal, without the id that was used. */
-  said: string
-}
-
 /** One MCP session, as an ordinary client has it. A lost one is not opened again: make another. */
 export interface Session {
   readonly watch: Watch
@@ -53,10 +47,7 @@ export interface Session {
    *
    * @param as in whose name it is sent instead, and with which id
    */
-  knock(
-    method: 'POST' | 'GET',
-    as?: { headers?: Record<string, string>; id?: string },
-  ): Promise<Knocked>
+  knock(method: 'POST' | 'GET', as?: KnockedAs): Promise<Knocked>
   /** DELETE, or going away without a word. */
   close(how: 'delete' | 'abandon'): Promise<void>
 }
@@ -68,7 +59,6 @@ interface Pending {
 
 const protocolVersion = '2025-11-25'
 const resumesAtMost = 3
-const saidBytes = 65_536
 
 export function createSession(options: SessionOptions): Session {
   const { wire, watch, timeoutMs, count } = options
@@ -91,6 +81,8 @@ export function createSession(options: SessionOptions): Session {
       ...(id !== undefined && { 'mcp-session-id': id }),
       ...(version !== undefined && { 'mcp-protocol-version': version }),
     })
+
+  const knock = createKnock({ carrier, headers, own: options.headers, timeoutMs })
 
   function onMessage(message: RpcMessage, where: string): void {
     switch (kindOf(message)) {
@@ -268,41 +260,7 @@ export function createSession(options: SessionOptions): Session {
         })
       })
     },
-    async knock(method, { headers: others = options.headers, id: used = id } = {}) {
-      const own = { ...headers() }
-      for (const name of Object.keys(options.headers)) Reflect.deleteProperty(own, name)
-      const message = { jsonrpc: '2.0', id: 0, method: 'ping' }
-      const accept = method === 'GET' ? { accept: 'text/event-stream' } : {}
-      const chunks: Buffer[] = []
-      let size = 0
-      let answered: (status: number) => void = () => undefined
-      const head = new Promise<number>((resolve) => (answered = resolve))
-      const { done, drop } = carrier.carry({
-        method,
-        headers: {
-          ...own,
-          ...(used !== undefined && { 'mcp-session-id': used }),
-          ...others,
-          ...accept,
-        },
-        ...(method === 'POST' && { message }),
-        where: `answer to a ${method} that only looks`,
-        onHead: (status) => answered(status),
-        onData(chunk) {
-          size += chunk.length
-          if (size <= saidBytes) chunks.push(chunk)
-        },
-      })
-      void done.then(({ status }) => answered(status))
-      const timer = setTimeout(drop, timeoutMs)
-      const status = await head
-      // A stream that is served has no end.
-      if (status >= 300) await done
-      clearTimeout(timer)
-      drop()
-      const said = Buffer.concat(chunks).toString()
-      return { status, said: used === undefined ? said : said.replaceAll(used, 'ID') }
-    },
+    knock: (method, as = {}) => knock(method, { ...as, id: as.id ?? id }),
     async close(how) {
       if (state === 'closed') return
       const wasOpen = state === 'open'

@@ -1,4 +1,5 @@
-import type { Knocked, Outcome, Session } from '../client/session.ts'
+import type { Knocked } from '../client/knock.ts'
+import type { Outcome, Session } from '../client/session.ts'
 import type { Measure } from './measure.ts'
 import type { User } from './plan.ts'
 

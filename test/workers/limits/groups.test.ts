@@ -20,7 +20,7 @@ import {
 const MiB = 1024 * 1024
 
 /** Reads 64 MiB of zeros into one buffer, and ends. */
-const hog = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1']
+const hog = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=64M', 'count=1', 'iflag=fullblock']
 /** 50 children at most. */
 const bomb = [
   'sh',

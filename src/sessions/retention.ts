@@ -1,0 +1,26 @@
+import type { Clock, Timer } from '../clock.ts'
+import type { SessionDirectories } from './directories.ts'
+import type { Sessions } from './manager.ts'
+import { handleOf } from './record.ts'
+
+const everyMs = 10 * 60 * 1000
+
+/** Keeps what sessions have left behind within its limits: now, and from time to time. */
+export function keepRetention({
+  clock,
+  sessions,
+  directories,
+}: {
+  clock: Clock
+  sessions: Sessions
+  directories: SessionDirectories
+}): Timer {
+  async function sweep(): Promise<void> {
+    // Of other gateways, too. A store that is away may know of more: nothing is removed then.
+    const records = await sessions.records().catch(() => undefined)
+    const open = records?.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
+    if (open !== undefined) await directories.sweep(new Set(open), clock.now())
+  }
+  void sweep()
+  return clock.every(everyMs, () => void sweep())
+}

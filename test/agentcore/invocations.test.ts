@@ -20,7 +20,7 @@ const gateway = await startTestGateway(
   {
     'echo-1': agentServer,
     brief: { ...agentServer, lifecycle },
-    ill: { ...agentServer, command: ['node', agentProgram, 'ping=503'], startTimeoutMs: 700 },
+    ill: { ...agentServer, command: ['node', agentProgram, 'ping=503'], startTimeoutMs: 2500 },
     keyed: {
       ...agentServer,
       credentials: {

@@ -70,7 +70,7 @@ test('a call that was held while its client went away is no burden afterwards', 
     mute: {
       command: ['node', compiled('test/fixtures/workers/never-answers.js')],
       http: true,
-      lifecycle: { idleMs: 1000, maxMs: 60_000 },
+      lifecycle: { idleMs: 3000, maxMs: 60_000 },
     },
   })
   const session = await openRaw(late.mcp('mute'))

@@ -101,10 +101,10 @@ suite('an HTTP server', { concurrency: 4 }, () => {
     const rig = startRig(t, {
       ports: { take: () => Promise.resolve(port), hold: () => true, release: () => undefined },
     })
-    const options = { http: true, startTimeoutMs: 600 }
+    const options = { http: true, startTimeoutMs: 1500 }
     await assert.rejects(rig.start(['never-listens.js'], options), (thrown: Error) => {
       hasCode('ERR_WORKERS_START_TIMEOUT')(thrown)
-      assert.match(thrown.message, /listen on port \d+ \(another process does\) within 600 ms/)
+      assert.match(thrown.message, /listen on port \d+ \(another process does\) within 1500 ms/)
       return true
     })
     await assert.rejects(

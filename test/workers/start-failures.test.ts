@@ -161,12 +161,12 @@ suite('a server that does not become ready', { concurrency: 4 }, () => {
   })
 
   test('never listens', async (t) => {
-    const options = { http: true, startTimeoutMs: 700 }
+    const options = { http: true, startTimeoutMs: 2500 }
     const error = await failure(startRig(t), ['never-listens.js'], options)
     assertFailure(error, {
       code: 'ERR_WORKERS_START_TIMEOUT',
       statusCode: 504,
-      message: /never-listens\.js did not listen on port \d+ within 700 ms/,
+      message: /never-listens\.js did not listen on port \d+ within 2500 ms/,
       details: {
         command: 'never-listens.js',
         exitCode: null,

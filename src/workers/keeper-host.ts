@@ -55,8 +55,11 @@ export interface KeeperHostOptions {
 
 const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
 
-/** Small heaps: there is a keeper for every session. */
-const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=512', '--no-warnings']
+/**
+ * No flags of V8: with any, node compiles its own modules anew instead of taking them from its
+ * cache, which is an eighth of the start of a keeper. It keeps its heap small by itself.
+ */
+const nodeFlags = ['--no-warnings']
 
 /** About what a gateway or a server needs to start, which the start of a keeper would slow down. */
 const refillDelayMs = 500

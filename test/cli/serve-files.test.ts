@@ -10,7 +10,7 @@ import { place } from './berth.ts'
 import type { Serving } from './berth.ts'
 
 const project = join(import.meta.dirname, '..', '..', '..')
-const surroundings = `import ${JSON.stringify(compiled('test/fixtures/workers/surroundings.js'))}`
+const about = `import ${JSON.stringify(compiled('test/fixtures/workers/tells-who.js'))}`
 
 describe('serve', { concurrency: 3 }, () => {
   it('serves both servers of the sample, from another folder than the clone', async (t) => {
@@ -57,7 +57,7 @@ describe('serve', { concurrency: 3 }, () => {
           other: { command: 'node', args: ['server.mjs'], disabled: true },
         },
       })
-      put('server.mjs', surroundings)
+      put('server.mjs', about)
       put('elsewhere/empty', '')
       const serving = await serve([file], { cwd: join(folder, 'elsewhere') })
       const { cwd, env } = await look(t, serving, 'mine')
@@ -104,14 +104,14 @@ describe('serve', { concurrency: 3 }, () => {
 
   it('serves a command, at /mcp too, in the folder where one stands', async (t) => {
     const { folder, put, serve } = place(t)
-    put('server.mjs', surroundings)
+    put('server.mjs', about)
     const secret = { GITHUB_TOKEN: 'of the gateway alone' }
     const serving = await serve(['--', 'node', 'server.mjs'], { env: secret })
     const { cwd, env } = await look(t, serving, 'server')
     assert.equal(cwd, folder)
     assert.equal(JSON.stringify(env).includes('of the gateway alone'), false)
-    const { client } = await connectClient(t, `${serving.url}/mcp`)
-    assert.equal((await client.listTools()).tools.length, 2)
+    const { call } = await connectClient(t, `${serving.url}/mcp`)
+    assert.ok(textOf(await call('about')).includes(folder))
   })
 
   it('serves an HTTP command, on $PORT or on the port that it insists on', async (t) => {
@@ -141,5 +141,5 @@ interface Seen {
 
 async function look(t: TestContext, serving: Serving, server: string): Promise<Seen> {
   const { call } = await connectClient(t, serving.mcp(server))
-  return JSON.parse(textOf(await call('look'))) as Seen
+  return JSON.parse(textOf(await call('about'))) as Seen
 }

@@ -32,7 +32,9 @@ test('every profile passes at a sound gateway, and each session is through all o
 })
 
 test('churn closes sessions and opens others, each with a canary of its own', async (t) => {
-  const result = await drive(planFor(await toy(t), { profile: 'churn', durationMs: 400 }))
+  const result = await drive(
+    planFor(await toy(t), { profile: 'churn', calls: 100, durationMs: 60_000 }),
+  )
   const { closed, abandoned, opened } = result.measure.counts
   assert.ok(opened > 8, `${opened}`)
   assert.equal(closed + abandoned, opened)

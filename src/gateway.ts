@@ -34,6 +34,7 @@ import { createSessions } from './sessions/manager.ts'
 import { keepRetention } from './sessions/retention.ts'
 import type { Server } from './sessions/server.ts'
 import { openStore } from './sessions/stores/index.ts'
+import type { examineMachine as Examine } from './workers/doctor.ts'
 import type { Probe } from './workers/driver.ts'
 import {
   hostOf,
@@ -48,8 +49,11 @@ import { adviceForMissing, findMissing } from './workers/missing.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import { createSupervisor } from './workers/supervisor.ts'
 
-export { examineMachine } from './workers/doctor.ts'
 export { adviceForMissing, findAllMissing } from './workers/missing.ts'
+
+/** What this machine can do; loaded when somebody wants to know. */
+export const examineMachine: typeof Examine = async (options) =>
+  (await import('./workers/doctor.ts')).examineMachine(options)
 
 /** A gateway that runs: the composition root, and the only file that names every room. */
 export interface Gateway {

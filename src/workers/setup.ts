@@ -9,8 +9,7 @@ import { findPidNamespace } from './pid-namespace.ts'
 import { createPorts } from './ports.ts'
 import { prepareRuntimeDir } from './runtime-dir.ts'
 import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
-import type { SandboxSupport } from './sandbox/probe.ts'
-import { findSandbox } from './sandbox/probe.ts'
+import type { findSandbox, SandboxSupport } from './sandbox/probe.ts'
 
 /** Everything that starts workers, made from what this machine has. */
 export interface Workers {
@@ -39,6 +38,10 @@ export interface WorkersOptions {
   warn(server: string, message: string): void
 }
 
+/** Loaded when somebody wants one. */
+const lookForSandbox: typeof findSandbox = async (options) =>
+  (await import('./sandbox/probe.ts')).findSandbox(options)
+
 /** An ended session's port is not used again while anybody may still remember it. */
 const portQuietMs = 10_000
 
@@ -50,7 +53,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
   if (local.some(({ limits }) => Object.keys(limits).length > 0)) limitGroups.enforcement()
   const namespace = await findPidNamespace(!options.workersOutlive)
   const support: SandboxSupport = options.wanted.includes('sandbox')
-    ? await findSandbox({ namespace, folder: stateDir, searchPath })
+    ? await lookForSandbox({ namespace, folder: stateDir, searchPath })
     : { available: false, why: 'no server asked for one when the gateway started' }
   const keeping = {
     clock,

@@ -31,15 +31,19 @@ test('every profile passes at a sound gateway, and each session is through all o
   }
 })
 
-test('churn closes sessions and opens others, each with a canary of its own', async (t) => {
-  const result = await drive(
-    planFor(await toy(t), { profile: 'churn', calls: 100, durationMs: 60_000 }),
-  )
-  const { closed, abandoned, opened } = result.measure.counts
-  assert.ok(opened > 8, `${opened}`)
-  assert.equal(closed + abandoned, opened)
-  assert.equal(result.evidence.sessions, opened)
-})
+for (const [how, ratePerSecond] of [
+  ['at its rate', 200],
+  ['also when more is wanted than can be done', 100_000],
+] as const) {
+  test(`churn closes sessions and opens others, each with a canary: ${how}`, async (t) => {
+    const plan = { profile: 'churn', calls: 100, durationMs: 60_000, ratePerSecond } as const
+    const result = await drive(planFor(await toy(t), plan))
+    const { closed, abandoned, opened } = result.measure.counts
+    assert.ok(opened > 8, `${opened}`)
+    assert.equal(closed + abandoned, opened)
+    assert.equal(result.evidence.sessions, opened)
+  })
+}
 
 test('ends after so many exchanges, but takes every session through its channels', async (t) => {
   const result = await drive(

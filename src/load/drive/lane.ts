@@ -56,9 +56,12 @@ export function createLane(options: LaneOptions): Lane {
   let tries = 0
   let active = 0
   let isAlone = false
+  let churnsNext: boolean | undefined
   let tags = 0
   let isClosed = false
   let whenIdle: (() => void)[] = []
+
+  const drawChurn = (): boolean => Math.random() * 1000 < profile.churnPerMille
 
   const open = async (): Promise<boolean> => {
     for (let pauseMs = firstPauseMs, left = opensAtMost; left > 0; left -= 1, pauseMs *= 2) {
@@ -145,22 +148,22 @@ export function createLane(options: LaneOptions): Lane {
 
   const pump = (): void => {
     while (!isClosed && !isAlone && waiting.length > 0 && active < width) {
-      const needsAll = agenda.length > 0 || session?.state !== 'open'
+      // Drawn once for each, and waited for: who is never done with all would never close.
+      churnsNext ??= drawChurn()
+      const needsAll = churnsNext || agenda.length > 0 || session?.state !== 'open'
       if (needsAll && active > 0) return
       const meantMs = waiting.shift() ?? 0
       active += 1
       isAlone = needsAll
-      void one(meantMs).finally(settled)
+      void one(meantMs, churnsNext).finally(settled)
+      churnsNext = undefined
     }
   }
 
-  const one = async (meantMs: number): Promise<void> => {
+  const one = async (meantMs: number, churns: boolean): Promise<void> => {
     if (session?.state !== 'open') await current()
     if (agenda.length > 0) return advance(meantMs)
-    if (active === 1 && Math.random() * 1000 < profile.churnPerMille) {
-      isAlone = true
-      return churn(meantMs)
-    }
+    if (churns) return churn(meantMs)
     const step = pick(profile.often, Math.random())
     if (step !== undefined) await perform(step, meantMs)
   }
@@ -184,9 +187,8 @@ export function createLane(options: LaneOptions): Lane {
     async drive(goesOn) {
       while (goesOn()) {
         active += 1
-        await one(performance.now())
+        await one(performance.now(), drawChurn())
         active -= 1
-        isAlone = false
       }
     },
     async finish(until) {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
@@ -57,12 +57,21 @@ export function hostOf(stateDir: string): string {
 /** A random name of a state directory, so that a sweep never ends what belongs to another. */
 export function installationOf(stateDir: string): string {
   const file = join(stateDir, 'installation')
-  try {
-    writeFileSync(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o600 })
-  } catch {
-    // It has one already; what cannot be written cannot be read either, and says so below.
-  }
+  if (!existsSync(file)) giveName(file)
   return readFileSync(file, 'utf8')
+}
+
+/** Of several that start at once one wins, and nobody ever reads half a name. */
+function giveName(file: string): void {
+  const own = `${file}.${randomBytes(4).toString('hex')}`
+  try {
+    writeFileSync(own, randomBytes(16).toString('hex'), { mode: 0o600 })
+    linkSync(own, file)
+  } catch {
+    // Another was first; what cannot be written cannot be read either, and says so then.
+  } finally {
+    rmSync(own, { force: true })
+  }
 }
 
 /** What this process's pids mean something in; empty where there are no namespaces. */

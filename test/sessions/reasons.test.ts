@@ -78,7 +78,7 @@ describe('a session ends', { concurrency: 2 }, () => {
       const text = await answer.text()
       assert.match(text, /"error":/)
       assert.match(text, /"id":1\b/)
-      assert.ok(performance.now() - killedMs < 5000)
+      assert.ok(performance.now() - killedMs < 15_000)
       await endsWith(session, 'worker-exited')
       const { details, code } = gateway
         .seen('session.closed')

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { connect } from '../../src/demo/client/connect.ts'
 import { toFailure } from '../../src/demo/client/failures.ts'
+import { HttpFailure } from '../../src/demo/client/link.ts'
 import { startVicious } from '../demo/vicious-server.ts'
 import { berth } from './support.ts'
 
@@ -126,6 +127,15 @@ test('a refusal is told by its status and code, and a header is sent with every 
     assert.doesNotMatch(message, /s3cret/)
   }
   assert.deepEqual(new Set(tokens), new Set(['Bearer s3cret']))
+})
+
+test('a session that is over is told as one, and not as an address where nothing is', () => {
+  const sent = new Headers({ 'mcp-session-id': 'a' })
+  const failure = new HttpFailure(404, { said: 'Session not found.' }, sent)
+  assert.equal(
+    toFailure(failure, new URL('http://localhost/mcp')).message,
+    'The session at http://localhost/mcp is over (404). It says: Session not found.',
+  )
 })
 
 const noAnswer = (): Promise<never> => Promise.reject(new Error('Nobody asks.'))

@@ -13,7 +13,7 @@ const identity = JSON.stringify(compiled('src/workers/identity.js'))
 
 /** Names the same folders as all others do, each in the same moment. */
 const contender = `
-const { parentPort, workerData } = require('node:worker_threads')
+const { parentPort } = require('node:worker_threads')
 import(${identity}).then(({ installationOf }) => {
   parentPort.on('message', (folder) => parentPort.postMessage(installationOf(folder)))
   parentPort.postMessage('ready')

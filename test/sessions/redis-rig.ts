@@ -74,7 +74,7 @@ export async function assertWorks({ store, told }: Watched): Promise<void> {
 /** Every verb does what it should, over that way to Redis. */
 export async function assertServes(t: TestContext, config: RedisStoreConfig): Promise<string> {
   const { store, told } = await openStore(t, config)
-  const record = recordAt(store.now(), { idleAtMs: store.now() - 1 })
+  const record = recordAt(store.now(), { idleAtMs: store.now() - 60_000 })
   assert.equal(await store.create(record, room), 'created')
   assert.equal((await store.touch([{ id: record.id, idleAtMs: 1 }]))[0]?.version, 1)
   const claim = { host: 'here', limit: 9, owner: 'a', leaseMs: 1, lostAfterMs: 1 }

@@ -61,7 +61,7 @@ describe('several gateways on one Redis', { skip: server.skip }, () => {
     const { one, prefix } = await openTwo(t)
     const fast = await open(t, prefix, 3_600_000)
     assert.ok(Math.abs(fast.now() - one.now()) < 1000)
-    const due = recordAt(one.now(), { idleAtMs: one.now() - 1 })
+    const due = recordAt(one.now(), { idleAtMs: one.now() - 60_000 })
     const later = recordAt(one.now(), { idleAtMs: one.now() + 60_000, maxAtMs: one.now() + 60_000 })
     for (const record of [due, later]) await one.create(record, room)
     const claim = { host: 'here', limit: 10, leaseMs: 60_000 }
@@ -135,7 +135,7 @@ describe('several gateways on one Redis', { skip: server.skip }, () => {
 
   test('do without records that Redis has thrown away', async (t) => {
     const { one, prefix } = await openTwo(t)
-    const past = { idleAtMs: one.now() - 1, maxAtMs: one.now() - 1 }
+    const past = { idleAtMs: one.now() - 60_000, maxAtMs: one.now() - 60_000 }
     const [evicted, other] = [recordAt(one.now(), past), recordAt(one.now(), past)]
     for (const record of [evicted, other]) await one.create(record, room)
     await redis!.client.del(`{${prefix}}:session:${evicted.id}`)

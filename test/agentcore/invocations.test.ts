@@ -14,7 +14,8 @@ import { agentProgram, agentServer, invoke, invokeRaw } from './agent-rig.ts'
 import type { Told } from './agent-rig.ts'
 import { awsError, runtimeServer, runtimeSession, signature } from './rig.ts'
 
-const lifecycle = { idleMs: 1000, maxMs: 60_000 }
+const lifecycle = { idleMs: 2000, maxMs: 60_000 }
+const busyMs = 5000
 const gateway = await startTestGateway(
   { after },
   {
@@ -267,7 +268,7 @@ describe('an agent that speaks no MCP', { concurrency: 6 }, () => {
     const idle = randomUUID()
     await invoke(at('brief'), {}, idle)
     const startedAtMs = performance.now()
-    await invoke(at('brief'), { busyMs: 1600 }, name)
+    await invoke(at('brief'), { busyMs }, name)
     const [first, second] = [0, 1].map(
       (index) =>
         new Promise<number>((resolve) => {
@@ -280,8 +281,8 @@ describe('an agent that speaks no MCP', { concurrency: 6 }, () => {
           })
         }),
     )
-    assert.ok((await first!) < 1600, 'to be asked is no activity')
-    assert.ok((await second!) >= 1600 + 800, 'to be busy is')
+    assert.ok((await first!) < busyMs, 'to be asked is no activity')
+    assert.ok((await second!) >= busyMs + lifecycle.idleMs - 200, 'to be busy is')
   })
 })
 

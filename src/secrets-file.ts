@@ -1,7 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 
-const require = createRequire(import.meta.url)
+import { isAlias, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 
 /** What `secrets.file` holds: values for everybody, and values of each user, by name. */
 export interface Secrets {
@@ -49,9 +48,6 @@ const shape = 'shared: { NAME: value } and users: { alice: { NAME: value } }, al
 
 /** YAML or JSON; a value is the text that stands there, so that 0042 stays 0042. */
 export function readSecrets(text: string): Secrets | BadSecrets {
-  // Loaded by those alone who have such a file: it takes a tenth of the start of a gateway.
-  const yaml = require('yaml') as typeof import('yaml')
-  const { isAlias, isMap, isNode, isScalar, LineCounter, parseDocument } = yaml
   const lines = new LineCounter()
   const document = parseDocument(text, {
     schema: 'failsafe',

@@ -36,6 +36,12 @@ export interface LaneOptions {
   signal: AbortSignal
 }
 
+/** Something to be done. `churns`: alone, because it closes the session, and waited for that. */
+interface Meant {
+  meantMs: number
+  churns: boolean
+}
+
 /** So many exchanges of one session at once, when it has been through its agenda. */
 const width = 3
 const opensAtMost = 4
@@ -50,18 +56,20 @@ export function createLane(options: LaneOptions): Lane {
     run: (session) => trespass(session, user),
   }
   const fullAgenda = [...profile.agenda, ...(trespassStep === undefined ? [] : [trespassStep])]
-  const waiting: number[] = []
+  const waiting: Meant[] = []
   let session: Session | undefined
   let agenda: Step[] = []
   let tries = 0
   let active = 0
   let isAlone = false
-  let churnsNext: boolean | undefined
   let tags = 0
   let isClosed = false
   let whenIdle: (() => void)[] = []
 
-  const drawChurn = (): boolean => Math.random() * 1000 < profile.churnPerMille
+  const meant = (meantMs: number): Meant => ({
+    meantMs,
+    churns: Math.random() * 1000 < profile.churnPerMille,
+  })
 
   const open = async (): Promise<boolean> => {
     for (let pauseMs = firstPauseMs, left = opensAtMost; left > 0; left -= 1, pauseMs *= 2) {
@@ -147,20 +155,19 @@ export function createLane(options: LaneOptions): Lane {
   }
 
   const pump = (): void => {
-    while (!isClosed && !isAlone && waiting.length > 0 && active < width) {
-      // Drawn once for each, and waited for: who is never done with all would never close.
-      churnsNext ??= drawChurn()
-      const needsAll = churnsNext || agenda.length > 0 || session?.state !== 'open'
+    while (!isClosed && !isAlone && active < width) {
+      const [next] = waiting
+      if (next === undefined) return
+      const needsAll = next.churns || agenda.length > 0 || session?.state !== 'open'
       if (needsAll && active > 0) return
-      const meantMs = waiting.shift() ?? 0
+      waiting.shift()
       active += 1
       isAlone = needsAll
-      void one(meantMs, churnsNext).finally(settled)
-      churnsNext = undefined
+      void one(next).finally(settled)
     }
   }
 
-  const one = async (meantMs: number, churns: boolean): Promise<void> => {
+  const one = async ({ meantMs, churns }: Meant): Promise<void> => {
     if (session?.state !== 'open') await current()
     if (agenda.length > 0) return advance(meantMs)
     if (churns) return churn(meantMs)
@@ -180,14 +187,14 @@ export function createLane(options: LaneOptions): Lane {
     },
     start: open,
     take(meantMs) {
-      waiting.push(meantMs)
+      waiting.push(meant(meantMs))
       pump()
     },
     backlog: () => waiting.length,
     async drive(goesOn) {
       while (goesOn()) {
         active += 1
-        await one(performance.now(), drawChurn())
+        await one(meant(performance.now()))
         active -= 1
       }
     },

@@ -11,6 +11,7 @@ import { postRpc } from '../support/raw-http.ts'
 import type { PythonClientReport } from '../support/python.ts'
 
 type Version = 'fastmcp3' | 'fastmcp4'
+const allTools = ['echo', 'elicit', 'fail', 'progress', 'remember', 'sample', 'whoami']
 
 describe('fastmcp through the gateway', { concurrency: 3 }, () => {
   for (const [version, mode, server, transports] of [
@@ -66,6 +67,7 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
         assert.equal(textOf(await call('elicit')), 'accept: Porto')
         assert.equal(textOf(await call('sample')), 'three tips')
         assert.equal(textOf(await call('progress')), 'done')
+        assert.equal((await call('fail', { reason: 'on purpose' })).isError, true)
         const { structuredContent } = await call('remember', { text: 'mine' })
         assert.deepEqual(structuredContent, { result: ['mine'] })
         ids.add(sessionId)
@@ -121,6 +123,7 @@ async function serve(t: TestContext, version: Version): Promise<TestGateway | un
 function assertPlayedThrough(report: PythonClientReport): void {
   assert.equal(report.failed, undefined)
   assert.deepEqual([report.era, report.protocol], ['legacy', '2025-11-25'])
+  assert.deepEqual(report.listed, allTools)
   assert.deepEqual(report.questions, ['Where to?'])
   assert.deepEqual(report.prompts, ['Three tips, please.'])
   assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test, { after } from 'node:test'
+import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { connectV2, textOf } from '../support/mcp-client.ts'
 import { need } from '../support/needs.ts'
@@ -10,19 +10,12 @@ import type { PythonServer } from '../support/python.ts'
 
 const fiveSteps = [1, 2, 3, 4, 5].map((step) => [step, 5, `step ${step}`])
 
-type Pin = 'fastmcp3' | 'fastmcp4'
-
-/** One of each version, for those who do not mind what it remembers of others. */
-const servers = new Map<Pin, Promise<PythonServer>>()
-const endings: (() => unknown)[] = []
-after(() => Promise.all(endings.map((ending) => ending())))
-function serverOf(t: TestContext, pin: Pin): Promise<PythonServer> | undefined {
+async function serverOf(
+  t: TestContext,
+  pin: 'fastmcp3' | 'fastmcp4',
+): Promise<PythonServer | undefined> {
   const python = need(t, pin)
-  if (python === undefined) return undefined
-  const known =
-    servers.get(pin) ?? startPythonServer({ after: (ending) => endings.push(ending) }, python)
-  servers.set(pin, known)
-  return known
+  return python === undefined ? undefined : startPythonServer(t, python)
 }
 
 // Why the gateway answers the probe itself: behind it every session is a legacy one.

@@ -1,4 +1,4 @@
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 /** The slice `admin` of the configuration: the listener for the operator. */
 export const adminOptions = Type.Object(

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 
 import type { AdminToken } from '../auth/admin-token.ts'
-import { GatewayError } from '../errors.ts'
-import { adminReply, asGatewayError } from '../replies.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { adminReply, asGatewayError } from '../ground/replies.ts'
 import type { HandoverRoutesOptions } from './routes/handover.ts'
 import { handoverRoutes } from './routes/handover.ts'
 import type { SessionRoutesOptions } from './routes/sessions.ts'

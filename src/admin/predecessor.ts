@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
-import { GatewayError, messageOf } from '../errors.ts'
-import type { GatewayIdentity } from '../identity-files.ts'
-import { readIdentities } from '../identity-files.ts'
+import { GatewayError, messageOf } from '../ground/errors.ts'
+import type { GatewayIdentity } from '../ground/identity-files.ts'
+import { readIdentities } from '../ground/identity-files.ts'
 import type { HandoverNews } from './handover.ts'
 
 const answerWithinMs = 5000

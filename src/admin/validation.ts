@@ -2,8 +2,8 @@ import type { TSchema } from 'typebox'
 
 import type { FastifyInstance } from 'fastify'
 
-import { GatewayError } from '../errors.ts'
-import { isValid, withDefaults } from '../schema.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { isValid, withDefaults } from '../ground/schema.ts'
 
 /**
  * Fastify's own compilers take 140 ms of processor time to load and to run, at the start of every

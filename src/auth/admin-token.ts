@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 
 /** Who may command a gateway: whoever can read the file that this token stands in. */
 export interface AdminToken {

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { Asking } from './check.ts'
 
 /** Longer than any token of a sane provider; nothing of a longer one is looked at. */

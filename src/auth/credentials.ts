@@ -1,15 +1,15 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type {
   Credential,
   ResolvedCredentials,
   ServerCredentials,
   Template,
-} from '../credentials.ts'
-import { credentialsOf, isHeaderValue, placeholderOf } from '../credentials.ts'
-import { GatewayError } from '../errors.ts'
-import type { Secrets } from '../secrets-file.ts'
-import { createSecretsReader } from '../secrets-file.ts'
-import { plainLine } from '../terminal.ts'
+} from '../ground/credentials.ts'
+import { credentialsOf, isHeaderValue, placeholderOf } from '../ground/credentials.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { Secrets } from '../ground/secrets-file.ts'
+import { createSecretsReader } from '../ground/secrets-file.ts'
+import { plainLine } from '../ground/terminal.ts'
 import type { Caller } from './check.ts'
 import type { SecretsConfig } from './options.ts'
 import { createSecretCommand } from './secret-command.ts'

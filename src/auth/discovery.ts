@@ -1,6 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 import type { Published } from './provider.ts'
 
 const limitMs = 5000

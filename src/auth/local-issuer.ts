@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { JWK, JWTPayload } from 'jose'
 
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { Published } from './provider.ts'
 
 /**

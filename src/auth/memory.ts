@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 
 /** Remembers for a while what was found out, within a number of entries. */
 export interface Memory<T> {

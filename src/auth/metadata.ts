@@ -1,4 +1,4 @@
-import type { Challenge } from '../errors.ts'
+import type { Challenge } from '../ground/errors.ts'
 import type { Login } from './check.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 const list = (description: string, examples: string[]) =>
   Type.Optional(

@@ -1,8 +1,8 @@
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import { createLocalJWKSet, errors } from 'jose'
 
-import type { Clock } from '../clock.ts'
-import { GatewayError, messageOf } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError, messageOf } from '../ground/errors.ts'
 
 /** What an identity provider says of itself. */
 export interface Published {

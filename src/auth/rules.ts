@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { JwtSetting } from './options.ts'
 
 export type Claims = Readonly<Record<string, unknown>>

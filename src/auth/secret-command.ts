@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { SecretCommand } from './options.ts'
 
 /** For whom a secret is asked: what of it is undefined is not told. */

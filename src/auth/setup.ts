@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Authorizer } from './check.ts'
 import { anonymous } from './check.ts'
 import { discover } from './discovery.ts'

@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 import { UsageError } from './command.ts'
 
 /** @throws UsageError that names the option, as all of these do */

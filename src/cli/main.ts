@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import type { Writable } from 'node:stream'
 
-import { closest } from '../closest.ts'
-import { messageOf } from '../errors.ts'
-import { version } from '../version.ts'
+import { closest } from '../ground/closest.ts'
+import { messageOf } from '../ground/errors.ts'
+import { version } from '../ground/version.ts'
 import { UsageError } from './command.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands/index.ts'

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 
-import { hasColors } from '../terminal.ts'
+import { hasColors } from '../ground/terminal.ts'
 
 type Paint = (text: string) => string
 

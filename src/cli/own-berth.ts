@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { createAdmin } from '../load/chaos/admin.ts'
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 import type { Column } from '../load/break-outs.ts'
 import { commandOf, memoryOf, nameOf, startOf, treeOf } from '../load/processes.ts'
 import type { AdminAccess, User } from '../load/drive/plan.ts'
@@ -38,7 +38,7 @@ export const isolations = {
 } as const
 export type Isolation = keyof typeof isolations
 
-const probe = fileURLToPath(new URL('../demo/load-probe.js', import.meta.url))
+const probe = fileURLToPath(new URL('../load/probes/isolation-probe.js', import.meta.url))
 const overStdio = { command: process.execPath, args: [probe], graceMs: 1000 }
 /** A private network is for servers that listen. */
 const overHttp = { ...overStdio, args: [probe, '--http'], transport: 'http' }

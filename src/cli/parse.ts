@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
-import { closest } from '../closest.ts'
-import { messageOf } from '../errors.ts'
+import { closest } from '../ground/closest.ts'
+import { messageOf } from '../ground/errors.ts'
 import { UsageError } from './command.ts'
 import type { Command, CommandOptions, Context, Values } from './command.ts'
 

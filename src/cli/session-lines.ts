@@ -1,5 +1,5 @@
-import { showSize } from '../size.ts'
-import { plainLine } from '../terminal.ts'
+import { showSize } from '../ground/size.ts'
+import { plainLine } from '../ground/terminal.ts'
 import type { SetLimit } from './limit-lines.ts'
 import { limitTexts } from './limit-lines.ts'
 import { tableLines } from './output.ts'

@@ -1,4 +1,4 @@
-import type { Target } from '../demo/client/session.ts'
+import type { Target } from '../client/session.ts'
 import type { CommandOptions, Values } from './command.ts'
 import { UsageError } from './command.ts'
 import { headerValues, secondsValue, urlValue } from './values.ts'

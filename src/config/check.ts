@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 
-import { isValid, withDefaults } from '../schema.ts'
+import { isValid, withDefaults } from '../ground/schema.ts'
 import { didYouMean, listed, type Path, type Problems } from './problems.ts'
 
 /** A TypeBox schema as the JSON Schema that it is, with the notes that Berth adds for messages. */

@@ -1,4 +1,4 @@
-import { endpointPath } from '../paths.ts'
+import { endpointPath } from '../ground/paths.ts'
 import type { Server } from '../sessions/server.ts'
 
 export const clientKinds = ['claude-code', 'vscode', 'cursor', 'inspector'] as const

@@ -1,5 +1,5 @@
-import type { Credential, ServerCredentials, Template } from '../credentials.ts'
-import { isHeaderName, isHeaderValue, placeholderOf } from '../credentials.ts'
+import type { Credential, ServerCredentials, Template } from '../ground/credentials.ts'
+import { isHeaderName, isHeaderValue, placeholderOf } from '../ground/credentials.ts'
 import type { EntryContext } from './entry.ts'
 import type { Entry } from './launch.ts'
 import { fillTemplate, type Scope } from './placeholders.ts'

@@ -1,6 +1,6 @@
-import { credentialsOf, placeholderOf } from '../credentials.ts'
+import { credentialsOf, placeholderOf } from '../ground/credentials.ts'
 import type { Server } from '../sessions/server.ts'
-import { showSize } from '../size.ts'
+import { showSize } from '../ground/size.ts'
 import type { LimitName, Limits, LocalLaunch } from '../workers/driver.ts'
 import { listed } from './problems.ts'
 

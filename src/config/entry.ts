@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 
 import type { AuthorizerSetting } from '../auth/options.ts'
-import { isValid, withDefaults } from '../schema.ts'
+import { isValid, withDefaults } from '../ground/schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import type { ReadSecrets } from './secrets.ts'

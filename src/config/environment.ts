@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import { isExecutable, programIn } from '../programs.ts'
+import { isExecutable, programIn } from '../ground/programs.ts'
 
 /** Variables of the gateway that every worker gets. Never the rest: secrets are among them. */
 const always = [

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 
-import { parseSize } from '../size.ts'
+import { parseSize } from '../ground/size.ts'
 import type { Limits, Mount, SandboxOptions } from '../workers/driver.ts'
 import type { EntryContext } from './entry.ts'
 import { expandHome } from './folders.ts'

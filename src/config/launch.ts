@@ -1,6 +1,6 @@
 import path from 'node:path'
 
-import { isHeaderName, isHeaderValue } from '../credentials.ts'
+import { isHeaderName, isHeaderValue } from '../ground/credentials.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import { shownCommand, shownUrl } from './describe.ts'
 import { createTaking, unfitValue, type Taking } from './credentials.ts'

@@ -1,5 +1,5 @@
-import { GatewayError } from '../errors.ts'
-import type { PassedSocket, PassedSockets } from '../passed-sockets.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { PassedSocket, PassedSockets } from '../ground/passed-sockets.ts'
 import type { Config } from './config.ts'
 import { adminIsLocal, exposureOf, exposureRules, isLoopback } from './exposure.ts'
 

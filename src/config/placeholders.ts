@@ -1,7 +1,7 @@
 import path from 'node:path'
 
-import type { Credential, Template } from '../credentials.ts'
-import { isHeaderName, placeholderOf } from '../credentials.ts'
+import type { Credential, Template } from '../ground/credentials.ts'
+import { isHeaderName, placeholderOf } from '../ground/credentials.ts'
 
 /** What a placeholder can stand for. */
 export interface Scope {

@@ -1,5 +1,5 @@
-import { closest } from '../closest.ts'
-import { GatewayError } from '../errors.ts'
+import { closest } from '../ground/closest.ts'
+import { GatewayError } from '../ground/errors.ts'
 
 /** Keys and list positions from the top of the file. */
 export type Path = readonly (string | number)[]

@@ -8,7 +8,7 @@ import {
 } from '../auth/options.ts'
 import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 import {
   capOptions,
   drainOptions,

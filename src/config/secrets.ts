@@ -9,9 +9,9 @@ import type {
   SecretsConfig,
   secretOptions,
 } from '../auth/options.ts'
-import { credentialsOf } from '../credentials.ts'
-import { createSecretsReader } from '../secrets-file.ts'
-import type { Secrets } from '../secrets-file.ts'
+import { credentialsOf } from '../ground/credentials.ts'
+import { createSecretsReader } from '../ground/secrets-file.ts'
+import type { Secrets } from '../ground/secrets-file.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Environment } from './environment.ts'
 import { isProgram } from './environment.ts'

@@ -1,5 +1,5 @@
 import type { AuthorizerSetting } from '../auth/options.ts'
-import { endpointPath } from '../paths.ts'
+import { endpointPath } from '../ground/paths.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'

@@ -13,7 +13,7 @@ import {
   type YAMLError,
 } from 'yaml'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 import { isMap, type Tree } from './check.ts'
 import type { Problems } from './problems.ts'
 

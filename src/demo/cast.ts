@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { ElicitResult } from '@modelcontextprotocol/sdk/types.js'
 
-import type { Handlers } from './client/connect.ts'
-import { questionsOf } from './client/questions.ts'
-import type { Question } from './client/questions.ts'
+import type { Handlers } from '../client/connect.ts'
+import { questionsOf } from '../client/questions.ts'
+import type { Question } from '../client/questions.ts'
 import type { Actor, Stage } from './stage.ts'
 
 /** Somebody who answers from a script. */

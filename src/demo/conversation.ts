@@ -9,7 +9,7 @@ import type {
   ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 
 /** What a tool is handed beside its arguments. */
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>

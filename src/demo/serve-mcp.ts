@@ -8,7 +8,7 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 
 /**
  * Runs this process as an MCP server: over stdio, or with `--http` over Streamable HTTP on

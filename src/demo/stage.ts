@@ -3,8 +3,8 @@ import { styleText } from 'node:util'
 
 import type { Progress } from '@modelcontextprotocol/sdk/types.js'
 
-import { isTerminal, plain, plainLine } from '../terminal.ts'
-import { progressLine } from './client/progress-bar.ts'
+import { isTerminal, plain, plainLine } from '../ground/terminal.ts'
+import { progressLine } from '../client/progress-bar.ts'
 
 export type Color = 'cyan' | 'magenta'
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-import { connect } from './client/connect.ts'
-import type { Connection, Handlers } from './client/connect.ts'
-import { Failure } from './client/failures.ts'
-import { resultText } from './client/results.ts'
+import { connect } from '../client/connect.ts'
+import type { Connection, Handlers } from '../client/connect.ts'
+import { Failure } from '../client/failures.ts'
+import { resultText } from '../client/results.ts'
 import type { Actor, Stage } from './stage.ts'
 
 const identitySchema = z.object({

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 
-import { isTerminal, plainLine } from '../terminal.ts'
+import { isTerminal, plainLine } from '../ground/terminal.ts'
 import type { Snapshot } from './drive/run.ts'
 import { whole } from './report/words.ts'
 

@@ -1,6 +1,6 @@
 import { parse, stringify } from 'yaml'
 
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../ground/errors.ts'
 import type { ScenarioTool } from './drive/plan.ts'
 import type { ListedTool } from './target.ts'
 

@@ -1,7 +1,7 @@
-import type { ErrorCode, GatewayError } from '../errors.ts'
-import type { RpcId } from '../jsonrpc.ts'
-import { asGatewayError, rpcError, rpcReply } from '../replies.ts'
-import type { Reply } from '../replies.ts'
+import type { ErrorCode, GatewayError } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
+import { asGatewayError, rpcError, rpcReply } from '../ground/replies.ts'
+import type { Reply } from '../ground/replies.ts'
 import type { ReplyAbout } from './protocol.ts'
 import { runtimeSessionHeader, sessionHeader } from './worker-headers.ts'
 

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import { agentcoreErrors } from './agentcore-errors.ts'
 import { corsExposedHeaders, mcp } from './mcp.ts'
 import type { AgentcoreDialect } from './options.ts'

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import { rpcErrorEvent, rpcReply } from '../replies.ts'
+import { rpcErrorEvent, rpcReply } from '../ground/replies.ts'
 import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
 import type { HeaderMap, Posted, Protocol } from './protocol.ts'
 import { addressed, hopByHop, sessionHeader, workerHeaders } from './worker-headers.ts'
@@ -102,7 +102,7 @@ export const mcp: Protocol = {
   },
 }
 
-/** Said by a keeper of a stream on which an answer is still to come; see `workers/keeper/protocol.ts`. */
+/** Said by a keeper of a stream on which an answer is still to come; see `keeper/protocol.ts`. */
 const carriesHeader = 'x-berth-carries'
 
 /** CORS is the gateway's: what a worker says of it would stand beside what the gateway says. */

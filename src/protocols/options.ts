@@ -1,4 +1,4 @@
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 /** How the dialect of AgentCore is spoken; the part of `agentcore:` that is not about names. */
 export interface AgentcoreDialect {

@@ -1,5 +1,5 @@
-import type { RpcId, RpcKind } from '../jsonrpc.ts'
-import { kindOf } from '../jsonrpc.ts'
+import type { RpcId, RpcKind } from '../ground/jsonrpc.ts'
+import { kindOf } from '../ground/jsonrpc.ts'
 import type { Peek, Progress } from './protocol.ts'
 
 /** At most so much of a message is looked at; longer ones are only skimmed. */

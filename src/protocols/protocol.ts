@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { RpcId, RpcKind } from '../jsonrpc.ts'
-import type { Reply } from '../replies.ts'
+import type { RpcId, RpcKind } from '../ground/jsonrpc.ts'
+import type { Reply } from '../ground/replies.ts'
 import type { Endpoint } from '../workers/driver.ts'
 
 /**

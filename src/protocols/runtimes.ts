@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 
 /** A server by the name that AgentCore has for it. */
 export interface Runtime {

@@ -1,8 +1,8 @@
 import type { Caller } from '../auth/check.ts'
 import type { Credentials } from '../auth/credentials.ts'
-import type { ResolvedCredentials } from '../credentials.ts'
-import { GatewayError } from '../errors.ts'
-import { createSharedWork } from '../shared-work.ts'
+import type { ResolvedCredentials } from '../ground/credentials.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { createSharedWork } from '../ground/shared-work.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 

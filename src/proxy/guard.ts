@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import { corsExposedHeaders, corsRequestHeaders } from '../protocols/mcp.ts'
 
 /**

@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Login } from '../auth/check.ts'
 import { metadataOf, wellKnown } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
-import { GatewayError } from '../errors.ts'
-import { shortPath } from '../paths.ts'
-import { asGatewayError, rpcReply } from '../replies.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { shortPath } from '../ground/paths.ts'
+import { asGatewayError, rpcReply } from '../ground/replies.ts'
 import type { Guard } from './guard.ts'
 
 export interface MetadataOptions {

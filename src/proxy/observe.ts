@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts'
-import type { Events } from '../events.ts'
-import type { RpcId } from '../jsonrpc.ts'
-import { idKey } from '../jsonrpc.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
+import { idKey } from '../ground/jsonrpc.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
 

@@ -1,4 +1,4 @@
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 /** The slice `listen` of the configuration: where clients come in. */
 export const listenOptions = Type.Object(

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import type { RpcId } from '../jsonrpc.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'

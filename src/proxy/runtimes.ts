@@ -1,7 +1,7 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import { runtimeSessionId } from '../protocols/agentcore.ts'
 import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'

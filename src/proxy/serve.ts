@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Credentials } from '../auth/credentials.ts'
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import type { RpcId } from '../jsonrpc.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { Times } from '../protocols/protocol.ts'
 
 /** How long one request may still take. */

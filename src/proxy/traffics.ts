@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { Events } from '../events.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Downstream } from './downstream.ts'
 import type { Traffic } from './traffic.ts'

@@ -1,5 +1,5 @@
-import { GatewayError } from '../errors.ts'
-import type { Events } from '../events.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { Events } from '../ground/events.ts'
 import type { Adopting } from './adopting.ts'
 import type { SessionRecord } from './record.ts'
 import { handleOf, toldOf } from './record.ts'

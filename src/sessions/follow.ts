@@ -1,4 +1,4 @@
-import type { Events, WorkerNews } from '../events.ts'
+import type { Events, WorkerNews } from '../ground/events.ts'
 import type { SessionDirectories } from './directories.ts'
 import { followOutput } from './output.ts'
 

@@ -1,4 +1,4 @@
-import type { EndReason } from '../events.ts'
+import type { EndReason } from '../ground/events.ts'
 import type { SessionRecord, SessionState } from './record.ts'
 
 /** What is to be done with a session now, from its record alone. */

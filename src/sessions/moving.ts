@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import { mayMove } from './lifetime.ts'
 import type { OwnSession } from './session.ts'
 import type { Lease, RecordChanges, SessionStore } from './store.ts'

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Adopting } from './adopting.ts'
-import type { ResolvedCredentials } from '../credentials.ts'
+import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { endedError } from './ending.ts'
 import type { Opening } from './opening.ts'
 import type { SessionRecord } from './record.ts'

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
-import type { Clock } from '../clock.ts'
-import type { ResolvedCredentials } from '../credentials.ts'
-import { GatewayError } from '../errors.ts'
-import type { Events } from '../events.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { ResolvedCredentials } from '../ground/credentials.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { Events } from '../ground/events.ts'
 import type { WorkerSpec } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { SessionDirectories } from './directories.ts'

@@ -1,4 +1,4 @@
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 /**
  * AgentCore's `lifecycleConfiguration` of one server. Which of the two was given matters, so

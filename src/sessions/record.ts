@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 
 import type { Static } from 'typebox'
 
-import type { EndReason } from '../events.ts'
-import { endReasons } from '../events.ts'
-import { Type } from '../schema.ts'
+import type { EndReason } from '../ground/events.ts'
+import { endReasons } from '../ground/events.ts'
+import { Type } from '../ground/schema.ts'
 
 /** `queued → starting → live → closing → closed`: one field, one compare-and-set per transition. */
 export const states = ['queued', 'starting', 'live', 'closing', 'closed'] as const

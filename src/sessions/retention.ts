@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../ground/clock.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Sessions } from './manager.ts'
 import { handleOf } from './record.ts'

@@ -1,4 +1,4 @@
-import type { ServerCredentials } from '../credentials.ts'
+import type { ServerCredentials } from '../ground/credentials.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { EndReason, TrafficCounts } from '../events.ts'
+import type { Clock } from '../ground/clock.ts'
+import type { EndReason, TrafficCounts } from '../ground/events.ts'
 import type { Endpoint, Worker } from '../workers/driver.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 import { handleOf } from './record.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 
 /**
  * Who may start a worker now. At most `maxStarting` start at once, and a server's very first start

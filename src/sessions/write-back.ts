@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { isValid } from '../schema.ts'
+import type { Clock } from '../ground/clock.ts'
+import { isValid } from '../ground/schema.ts'
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { Ending } from './ending.ts'

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { programIn } from '../programs.ts'
+import { programIn } from '../ground/programs.ts'
 import type { Finding } from './doctor/findings.ts'
 import { findingsOf, summaryOf } from './doctor/findings.ts'
 import { readKernelSettings } from './doctor/kernel-settings.ts'

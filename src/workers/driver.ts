@@ -1,3 +1,7 @@
+import type { Usage } from '../keeper/protocol.ts'
+
+export type { Usage } from '../keeper/protocol.ts'
+
 /**
  * The contract of a driver: one way of starting and isolating the worker of a session.
  *
@@ -144,15 +148,6 @@ export interface Limits {
   pids?: number
   diskBytes?: number
   openFiles?: number
-}
-
-/** What a worker has used so far; absent: not known here. */
-export interface Usage {
-  cpuMs?: number
-  peakMemoryBytes?: number
-  /** The most at once, or as many as there are now where the kernel keeps no peak. */
-  processes?: number
-  writtenBytes?: number
 }
 
 /** One limit of a server: what enforces it here, or why nothing does and what would help. */

@@ -4,7 +4,7 @@ import { existsSync, linkSync, readFileSync, readlinkSync, rmSync, writeFileSync
 import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
-import { onlyChildOf, statFieldsOf } from './keeper/tree.ts'
+import { onlyChildOf, statFieldsOf } from '../ground/process-tree.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
 export function ownIdentity(): ProcessIdentity {

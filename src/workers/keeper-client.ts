@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
-import type { KeeperExit } from './keeper/protocol.ts'
-import { nonceHeader } from './keeper/protocol.ts'
+import type { KeeperExit } from '../keeper/protocol.ts'
+import { nonceHeader } from '../keeper/protocol.ts'
 
 /** The gateway's side of the keeper's control requests (`keeper/protocol.ts`). */
 export interface KeeperClient {

@@ -6,11 +6,11 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { ProcessIdentity } from './driver.ts'
 import { childOf } from './identity.ts'
-import type { KeeperBoot } from './keeper/protocol.ts'
+import type { KeeperBoot } from '../keeper/protocol.ts'
 import type { PidNamespace } from './pid-namespace.ts'
 
 /** Starts keepers, and keeps a spare one started: it saves a session most of their start. */
@@ -53,7 +53,7 @@ export interface KeeperHostOptions {
   spares: number
 }
 
-const main = fileURLToPath(new URL('./keeper/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../keeper/main.js', import.meta.url))
 
 /**
  * No flags of V8: with any, node compiles its own modules anew instead of taking them from its

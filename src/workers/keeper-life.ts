@@ -4,7 +4,7 @@ import type { ProcessIdentity } from './driver.ts'
 import { isAlive, killIfAlive } from './identity.ts'
 import type { KeeperClient, Watch } from './keeper-client.ts'
 import type { KeeperEnd, StartedKeeper } from './keeper-host.ts'
-import type { KeeperExit } from './keeper/protocol.ts'
+import type { KeeperExit } from '../keeper/protocol.ts'
 
 /** The keeper of a worker, seen from the gateway: our child, or one that another has started. */
 export interface KeeperLife {

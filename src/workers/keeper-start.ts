@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 
-import { GatewayError, messageOf } from '../errors.ts'
+import { GatewayError, messageOf } from '../ground/errors.ts'
 import type { LocalSpec } from './driver.ts'
 import { createKeeperClient } from './keeper-client.ts'
-import type { KeeperFailure, KeeperSpec, KeeperStarted } from './keeper/protocol.ts'
+import type { KeeperFailure, KeeperSpec, KeeperStarted } from '../keeper/protocol.ts'
 import { isRelayed } from './process-handle.ts'
 
 /** A gateway that is there ends a worker when its time is over, and gets as long for that. */

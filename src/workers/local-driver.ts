@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type {
   LocalSpec,
   ProcessIdentity,
@@ -17,7 +17,7 @@ import { isListenedOn } from './keeper-host.ts'
 import type { KeeperLife } from './keeper-life.ts'
 import { lifeOfAttached, lifeOfChild, lifeOfOutliving, unseen } from './keeper-life.ts'
 import { keeperFailed, keeperSpec, startServer } from './keeper-start.ts'
-import type { KeeperSpec } from './keeper/protocol.ts'
+import type { KeeperSpec } from '../keeper/protocol.ts'
 import { withLimits } from './limits/enforcement.ts'
 import type { Group, LimitGroups } from './limits/limits.ts'
 import { createLocalWorker } from './local-worker.ts'

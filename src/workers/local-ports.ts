@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { LocalSpec, WorkerHandle } from './driver.ts'
 import type { Ports } from './ports.ts'
 import { isPortFree } from './ports.ts'

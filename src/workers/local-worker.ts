@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { Usage, Worker, WorkerExit } from './driver.ts'
 import type { KeeperClient } from './keeper-client.ts'
 import type { KeeperLife } from './keeper-life.ts'
-import type { KeeperExit } from './keeper/protocol.ts'
+import type { KeeperExit } from '../keeper/protocol.ts'
 import type { Marker } from './markers.ts'
 import { endpointOf } from './process-handle.ts'
 import type { Remains } from './remains.ts'

@@ -1,4 +1,4 @@
-import { Type } from '../schema.ts'
+import { Type } from '../ground/schema.ts'
 
 /** What stands for a text in `args`, `env` and `headers`; YAML writes 8000 and true without quotes. */
 const text = { 'x-expected': 'a text' }

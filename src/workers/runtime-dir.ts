@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../ground/errors.ts'
 
 /** A unix socket's path may have so many bytes, with a margin for its own name. */
 const maxBytes = 104 - '/123456789abc.sock'.length - 1

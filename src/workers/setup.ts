@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../ground/clock.ts'
 import type { LocalLaunch, ProcessIdentity, RemoteLaunch, WorkerDriver } from './driver.ts'
 import { createDrivers } from './drivers/index.ts'
 import { createKeeperHost } from './keeper-host.ts'

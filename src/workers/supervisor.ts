@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts'
-import { GatewayError } from '../errors.ts'
-import type { Events, WorkerNews } from '../events.ts'
-import { createSharedWork } from '../shared-work.ts'
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
+import type { Events, WorkerNews } from '../ground/events.ts'
+import { createSharedWork } from '../ground/shared-work.ts'
 import type {
   Enforcement,
   Probe,

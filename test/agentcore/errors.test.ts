@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 
 import { createAgentcore } from '../../src/protocols/agentcore.ts'
 import type { AgentcoreDialect } from '../../src/protocols/options.ts'
-import type { ErrorCode, GatewayErrorOptions } from '../../src/errors.ts'
-import { GatewayError } from '../../src/errors.ts'
+import type { ErrorCode, GatewayErrorOptions } from '../../src/ground/errors.ts'
+import { GatewayError } from '../../src/ground/errors.ts'
 
 const dialect: AgentcoreDialect = {
   deadSession: 'not-found',

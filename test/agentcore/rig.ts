@@ -1,4 +1,4 @@
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import type { TestConfig, TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import type { TestGateway } from '../support/gateway.ts'

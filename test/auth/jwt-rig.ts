@@ -3,7 +3,7 @@ import { discover } from '../../src/auth/discovery.ts'
 import { createJwtAuthorizer } from '../../src/auth/jwt.ts'
 import type { JwtSetting } from '../../src/auth/options.ts'
 import { createProvider } from '../../src/auth/provider.ts'
-import { GatewayError } from '../../src/errors.ts'
+import { GatewayError } from '../../src/ground/errors.ts'
 import type { FakeClock } from '../support/fake-clock.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 

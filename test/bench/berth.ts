@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../src/config/config.ts'
 import { startGateway } from '../../src/gateway.ts'
-import { createLogger, logEvents } from '../../src/log.ts'
+import { createLogger, logEvents } from '../../src/ground/log.ts'
 import type { TestServer } from '../support/config.ts'
 import { testConfig, testServer } from '../support/config.ts'
 

@@ -44,7 +44,7 @@ async function run(bench: Bench): Promise<void> {
   if (path === undefined) return
   process.env['PATH'] = path
   const probe: TestServer = {
-    command: ['node', compiled('src/demo/isolation-probe.js')],
+    command: ['node', compiled('src/load/probes/isolation-probe.js')],
     driver: 'sandbox',
     env: { PATH: path },
   }

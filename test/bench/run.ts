@@ -1,4 +1,4 @@
-import { messageOf } from '../../src/errors.ts'
+import { messageOf } from '../../src/ground/errors.ts'
 import { adopt } from './adopt.ts'
 import { calls } from './calls.ts'
 import { driver } from './driver.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { messageOf } from '../support/raw-mcp.ts'
 import type { Chances } from './random.ts'

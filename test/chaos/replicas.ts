@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { BerthEvents } from '../../src/events.ts'
+import type { BerthEvents } from '../../src/ground/events.ts'
 import type { RedisStoreConfig } from '../../src/sessions/options.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled, testConfig, testServer } from '../support/config.ts'

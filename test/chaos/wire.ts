@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import type { RawResponse } from '../support/raw-http.ts'
 import { getStream, postRpc, rawRequest } from '../support/raw-http.ts'
 

@@ -3,9 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 
-import { connect } from '../../src/demo/client/connect.ts'
-import { toFailure } from '../../src/demo/client/failures.ts'
-import { HttpFailure } from '../../src/demo/client/link.ts'
+import { connect } from '../../src/client/connect.ts'
+import { toFailure } from '../../src/client/failures.ts'
+import { HttpFailure } from '../../src/client/link.ts'
 import { startVicious } from '../demo/vicious-server.ts'
 import { berth } from './support.ts'
 

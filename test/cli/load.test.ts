@@ -147,7 +147,7 @@ test('the local issuer of a running Berth has tokens for all users', async (t) =
   await initLocalIssuer(stateDir, 'http://127.0.0.1/identity')
   const gateway = await startTestGateway(
     t,
-    { probe: { command: ['node', compiled('src/demo/load-probe.js')] } },
+    { probe: { command: ['node', compiled('src/load/probes/isolation-probe.js')] } },
     { stateDir, authorization: { global: 'local' } },
   )
   const { berth } = place(t)

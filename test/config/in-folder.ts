@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig, type LoadInput } from '../../src/config/load.ts'
 import type { Problem } from '../../src/config/problems.ts'
-import { GatewayError } from '../../src/errors.ts'
+import { GatewayError } from '../../src/ground/errors.ts'
 
 /** A folder of its own for a test, with these files in it; `bin/` and `.sh` files can be run. */
 export function folderOf(t: TestContext, files: Record<string, string> = {}): string {

@@ -30,8 +30,9 @@ export type ServerName = 'trip-planner' | 'expenses' | 'isolation-probe'
 export const ways = ['stdio', 'http'] as const
 export type Way = (typeof ways)[number]
 
-export function demoFile(name: string): string {
-  return fileURLToPath(new URL(`../../src/demo/${name}.js`, import.meta.url))
+export function demoFile(name: ServerName): string {
+  const room = name === 'isolation-probe' ? 'load/probes' : 'demo'
+  return fileURLToPath(new URL(`../../src/${room}/${name}.js`, import.meta.url))
 }
 
 const quick = { ...process.env, DEMO_STEP_MS: '0' } as Record<string, string>

@@ -1,10 +1,10 @@
 import { commands } from '../../src/cli/commands/index.ts'
 import { configReference } from '../../src/config/schema.ts'
-import { attemptTable } from '../../src/demo/attempt-table.ts'
-import { breakOuts } from '../../src/demo/break-outs.ts'
-import { catalogue } from '../../src/errors.ts'
-import { createEvents } from '../../src/events.ts'
-import { createMetrics } from '../../src/metrics/catalogue.ts'
+import { attemptTable } from '../../src/load/probes/attempt-table.ts'
+import { breakOuts } from '../../src/load/probes/break-outs.ts'
+import { catalogue } from '../../src/ground/errors.ts'
+import { createEvents } from '../../src/ground/events.ts'
+import { createMetrics } from '../../src/telemetry/catalogue.ts'
 import { saidOutcomes } from '../workers/isolation/expected.ts'
 
 type Row = readonly string[]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { BerthEvents } from '../../src/events.ts'
+import type { BerthEvents } from '../../src/ground/events.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { connectClient, textOf } from '../support/mcp-client.ts'

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { readIdentities, removeIdentities } from '../../src/identity-files.ts'
+import { readIdentities, removeIdentities } from '../../src/ground/identity-files.ts'
 import { tempDir } from '../support/temp.ts'
 
 test('what killed gateways have left behind is removed, and nothing else', (t) => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
 
-import { createEvents } from '../../src/events.ts'
-import { createLogger, logEvents, redacted } from '../../src/log.ts'
+import { createEvents } from '../../src/ground/events.ts'
+import { createLogger, logEvents, redacted } from '../../src/ground/log.ts'
 
 function collect() {
   const lines: string[] = []

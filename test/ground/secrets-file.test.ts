@@ -3,7 +3,7 @@ import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { createSecretsReader, readSecrets } from '../../src/secrets-file.ts'
+import { createSecretsReader, readSecrets } from '../../src/ground/secrets-file.ts'
 import { tempDir } from '../support/temp.ts'
 
 test('YAML and JSON give the texts that stand there', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { parseSize, showSize } from '../../src/size.ts'
+import { parseSize, showSize } from '../../src/ground/size.ts'
 
 test('a size is read with its unit', () => {
   const sizes: [unknown, number | undefined][] = [

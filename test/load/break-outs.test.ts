@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { tryBreakOuts } from '../../src/load/break-outs.ts'
 import { judgeContainment } from '../../src/load/containment.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
-import { breakOutNames } from '../../src/demo/break-outs.ts'
+import { breakOutNames } from '../../src/load/probes/break-outs.ts'
 import { startHttp } from '../demo/support.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
@@ -13,7 +13,7 @@ import { drive, planFor } from './rig.ts'
 
 test('says of every way out whether it was stopped or got through, and by what', async (t) => {
   const gateway = await startTestGateway(t, {
-    probe: { command: ['node', compiled('src/demo/load-probe.js')] },
+    probe: { command: ['node', compiled('src/load/probes/isolation-probe.js')] },
   })
   const shared = `${gateway.stateDir}/shared.txt`
   const found = await tryBreakOuts(
@@ -73,7 +73,10 @@ test('a server that serves all sessions from one process is found out', async (t
 
 test('the probe over HTTP behind Berth gives every session what is its own', async (t) => {
   const gateway = await startTestGateway(t, {
-    probe: { command: ['node', compiled('src/demo/load-probe.js'), '--http'], http: true },
+    probe: {
+      command: ['node', compiled('src/load/probes/isolation-probe.js'), '--http'],
+      http: true,
+    },
   })
   const plan = planFor(gateway.mcp('probe'), { sessions: 3, durationMs: 200, ratePerSecond: 50 })
   const result = await drive(plan)

@@ -22,7 +22,7 @@ test('Berth keeps what it promises while workers are killed and connections drop
   const mint = (sub: string): Promise<string> => signLocalToken(issuer, { sub }, 600)
   const gateway = await startTestGateway(
     t,
-    { probe: { command: ['node', compiled('src/demo/load-probe.js')] } },
+    { probe: { command: ['node', compiled('src/load/probes/isolation-probe.js')] } },
     { stateDir, authorization: { global: 'local' } },
   )
   const file = join(stateDir, 'gateways', `${process.pid}.json`)

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { join } from 'node:path'
-import { messageOf } from '../../src/errors.ts'
+import { messageOf } from '../../src/ground/errors.ts'
 import { writeStamp } from './cache.ts'
 import { isExecutable } from './command.ts'
 import { NeedError } from './need.ts'

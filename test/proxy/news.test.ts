@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { after, test } from 'node:test'
 
-import { createLogger, logEvents } from '../../src/log.ts'
+import { createLogger, logEvents } from '../../src/ground/log.ts'
 import { adminToken } from '../support/admin.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'

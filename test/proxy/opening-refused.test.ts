@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 
-import type { BerthEvents } from '../../src/events.ts'
+import type { BerthEvents } from '../../src/ground/events.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import type { RawResponse } from '../support/raw-http.ts'

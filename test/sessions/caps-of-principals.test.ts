@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 
-import { createEvents } from '../../src/events.ts'
+import { createEvents } from '../../src/ground/events.ts'
 import { createSessionDirectories } from '../../src/sessions/directories.ts'
 import { createSessions } from '../../src/sessions/manager.ts'
 import type { Session } from '../../src/sessions/session.ts'

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { after, test } from 'node:test'
 
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'

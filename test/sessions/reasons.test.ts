@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 
-import type { EndReason } from '../../src/events.ts'
+import type { EndReason } from '../../src/ground/events.ts'
 import { askAdmin } from '../support/admin.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'

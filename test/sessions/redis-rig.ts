@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 
-import { systemClock } from '../../src/clock.ts'
-import { GatewayError } from '../../src/errors.ts'
+import { systemClock } from '../../src/ground/clock.ts'
+import { GatewayError } from '../../src/ground/errors.ts'
 import type { RedisStoreConfig } from '../../src/sessions/options.ts'
 import type { SessionStore } from '../../src/sessions/store.ts'
 import { createRedisStore } from '../../src/sessions/stores/redis.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 
-import { GatewayError } from '../../src/errors.ts'
+import { GatewayError } from '../../src/ground/errors.ts'
 import type { Worker, WorkerDriver, WorkerHandle, WorkerSpec } from '../../src/workers/driver.ts'
 import { atEnd } from '../support/at-end.ts'
 import { call, open, post } from '../workers/rig.ts'

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock, Timer } from '../../src/clock.ts'
+import type { Clock, Timer } from '../../src/ground/clock.ts'
 
 export interface FakeClock extends Clock {
   /** Moves time on and calls what is due, in order, each at its own time. */

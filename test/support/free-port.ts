@@ -1,4 +1,4 @@
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/ground/clock.ts'
 import { createPorts } from '../../src/workers/ports.ts'
 
 const ports = createPorts(systemClock, 0)

@@ -1,4 +1,4 @@
-import type { BerthEvents, EventName } from '../../src/events.ts'
+import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { invocationUrl } from '../../src/config/runtime-arn.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { startGateway } from '../../src/gateway.ts'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-import type { BerthEvents, EventName } from '../../src/events.ts'
+import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
 import { compiled, testConfig, testServer } from './config.ts'

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { createSseParser } from './sse.ts'
 import type { SseEvent } from './sse.ts'
 

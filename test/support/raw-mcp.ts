@@ -1,4 +1,4 @@
-import type { RpcMessage } from '../../src/jsonrpc.ts'
+import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import type { RawResponse } from './raw-http.ts'
 import { postRpc } from './raw-http.ts'
 

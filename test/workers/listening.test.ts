@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/ground/clock.ts'
 import { createPorts } from '../../src/workers/ports.ts'
 import { hasCode } from '../suites/driver.ts'
 import { atEnd } from '../support/at-end.ts'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-import type { BerthEvents } from '../../src/events.ts'
+import type { BerthEvents } from '../../src/ground/events.ts'
 import type { LocalSpec, WorkerHandle } from '../../src/workers/driver.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'

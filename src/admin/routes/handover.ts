@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-import { Type } from '../../schema.ts'
+import { Type } from '../../ground/schema.ts'
 import type { Handover } from '../handover.ts'
 
 const HandoverView = Type.Object({ pid: Type.Integer(), exchanges: Type.Integer() })

@@ -7,8 +7,8 @@ import {
   localIssuerPath,
   readLocalIssuer,
 } from '../../auth/local-issuer.ts'
-import { GatewayError } from '../../errors.ts'
-import { adminReply, asGatewayError } from '../../replies.ts'
+import { GatewayError } from '../../ground/errors.ts'
+import { adminReply, asGatewayError } from '../../ground/replies.ts'
 
 export interface LocalIssuerOptions {
   stateDir: string

@@ -43,8 +43,8 @@ export const call = defineCommand({
     const pairs = pairValues('answer', values.answer)
     const answers = jsonObjectValue('answers', values.answers)
     const [{ callTool }, { createGiven }] = await Promise.all([
-      import('../../demo/client/call.ts'),
-      import('../../demo/client/given.ts'),
+      import('../../client/call.ts'),
+      import('../../client/given.ts'),
     ])
     return callTool(
       target,

@@ -1,5 +1,5 @@
 import { clientConfig as entriesFor, clientKinds } from '../../config/client-config.ts'
-import { writeJson } from '../../terminal.ts'
+import { writeJson } from '../../ground/terminal.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import { configOf, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'

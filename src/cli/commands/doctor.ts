@@ -1,4 +1,4 @@
-import { plain, writeJson } from '../../terminal.ts'
+import { plain, writeJson } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
 import { styleFor, writeLines } from '../output.ts'
 import { noMore } from '../values.ts'

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-import { isTerminal, plain, plainLine } from '../../terminal.ts'
+import { isTerminal, plain, plainLine } from '../../ground/terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import type { SessionView } from '../session-lines.ts'

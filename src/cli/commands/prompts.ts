@@ -23,7 +23,7 @@ export const prompts = defineCommand({
     if (name === undefined && values.args !== undefined) {
       throw new UsageError('--args goes with the name of a prompt.')
     }
-    const { getPrompt, listPrompts } = await import('../../demo/client/listing.ts')
+    const { getPrompt, listPrompts } = await import('../../client/listing.ts')
     const io = { stdin, stdout, stderr, signal }
     if (name === undefined) return listPrompts(target, values, io)
     return getPrompt(target, { name, args, json: values.json }, io)

@@ -16,7 +16,7 @@ export const resources = defineCommand({
     const [url, uri] = positionals
     const target = targetOf(url, values)
     noMore(positionals, 2)
-    const { listResources, readResource } = await import('../../demo/client/listing.ts')
+    const { listResources, readResource } = await import('../../client/listing.ts')
     const io = { stdin, stdout, stderr, signal }
     if (uri === undefined) return listResources(target, values, io)
     return readResource(target, { uri, json: values.json }, io)

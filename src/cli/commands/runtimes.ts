@@ -1,5 +1,5 @@
 import { invocationUrl } from '../../config/runtime-arn.ts'
-import { writeJson } from '../../terminal.ts'
+import { writeJson } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 
-import { takePassedSockets } from '../../passed-sockets.ts'
-import { isTerminal } from '../../terminal.ts'
+import { takePassedSockets } from '../../ground/passed-sockets.ts'
+import { isTerminal } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
@@ -76,7 +76,7 @@ export const serve = defineCommand({
     if (values.takeover) checkTakeover(config)
     const [{ startGateway }, { createLogger, logEvents }] = await Promise.all([
       import('../../gateway.ts'),
-      import('../../log.ts'),
+      import('../../ground/log.ts'),
     ])
     const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
     const gateway = await startGateway(config, {

@@ -1,4 +1,4 @@
-import { writeJson } from '../../terminal.ts'
+import { writeJson } from '../../ground/terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import { writeLines } from '../output.ts'

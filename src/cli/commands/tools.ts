@@ -11,7 +11,7 @@ export const tools = defineCommand({
   async run({ positionals, values, stdin, stdout, stderr, signal }) {
     const target = targetOf(positionals[0], values)
     noMore(positionals, 1)
-    const { listTools } = await import('../../demo/client/listing.ts')
+    const { listTools } = await import('../../client/listing.ts')
     return listTools(target, values, { stdin, stdout, stderr, signal })
   },
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { messageOf } from '../../errors.ts'
+import { messageOf } from '../../ground/errors.ts'
 import type { Session } from '../client/session.ts'
 import type { User } from '../drive/plan.ts'
 import { announce, echo, recall } from '../drive/steps.ts'

@@ -1,4 +1,4 @@
-import type { RpcMessage } from '../../jsonrpc.ts'
+import type { RpcMessage } from '../../ground/jsonrpc.ts'
 
 /** What a client with this canary answers to a request of the server. */
 export function answerTo(request: RpcMessage, canary: string): Partial<RpcMessage> {

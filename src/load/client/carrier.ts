@@ -1,4 +1,4 @@
-import type { RpcMessage } from '../../jsonrpc.ts'
+import type { RpcMessage } from '../../ground/jsonrpc.ts'
 import type { Scan } from '../search/search.ts'
 import type { SseEvent } from './sse.ts'
 import { createSseReader } from './sse.ts'

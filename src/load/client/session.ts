@@ -1,5 +1,5 @@
-import { kindOf } from '../../jsonrpc.ts'
-import type { RpcMessage } from '../../jsonrpc.ts'
+import { kindOf } from '../../ground/jsonrpc.ts'
+import type { RpcMessage } from '../../ground/jsonrpc.ts'
 import type { Watch } from '../drive/evidence.ts'
 import type { Counter } from '../drive/measure.ts'
 import { answerTo } from './answers.ts'

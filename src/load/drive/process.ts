@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.ts'
+import { messageOf } from '../../ground/errors.ts'
 import type { LoadPlan } from './plan.ts'
 import type { LoadResult, Snapshot } from './run.ts'
 import { runLoad } from './run.ts'

@@ -1,4 +1,4 @@
-import { plain } from '../../terminal.ts'
+import { plain } from '../../ground/terminal.ts'
 
 /** Small pictures in SVG: axes, lines, bars and marks, in the colours of the page. */
 export interface Frame {

@@ -1,4 +1,4 @@
-import { plainLine } from '../../terminal.ts'
+import { plainLine } from '../../ground/terminal.ts'
 import type { LoadReport } from './report.ts'
 import { verdictsOf } from './verdicts.ts'
 import { bytes, leakWords, milliseconds, whole } from './words.ts'

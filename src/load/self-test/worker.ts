@@ -1,4 +1,4 @@
-import type { RpcMessage } from '../../jsonrpc.ts'
+import type { RpcMessage } from '../../ground/jsonrpc.ts'
 
 /** What a session has of its own behind a gateway, if the gateway is any good. */
 export interface ToyWorker {

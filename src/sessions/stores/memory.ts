@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../ground/clock.ts'
 import { judge, takesPlace } from '../lifetime.ts'
 import type { SessionRecord } from '../record.ts'
 import { tombstoneMs } from '../record.ts'

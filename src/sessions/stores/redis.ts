@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../ground/clock.ts'
 import type { RedisStoreConfig } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
 import type { CreateOutcome, Life, SessionStore, StoreListener, Touched } from '../store.ts'

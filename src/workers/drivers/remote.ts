@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts'
+import { GatewayError } from '../../ground/errors.ts'
 import type { RemoteLaunch, Worker, WorkerDriver, WorkerExit, WorkerHandle } from '../driver.ts'
 
 /** `remote`: starts nothing and attaches to a URL, which all its sessions share. */

@@ -1,5 +1,5 @@
 import type { Enforcement, LimitName, Limits, WorkerSpec } from '../driver.ts'
-import type { KeeperSpec } from '../keeper/protocol.ts'
+import type { KeeperSpec } from '../../keeper/protocol.ts'
 import type { Group, LimitGroups } from './limits.ts'
 import { limitedCommand } from './wrapper.ts'
 

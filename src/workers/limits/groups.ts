@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
-import { messageOf } from '../../errors.ts'
+import { messageOf } from '../../ground/errors.ts'
 import {
   killOneByOne,
   pidsIn,

@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.ts'
+import { messageOf } from '../../ground/errors.ts'
 import { codeOf } from './cgroup-files.ts'
 import type { Hierarchy } from './hierarchies.ts'
 

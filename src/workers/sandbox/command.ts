@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path'
 
 import type { LocalSpec } from '../driver.ts'
-import type { KeeperSpec } from '../keeper/protocol.ts'
+import type { KeeperSpec } from '../../keeper/protocol.ts'
 import { hasMountsInside } from './mounts.ts'
 import type { SandboxTools } from './probe.ts'
 import type { View } from './view.ts'

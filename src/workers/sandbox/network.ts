@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 
-import { programIn } from '../../programs.ts'
+import { programIn } from '../../ground/programs.ts'
 import type { LocalLaunch } from '../driver.ts'
 import type { KeeperHost, KeeperHostOptions } from '../keeper-host.ts'
 import { createKeeperHost } from '../keeper-host.ts'

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { programIn } from '../../programs.ts'
+import { programIn } from '../../ground/programs.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import { seccompFilter } from './seccomp.ts'
 

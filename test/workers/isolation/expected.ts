@@ -1,6 +1,6 @@
-import type { AttemptOutcomes } from '../../../src/demo/attempt-table.ts'
-import { breakOutNames } from '../../../src/demo/break-outs.ts'
-import type { BreakOutName, Outcome } from '../../../src/demo/break-outs.ts'
+import type { AttemptOutcomes } from '../../../src/load/probes/attempt-table.ts'
+import { breakOutNames } from '../../../src/load/probes/break-outs.ts'
+import type { BreakOutName, Outcome } from '../../../src/load/probes/break-outs.ts'
 
 export const columns = ['process', 'sandbox', 'sandbox, private network'] as const
 export type Column = (typeof columns)[number]

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
-import { tryBreakOut } from '../../../src/demo/break-outs.ts'
+import { tryBreakOut } from '../../../src/load/probes/break-outs.ts'
 import { skipWithout } from '../limits/rig.ts'
 import { foundNamespace } from '../rig.ts'
 import type { Facts } from './expected.ts'

@@ -14,9 +14,9 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
-import type { BreakOutName, Target, Tried } from '../../../src/demo/break-outs.ts'
-import { startOf } from '../../../src/demo/break-outs/processes.ts'
-import type { Planted } from '../../../src/demo/canary.ts'
+import type { BreakOutName, Target, Tried } from '../../../src/load/probes/break-outs.ts'
+import { startOf } from '../../../src/load/probes/break-outs/processes.ts'
+import type { Planted } from '../../../src/load/probes/canary.ts'
 import type { Limits, LocalSpec, Worker } from '../../../src/workers/driver.ts'
 import { createLimitGroups } from '../../../src/workers/limits/groups.ts'
 import type { PidNamespace } from '../../../src/workers/pid-namespace.ts'
@@ -80,7 +80,7 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
   const rig = startRig(t, { ...kind.rig, stateDir, namespace })
   const home = homeWithSecrets(tempDir(t))
   const project = projectWithSecrets(tempDir(t))
-  const words = [process.execPath, compiled('src/demo/isolation-probe.js')]
+  const words = [process.execPath, compiled('src/load/probes/isolation-probe.js')]
   if (kind.spec.http === true) words.push('--http')
 
   const start: Stage['start'] = async (own = limits) => {

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
-import { GatewayError, messageOf } from '../../../errors.ts'
+import { GatewayError, messageOf } from '../../../ground/errors.ts'
 import type { RedisAddress, RedisStoreConfig } from '../../options.ts'
 import { isReadOnly } from './failures.ts'
 import type { Sought } from './failures.ts'

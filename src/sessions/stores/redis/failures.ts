@@ -1,4 +1,4 @@
-import { GatewayError, messageOf } from '../../../errors.ts'
+import { GatewayError, messageOf } from '../../../ground/errors.ts'
 
 /** How soon it is worth while to ask again. */
 const retryAfterSeconds = 5

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../clock.ts'
+import type { Clock, Timer } from '../../../ground/clock.ts'
 import type { RedisStoreConfig } from '../../options.ts'
 import type { Commands } from './client.ts'
 import { createClient, soughtOf } from './client.ts'

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 
-import type { Clock, Timer } from '../../../clock.ts'
+import type { Clock, Timer } from '../../../ground/clock.ts'
 import { backOffMs } from './client.ts'
 
 export interface ListenOptions {

@@ -1,0 +1,156 @@
+import type { Readable, Writable } from 'node:stream'
+
+import type { ElicitResult } from '@modelcontextprotocol/sdk/types.js'
+
+import { isTerminal, plain, plainLine } from '../ground/terminal.ts'
+import type { Elicitation, Handlers } from './connect.ts'
+import type { Given } from './given.ts'
+import { fillInForm, offerLink } from './prompts.ts'
+import type { Filled, Screen } from './prompts.ts'
+import { questionsOf } from './questions.ts'
+import type { Question } from './questions.ts'
+import { sampleByHand, samplingRefused, sampleWith } from './sampling.ts'
+
+export interface AnsweringOptions {
+  stdin: Readable
+  stderr: Writable
+  given: Given
+  /** A shell command that answers sampling. */
+  sampleWith: string | undefined
+  /** Called before anything is written to stderr. */
+  beforeWriting(): void
+}
+
+/** The handlers of a person at a terminal, or of a script that was given its answers before. */
+export interface Answering {
+  handlers: Handlers
+  /** Whether a question was cancelled, because the answer that was given for it did not fit. */
+  hadMisfit(): boolean
+}
+
+export function createAnswering(options: AnsweringOptions): Answering {
+  const { stdin, stderr, given } = options
+  const screen = screenOf(stdin, stderr)
+  let hadMisfit = false
+  const oneAtATime = createTurns()
+  const tell = (text: string): void => {
+    options.beforeWriting()
+    stderr.write(`${text}\n`)
+  }
+
+  async function elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitResult> {
+    if (question.mode === 'url') return visit(question.message, question.url, signal)
+    const questions = questionsOf(question.requestedSchema)
+    const { content, open, problems } = fromGiven(questions, given)
+    if (screen) {
+      for (const problem of problems) tell(problem)
+      return toResult(await fillIn(question.message, open, content, signal))
+    }
+    const message = plainLine(question.message)
+    if (problems.length > 0) {
+      hadMisfit = true
+      tell(`${message} Cancelled: ${problems.join(' ')}`)
+      return { action: 'cancel' }
+    }
+    for (const { key, preset } of open) if (preset !== undefined) content[key] = preset
+    const unanswered = open.filter(({ key, isRequired }) => isRequired && !(key in content))
+    if (unanswered.length > 0) {
+      const options = unanswered.map(({ key }) => `--answer ${key}=…`).join(' ')
+      tell(`${message} Declined, because nobody is here to answer. Give ${options}`)
+      return { action: 'decline' }
+    }
+    tell(`${message} Answered: ${plainLine(JSON.stringify(content))}`)
+    return toResult({ action: 'accept', content })
+  }
+
+  function fillIn(
+    message: string,
+    open: Question[],
+    content: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<Filled> {
+    const isAnswered = open.length === 0 && Object.keys(content).length > 0
+    if (!screen || isAnswered) return Promise.resolve({ action: 'accept', content })
+    options.beforeWriting()
+    return oneAtATime(() => fillInForm(message, open, content, screen, signal))
+  }
+
+  async function visit(message: string, url: URL, signal: AbortSignal): Promise<ElicitResult> {
+    if (screen) {
+      options.beforeWriting()
+      return { action: await oneAtATime(() => offerLink(message, url, screen, signal)) }
+    }
+    tell(`${plainLine(message)} Declined, because nobody is here to open ${url.href}`)
+    return { action: 'decline' }
+  }
+
+  return {
+    handlers: {
+      elicit,
+      async sample(request, signal) {
+        if (options.sampleWith !== undefined) {
+          options.beforeWriting()
+          return sampleWith(options.sampleWith, request, stderr, signal)
+        }
+        if (screen) {
+          options.beforeWriting()
+          return oneAtATime(() => sampleByHand(request, screen, signal))
+        }
+        tell('The server asks a language model. Refused: there is none. Give --sample-with COMMAND')
+        throw samplingRefused()
+      },
+      notified(method, params) {
+        if (method === 'notifications/message') tell(logLine(params))
+        if (method === 'notifications/elicitation/complete') tell('The page says that it is done.')
+      },
+    },
+    hadMisfit: () => hadMisfit,
+  }
+}
+
+/** Prompts need a terminal to read from and one to draw on; stdout is left to the result. */
+function screenOf(stdin: Readable, stderr: Writable): Screen | undefined {
+  return isTerminal(stdin) && isTerminal(stderr) ? { input: stdin, output: stderr } : undefined
+}
+
+function fromGiven(
+  questions: Question[],
+  given: Given,
+): { content: Record<string, unknown>; open: Question[]; problems: string[] } {
+  const content: Record<string, unknown> = {}
+  const open: Question[] = []
+  const problems: string[] = []
+  for (const question of questions) {
+    const answer = given.answerTo(question)
+    if (answer !== undefined && 'value' in answer) content[question.key] = answer.value
+    else open.push(question)
+    if (answer !== undefined && 'problem' in answer) {
+      problems.push(`The answer ${plainLine(question.key)} does not fit. ${answer.problem}`)
+    }
+  }
+  return { content, open, problems }
+}
+
+function toResult(filled: Filled): ElicitResult {
+  if (filled.action !== 'accept') return { action: filled.action }
+  return { action: 'accept', content: filled.content as ElicitResult['content'] }
+}
+
+function logLine({ level, logger, data }: Record<string, unknown>): string {
+  const text = typeof data === 'string' ? data : JSON.stringify(data)
+  const from = typeof logger === 'string' ? `${logger}: ` : ''
+  return plain(`[${String(level)}] ${from}${text}`)
+}
+
+type Turns = <T>(turn: () => Promise<T>) => Promise<T>
+
+/** Two questions may arrive at once; there is one keyboard. */
+function createTurns(): Turns {
+  let last: Promise<unknown> = Promise.resolve()
+  return (turn) => {
+    const taken = last.then(turn)
+    // The one who asked is told of a failure; the next one only waits for its turn.
+    last = taken.catch(() => undefined)
+    return taken
+  }
+}

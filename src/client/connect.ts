@@ -1,0 +1,242 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import type {
+  CreateMessageRequest,
+  CreateMessageResult,
+  ElicitResult,
+  JSONRPCRequest,
+  Progress,
+} from '@modelcontextprotocol/sdk/types.js'
+
+import { version } from '../ground/version.ts'
+import { createLink } from './link.ts'
+import { createWithdrawals } from './withdrawals.ts'
+
+/** A question of the server to the user: a form to fill in, or a page to visit. */
+export type Elicitation =
+  | { mode: 'form'; message: string; requestedSchema: unknown }
+  | { mode: 'url'; message: string; url: URL }
+
+export type SamplingRequest = CreateMessageRequest['params']
+
+/** Answers what a server asks while it serves a request. `signal`: the answer is not wanted now. */
+export interface Handlers {
+  elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitResult>
+  sample(request: SamplingRequest, signal: AbortSignal): Promise<CreateMessageResult>
+  notified(method: string, params: Record<string, unknown>): void
+}
+
+export interface ConnectOptions {
+  headers?: Record<string, string>
+  /**
+   * How long the server may say nothing while a request is open; the time that a question waits
+   * for its answer does not count. 0: for ever.
+   */
+  silenceMs?: number
+  /** Ends every open request. */
+  signal?: AbortSignal
+}
+
+/** An open MCP session, seen from the client. */
+export interface Connection {
+  readonly client: Client
+  readonly serverName: string
+  readonly sessionId: string | undefined
+  /**
+   * Runs one request of `client` with the options that it hands over.
+   *
+   * @throws LinkLost when the connection broke, Silence when the server said nothing for too
+   *   long, and what the request itself throws.
+   */
+  request: <T>(
+    run: (options: RequestOptions) => Promise<T>,
+    onprogress?: (progress: Progress) => void,
+  ) => Promise<T>
+  /** Ends the session with DELETE and closes the connection. Never throws. */
+  end(): Promise<void>
+  /** Closes the connection and leaves the session behind. */
+  leave(): Promise<void>
+}
+
+/** The server said nothing for longer than it may. */
+export class Silence extends Error {
+  constructor(silenceMs: number) {
+    super(`The server said nothing for ${silenceMs / 1000} seconds`)
+    this.name = 'Silence'
+  }
+}
+
+/** Goes over the wire as it is; the SDK's own error class puts a prefix before the message. */
+export class RpcFailure extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.name = 'RpcFailure'
+    this.code = code
+  }
+}
+
+// The SDK always wants a limit; this is the longest that a timer can be set to.
+const noLimitMs = 2 ** 31 - 1
+const endMs = 2000
+
+/** Opens a session: the official client, able to answer elicitation (form, url) and sampling. */
+export async function connect(
+  url: URL,
+  handlers: Handlers,
+  { headers = {}, silenceMs = 0, signal }: ConnectOptions = {},
+): Promise<Connection> {
+  const open = new Set<Patience>()
+  const link = createLink((lost) => {
+    for (const patience of open) patience.end(lost)
+  })
+  const transport = new StreamableHTTPClientTransport(url, {
+    requestInit: { headers },
+    fetch: link.fetch,
+  })
+  const withdrawals = createWithdrawals()
+  transport.onmessage = (message) => {
+    link.heard(message)
+    for (const patience of open) patience.heard()
+    withdrawals.heard(message)
+  }
+  const client = new Client(
+    { name: 'mcp-berth', title: 'Berth', version: version() },
+    { capabilities: { elicitation: { form: {}, url: {} }, sampling: {} } },
+  )
+  // Not setRequestHandler: it drops what the SDK's own schemas do not know (`pattern` of a
+  // string, for one), and people are to be asked for what the server really wants.
+  client.fallbackRequestHandler = async (message, extra) => {
+    const waiting = [...open]
+    for (const patience of waiting) patience.hold()
+    const signal = AbortSignal.any([extra.signal, withdrawals.signalOf(message.id)])
+    try {
+      signal.throwIfAborted()
+      return await answer(message, handlers, signal)
+    } finally {
+      withdrawals.forget(message.id)
+      for (const patience of waiting) patience.release()
+    }
+  }
+  client.fallbackNotificationHandler = ({ method, params = {} }) => {
+    handlers.notified(method, params)
+    return Promise.resolve()
+  }
+
+  async function request<T>(
+    run: (options: RequestOptions) => Promise<T>,
+    onprogress?: (progress: Progress) => void,
+  ): Promise<T> {
+    const patience = createPatience(silenceMs, signal)
+    open.add(patience)
+    try {
+      return await run({
+        signal: patience.signal,
+        timeout: noLimitMs,
+        ...(onprogress && { onprogress }),
+      })
+    } catch (error) {
+      // The SDK wraps the reason of an abort in an error of its own.
+      throw patience.signal.aborted ? patience.signal.reason : error
+    } finally {
+      open.delete(patience)
+      patience.stop()
+    }
+  }
+
+  await request((options) => client.connect(transport as Parameters<Client['connect']>[0], options))
+  return {
+    client,
+    serverName: client.getServerVersion()?.name ?? url.host,
+    get sessionId() {
+      return transport.sessionId
+    },
+    request,
+    async end() {
+      const late = new Promise<void>((resolve) => setTimeout(resolve, endMs).unref())
+      // A session that cannot be ended any more is ended.
+      await Promise.race([transport.terminateSession().catch(() => undefined), late])
+      await client.close()
+    },
+    leave: () => client.close(),
+  }
+}
+
+async function answer(
+  { method, params = {} }: JSONRPCRequest,
+  handlers: Handlers,
+  signal: AbortSignal,
+): Promise<ElicitResult | CreateMessageResult> {
+  switch (method) {
+    case 'elicitation/create':
+      return handlers.elicit(elicitationIn(params), signal)
+    case 'sampling/createMessage': {
+      const read = CreateMessageRequestSchema.safeParse({ method, params })
+      if (!read.success) throw new RpcFailure(-32602, 'The sampling request is not valid')
+      return handlers.sample(read.data.params, signal)
+    }
+    default:
+      throw new RpcFailure(-32601, 'Method not found')
+  }
+}
+
+function elicitationIn(params: Record<string, unknown>): Elicitation {
+  const { mode = 'form', message, requestedSchema, url } = params
+  if (typeof message !== 'string') throw new RpcFailure(-32602, 'The question has no message')
+  if (mode === 'form') {
+    const isForm = typeof requestedSchema === 'object' && requestedSchema !== null
+    if (!isForm) throw new RpcFailure(-32602, 'The question has no requestedSchema')
+    return { mode, message, requestedSchema }
+  }
+  if (mode === 'url' && typeof url === 'string' && URL.canParse(url)) {
+    return { mode, message, url: new URL(url) }
+  }
+  throw new RpcFailure(-32602, `A question of mode ${String(mode)} like this cannot be asked`)
+}
+
+interface Patience {
+  signal: AbortSignal
+  heard(): void
+  hold(): void
+  release(): void
+  end(reason: unknown): void
+  stop(): void
+}
+
+function createPatience(silenceMs: number, outer: AbortSignal | undefined): Patience {
+  const controller = new AbortController()
+  let held = 0
+  let timer: NodeJS.Timeout | undefined
+  const end = (reason: unknown): void => controller.abort(reason)
+  const onOuterEnd = (): void => end(outer?.reason)
+  const wait = (): void => {
+    clearTimeout(timer)
+    if (silenceMs > 0 && held === 0) {
+      timer = setTimeout(() => end(new Silence(silenceMs)), silenceMs)
+    }
+  }
+  if (outer?.aborted === true) onOuterEnd()
+  outer?.addEventListener('abort', onOuterEnd)
+  wait()
+  return {
+    signal: controller.signal,
+    heard: wait,
+    hold() {
+      held += 1
+      clearTimeout(timer)
+    },
+    release() {
+      held -= 1
+      wait()
+    },
+    end,
+    stop() {
+      held = Infinity
+      clearTimeout(timer)
+      outer?.removeEventListener('abort', onOuterEnd)
+    },
+  }
+}

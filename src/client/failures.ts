@@ -1,0 +1,120 @@
+import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { McpError, UrlElicitationRequiredError } from '@modelcontextprotocol/sdk/types.js'
+import { z } from 'zod'
+
+import { messageOf } from '../ground/errors.ts'
+import { plainLine } from '../ground/terminal.ts'
+import { Silence } from './connect.ts'
+import { HttpFailure, LinkLost } from './link.ts'
+
+/** Something went wrong, and `message` tells the user all of it. */
+export class Failure extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'Failure'
+  }
+}
+
+/** Turns whatever a connection to `url` may throw into a sentence for people. */
+export function toFailure(error: unknown, url: URL): Failure {
+  return error instanceof Failure ? error : new Failure(plainLine(sentence(error, url)), error)
+}
+
+function sentence(error: unknown, url: URL): string {
+  if (error instanceof HttpFailure) return httpSentence(error, url)
+  if (error instanceof LinkLost) {
+    const said = error.cause instanceof HttpFailure ? error.cause.said : undefined
+    const why = said ?? 'The server or its session is gone.'
+    return `The connection to ${url.host} ended before the answer came. ${why}`
+  }
+  if (error instanceof Silence) return `${error.message}. Give it longer with --timeout SECONDS.`
+  if (error instanceof UrlElicitationRequiredError) {
+    const pages = error.elicitations.map((page) => `${page.message} ${page.url}`)
+    return `The server wants you to visit a page first, and then to call again: ${pages.join('; ')}`
+  }
+  if (error instanceof McpError) {
+    // The SDK of either side may have put this before what was really said.
+    const said = error.message.replaceAll(`MCP error ${error.code}: `, '')
+    return `The server answered with error ${error.code}: ${said}`
+  }
+  if (error instanceof StreamableHTTPError) {
+    return `${url.href} answers, but not as an MCP server does. ${error.message}`
+  }
+  if (error instanceof z.core.$ZodError || error instanceof SyntaxError) {
+    return `${url.href} answers, but what it says is not MCP.`
+  }
+  return networkSentence(error, url)
+}
+
+function httpSentence(failure: HttpFailure, url: URL): string {
+  const { status, said, code = '', hadToken, hadSession } = failure
+  const more = said === undefined ? '' : ` It says: ${said}`
+  if (adminCodes.has(code)) {
+    return `${url.host} is the address of Berth's admin API (${status}). Servers are at the other port, the one that serve names first.`
+  }
+  switch (status) {
+    case 401:
+      return hadToken
+        ? `${url.href} does not take the Authorization that was sent (401).${more || ' It does not say why.'}`
+        : `${url.href} wants to know who you are (401). Give --header 'Authorization: Bearer …'.${more}`
+    case 403:
+      return `${url.href} does not let you in (403).${more}`
+    case 404:
+      if (hadSession) return `The session at ${url.href} is over (404).${more}`
+      return `There is no MCP server at ${url.href} (404). Berth serves each at /servers/NAME/mcp.${more}`
+    case 429:
+      return `${url.href} takes no more from you now (429). Try again later.${more}`
+    case 503:
+      return `${url.href} ${unavailableText(code)}${workerHint(failure, url)}${more}`
+    default:
+      return `${url.href} answered with HTTP status ${status}.${workerHint(failure, url)}${more}`
+  }
+}
+
+const adminCodes = new Set(['ERR_ADMIN_NOT_FOUND', 'ERR_AUTH_ADMIN_TOKEN'])
+
+function unavailableText(code: string): string {
+  switch (code) {
+    case 'ERR_SESSIONS_FULL':
+    case 'ERR_SESSIONS_QUEUE_FULL':
+      return 'has no room now (503). Try again later.'
+    case 'ERR_SESSIONS_STORE':
+      return 'cannot serve this now (503): its store of sessions does not answer. Try again later.'
+    case 'ERR_AUTH_SECRETS':
+    case 'ERR_AUTH_PROVIDER':
+      return "cannot serve this now (503). Its operator has to look into the gateway's log."
+    default:
+      return 'cannot serve this now (503).'
+  }
+}
+
+/** Why a worker did not start is told to its operator alone, who may be the one that asks. */
+function workerHint({ code = '' }: HttpFailure, { hostname }: URL): string {
+  const isLocal = /^(localhost|127\..*|\[::1\])$/.test(hostname)
+  return isLocal && code.startsWith('ERR_WORKERS_')
+    ? ' mcp-berth logs, or mcp-berth check --start, shows why.'
+    : ''
+}
+
+function networkSentence(error: unknown, url: URL): string {
+  // What fetch throws when there is no answer at all.
+  const isUnreached = error instanceof TypeError && error.cause instanceof Error
+  const cause = isUnreached ? (error.cause as Error) : undefined
+  const code = cause && 'code' in cause ? String(cause.code) : undefined
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `Nothing listens at ${url.host}. Is Berth running? Start it with: npx mcp-berth serve`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The name ${url.hostname} is not known.`
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return `The connection to ${url.host} broke. Is it an HTTP server?`
+    case undefined:
+    default:
+      return cause === undefined
+        ? messageOf(error)
+        : `${url.host} could not be reached: ${messageOf(cause)}`
+  }
+}

@@ -1,0 +1,233 @@
+import { timingSafeEqual } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+
+import { systemClock } from '../ground/clock.ts'
+import { messageOf } from '../ground/errors.ts'
+import { createCompany } from './company.ts'
+import { closeInherited } from './inherited.ts'
+import { createOutbox } from './outbox.ts'
+import type { KeeperBoot, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
+import { nonceHeader } from './protocol.ts'
+import { createRelay } from './relay.ts'
+import type { ServerProcess } from './server-process.ts'
+import { startServerProcess } from './server-process.ts'
+import { createStdioFace } from './stdio-face.ts'
+
+/**
+ * The keeper: the small process beside each local worker (as containerd's shim). It imports
+ * nothing heavy, because there is one for every session.
+ */
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** How long the reader of a server's last answers may take … */
+const readingMs = 5000
+/** … and how long after a stop, when hardly anybody reads them any more. */
+const leavingMs = 1000
+/** What a server gets to end by itself when nobody says how long. */
+const graceMs = 5000
+// There is a keeper for every session: under load its heap would grow by tens of MB for good.
+setFlagsFromString('--semi-space-growth-factor=1')
+closeInherited()
+const outbox = createOutbox()
+const company = createCompany(systemClock)
+
+let boot: KeeperBoot | undefined
+let server: ServerProcess | undefined
+let toServer: Handler = (_request, response) => answer(response, 503)
+let ending: Promise<void> | undefined
+let isOnItsOwn = false
+/** The last that a gateway has left, as JSON. */
+let note: string | undefined
+
+readBoot((line) => {
+  const booted = JSON.parse(line) as KeeperBoot
+  boot = booted
+  const nonce = Buffer.from(booted.nonce)
+  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
+  http.on('request', (request, response) => {
+    outbox.add(response)
+    // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
+    response.on('error', () => undefined)
+    const given = Buffer.from(String(request.headers[nonceHeader] ?? ''))
+    if (given.length !== nonce.length || !timingSafeEqual(given, nonce)) answer(response, 403)
+    else if (request.url?.startsWith('/keeper/') === true) control(request, response)
+    else toServer(request, response)
+  })
+  const umask = process.umask(0o077)
+  http.listen(booted.socketPath, () => process.stdout.write('listening\n'))
+  // The socket is there by now, and the server has to find what the gateway was started with.
+  process.umask(umask)
+})
+
+// Whoever asks the keeper to end means the worker: it may be found in a process list and killed.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => void end(graceMs))
+}
+// The gateway may be gone while it still waits for a line; that must not end the keeper.
+process.stdout.on('error', () => undefined)
+
+function control(request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url ?? '/', 'http://keeper')
+  switch (`${request.method ?? ''} ${url.pathname}`) {
+    case 'POST /keeper/start':
+      readBody(request, (body) => void start(JSON.parse(body) as KeeperSpec, response))
+      return
+    case 'GET /keeper/watch':
+      watch(response)
+      return
+    case 'POST /keeper/stop':
+      void end(Number(url.searchParams.get('graceMs') ?? 0)).then(() => answer(response, 204))
+      return
+    case 'GET /keeper/lines':
+      answer(response, 200, server?.lastLines() ?? [])
+      return
+    case 'GET /keeper/usage':
+      answer(response, 200, server?.usage() ?? {})
+      return
+    case 'PUT /keeper/note':
+      readBody(request, (body) => {
+        note = body
+        answer(response, 204)
+      })
+      return
+    case 'GET /keeper/note':
+      if (note === undefined) answer(response, 204)
+      else send(response, 200, note)
+      return
+    default:
+      answer(response, 404)
+  }
+}
+
+function watch(response: ServerResponse): void {
+  if (server === undefined) {
+    answer(response, 409)
+    return
+  }
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.flushHeaders()
+  company.add(response)
+  void server.exited.then((exit) => response.end(JSON.stringify(exit)))
+}
+
+async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> {
+  // A start that was called off may come after the order to stop.
+  if (server !== undefined || boot === undefined || ending !== undefined) {
+    answer(response, 409)
+    return
+  }
+  const face =
+    spec.transport === 'stdio'
+      ? createStdioFace({
+          sessionId: spec.workerId,
+          clock: systemClock,
+          toServer: (line) => server?.send(line) === true,
+          onGarbage: (line) => server?.note(line),
+        })
+      : undefined
+  const beganAtMs = systemClock.now()
+  try {
+    server = startServerProcess({
+      spec,
+      ownPidNamespace: boot.ownPidNamespace,
+      onLine: (line) => face?.fromServer(line),
+    })
+  } catch (thrown) {
+    // Its folder is gone, or the disk is full.
+    answer(response, 502, keeperFailure(messageOf(thrown)))
+    void end(0)
+    return
+  }
+  void server.exited.then((exit) => {
+    face?.serverEnded(exit.how, exit.oom)
+    void end(0, readingMs)
+  })
+
+  const outcome = await server.ready
+  if (!outcome.ok) {
+    answer(response, 502, outcome.failure)
+    return
+  }
+  if (spec.outlives !== undefined) liveOn(spec.outlives, systemClock.now() - beganAtMs)
+  const { address } = outcome.started
+  if (face !== undefined) toServer = (req, res) => face.handle(req, res)
+  else if (spec.relay && address !== null) {
+    toServer = createRelay(address, spec.port ?? 0, { isPlain: spec.isPlain === true })
+  }
+  answer(response, 200, outcome.started)
+}
+
+/** From now on the end of a gateway is not the end of this worker. */
+function liveOn({ maxMs, orphanMs }: Outliving, startMs: number): void {
+  isOnItsOwn = true
+  systemClock.after(maxMs - startMs, () => void end(graceMs, leavingMs, 'maxLifetime was over'))
+  company.onMissed(orphanMs, () => {
+    void end(graceMs, leavingMs, `no gateway came for ${Math.round(orphanMs / 1000)} s`)
+  })
+}
+
+function keeperFailure(why: string): KeeperFailure {
+  const code = 'ERR_WORKERS_KEEPER'
+  return { code, params: { why }, exitCode: null, signal: null, lastLines: [] }
+}
+
+/** Ends the tree, and then the keeper: asked first, killed after `afterMs`. The first call wins. */
+function end(afterMs: number, lastMs = leavingMs, why?: string): Promise<void> {
+  ending ??= endTree(afterMs, why).then((isGone) => void leave(isGone, lastMs))
+  return ending
+}
+
+/** @returns whether nothing of it is left */
+async function endTree(afterMs: number, why?: string): Promise<boolean> {
+  if (server === undefined) return true
+  server.ask(why)
+  if (await server.gone(afterMs)) return true
+  await server.kill()
+  return server.gone(1000)
+}
+
+/** The exit code tells the gateway whether it has to look for what is left. */
+async function leave(isGone: boolean, lastMs: number): Promise<void> {
+  await outbox.emptied(lastMs)
+  // There may be no gateway any more to do it.
+  if (boot !== undefined) rmSync(boot.socketPath, { force: true })
+  process.exit(isGone ? 0 : 1)
+}
+
+function answer(response: ServerResponse, statusCode: number, body?: unknown): void {
+  send(response, statusCode, body === undefined ? '' : JSON.stringify(body))
+}
+
+function send(response: ServerResponse, statusCode: number, json: string): void {
+  if (response.headersSent) return
+  response.writeHead(statusCode, { 'content-type': 'application/json' })
+  response.end(json)
+}
+
+function readBody(request: IncomingMessage, onBody: (body: string) => void): void {
+  let body = ''
+  request.setEncoding('utf8')
+  request.on('data', (chunk: string) => (body += chunk))
+  request.on('end', () => onBody(body))
+}
+
+/** The first line of stdin; what matters afterwards is its end. */
+function readBoot(onLine: (line: string) => void): void {
+  let text = ''
+  let booted = false
+  process.stdin.setEncoding('utf8')
+  process.stdin.on('data', (chunk: string) => {
+    if (booted) return
+    text += chunk
+    const at = text.indexOf('\n')
+    if (at === -1) return
+    booted = true
+    onLine(text.slice(0, at))
+  })
+  process.stdin.on('end', () => {
+    if (!isOnItsOwn) void end(0)
+  })
+}

@@ -1,0 +1,74 @@
+import { kindOf } from '../ground/jsonrpc.ts'
+import type { RpcId, RpcKind, RpcMessage } from '../ground/jsonrpc.ts'
+
+import { elementsOf, oneLine } from './json-text.ts'
+
+/** One JSON-RPC message with the text it came as, on one line. */
+export interface Message {
+  readonly json: string
+  readonly kind: RpcKind
+  readonly rpc: RpcMessage
+}
+
+export interface Parcel {
+  readonly isBatch: boolean
+  readonly messages: Message[]
+}
+
+const batchStart = /^\s*\[/
+
+/** @returns undefined when the text is not JSON. */
+export function readMessages(text: string): Parcel | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Whose fault it is and what is said about it, only the caller knows.
+    return undefined
+  }
+  const json = oneLine(text)
+  if (!Array.isArray(value) || !batchStart.test(json)) {
+    return { isBatch: false, messages: [messageOf(json, value)] }
+  }
+  const values: unknown[] = value
+  const texts = elementsOf(json)
+  return { isBatch: true, messages: texts.map((element, n) => messageOf(element, values[n])) }
+}
+
+/** SDKs drop what does not say "2.0", so a request without it would never be answered. */
+function messageOf(json: string, value: unknown): Message {
+  const kind = isRecord(value) && value['jsonrpc'] === '2.0' ? kindOf(value) : 'invalid'
+  return { json, kind, rpc: kind === 'invalid' ? {} : (value as RpcMessage) }
+}
+
+export function isRpcId(value: unknown): value is RpcId {
+  return typeof value === 'string' || typeof value === 'number'
+}
+
+/** The token under which the sender of a request wants to hear of its progress. */
+export function wantedToken({ params }: RpcMessage): RpcId | undefined {
+  const meta = params?.['_meta']
+  const token = isRecord(meta) ? meta['progressToken'] : undefined
+  return isRpcId(token) ? token : undefined
+}
+
+/** The task (MCP 2025-11-25) that a message of the server belongs to. */
+export function relatedTask({ params }: RpcMessage): string | undefined {
+  const meta = params?.['_meta']
+  const task = isRecord(meta) ? meta['io.modelcontextprotocol/related-task'] : undefined
+  return isRecord(task) ? textOf(task['taskId']) : undefined
+}
+
+/** The task that a request asked the server to create, from its result. */
+export function createdTask({ result }: RpcMessage): string | undefined {
+  const task = isRecord(result) ? result['task'] : undefined
+  return isRecord(task) ? textOf(task['taskId']) : undefined
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

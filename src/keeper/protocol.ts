@@ -1,0 +1,124 @@
+import type { ErrorCode } from '../ground/errors.ts'
+
+/**
+ * What the gateway and a keeper say to each other. First, on the keeper's stdin, one line of
+ * `KeeperBoot`; the keeper answers `listening` on stdout when its unix socket is there. Then, on
+ * that socket, HTTP with the nonce in every request:
+ *
+ * - `POST /keeper/start` `KeeperSpec` -> 200 `KeeperStarted` when the server is ready,
+ *   or 502 `KeeperFailure`; a keeper starts one server in its life, and none once it was told to
+ *   stop (409)
+ * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended;
+ *   409 before there is one. Whoever has it open is a gateway that is there
+ * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
+ * - `GET /keeper/lines` -> the last lines of output, a JSON array
+ * - `GET /keeper/usage` -> what the server has used so far, `Usage`
+ * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
+ * - `GET /keeper/note` -> 200 that string, or 204 when none was left
+ * - anything else goes to the server; the head of an event stream that is resumed says with
+ *   `carriesHeader` whether the answer to a request is still to come on it
+ *
+ * The end of stdin means that the gateway is gone, and then the keeper and its server go too. (Where
+ * the kernel can, they are killed sooner, by the death of their parent.) With `outlives` in the
+ * specification that holds until the server is ready; from then on the keeper ends it by itself when
+ * its time is over, or when no gateway has been there for too long.
+ *
+ * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
+ * has left nothing of the tree behind.
+ */
+export interface KeeperBoot {
+  socketPath: string
+  nonce: string
+  /** Whether the keeper and what it starts have a PID namespace to themselves. */
+  ownPidNamespace: boolean
+}
+
+export interface KeeperSpec {
+  workerId: string
+  command: string
+  args: string[]
+  cwd: string
+  env: Record<string, string>
+  transport: 'stdio' | 'http'
+  /** Set for `http`. */
+  port: number | null
+  relay: boolean
+  /** What it answers is no MCP, and is passed on as it is. */
+  isPlain?: true
+  outputFile: string
+  outputMaxBytes: number
+  /** Where `KeeperExit` is left for whoever comes later. */
+  exitFile: string
+  startTimeoutMs: number
+  /** Set for a server that outlives its gateway. */
+  outlives?: Outliving
+  /** Where the kernel counts what it has killed of the worker for want of memory. */
+  oomFile?: string
+  /** What the command stands around, when it is a wrapper; null when it is the server itself. */
+  wrapped: Wrapped | null
+}
+
+/** When the keeper of a server that outlives its gateway ends it by itself. */
+export interface Outliving {
+  /** After its start. A gateway that is there should have ended it before. */
+  maxMs: number
+  /** After the last gateway has left. */
+  orphanMs: number
+}
+
+export interface Wrapped {
+  /** Looked for before anything is started: a wrapper's own complaint would say less. */
+  command: string
+  cwd: string
+  /** A file that the command finds open as descriptor 3. */
+  file: string | null
+  /**
+   * The wrapper stays, and its only child leads the server's process group. Without it the wrapper
+   * becomes the server.
+   */
+  stays: boolean
+}
+
+export interface KeeperStarted {
+  pid: number
+  /** Loopback address that an HTTP server listens on; null for stdio. */
+  address: string | null
+  /** A sentence for the operator, such as that the server listens on all addresses. */
+  warning: string | null
+}
+
+export interface KeeperFailure {
+  code: ErrorCode
+  params: Record<string, string | number>
+  exitCode: number | null
+  signal: string | null
+  lastLines: string[]
+}
+
+export interface KeeperExit {
+  code: number | null
+  signal: string | null
+  how: string
+  lastLines: string[]
+  usage: Usage
+  /** It ended, unasked, after it had wanted more memory than it may have. */
+  oom?: true
+}
+
+export const nonceHeader = 'x-berth-nonce'
+
+/**
+ * `exchange`, on the head of a stream that was resumed by `Last-Event-ID` and belongs to a POST
+ * whose answer is still to come: a gateway that has not seen the POST learns from it that its
+ * session is busy. It is for the gateway alone.
+ */
+export const carriesHeader = 'x-berth-carries'
+
+/** What a worker has used so far; absent: not known here. */
+export interface Usage {
+  cpuMs?: number
+  peakMemoryBytes?: number
+  /** The most at once, or as many as there are now where the kernel keeps no peak. */
+  processes?: number
+  writtenBytes?: number
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
+
+import { systemClock } from '../ground/clock.ts'
+import { createHold } from '../ground/hold.ts'
+import { nonceHeader } from './protocol.ts'
+import { createRelayedStreams, passedStreams } from './relayed-streams.ts'
+
+/** Servers keep an idle connection for five seconds, as a rule; a POST must not meet its end. */
+const idleMs = 4000
+
+/**
+ * Puts the keeper in front of an HTTP server: bytes both ways, and nothing read but where events
+ * begin and end. What it adds is the order of the session's streams, in the one place where all
+ * replicas' streams meet, and streams that outlive their connections.
+ *
+ * @param isPlain bytes both ways and nothing else, for a server that speaks no MCP
+ */
+export function createRelay(
+  address: string,
+  port: number,
+  { isPlain = false }: { isPlain?: boolean } = {},
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const agent = new Agent({ keepAlive: true, timeout: idleMs })
+  const hold = createHold(systemClock)
+  const streams = isPlain ? passedStreams : createRelayedStreams(systemClock)
+
+  return (request, response) => {
+    if (streams.serve(request, response)) return
+    const release = request.method === 'GET' && !isPlain ? hold.raise() : undefined
+    const pass = (): void => {
+      // It was cut while it was held.
+      if (response.destroyed) return
+      // What is said of its own connection is not for ours, which is used again: a server that was
+      // told to close it takes the next request on it for a mistake.
+      const { [nonceHeader]: nonce, connection, ...headers } = request.headers
+      let isAnswered = false
+      const upstream = httpRequest(
+        { host: address, port, agent, method: request.method, path: request.url, headers },
+        (answer) => {
+          isAnswered = true
+          release?.()
+          streams.carry(request, answer, response)
+        },
+      )
+      upstream.once('error', () => {
+        release?.()
+        response.destroy()
+      })
+      response.once('close', () => {
+        release?.()
+        // That a client goes away cancels nothing, but what it has not sent will never come.
+        if (!isAnswered && (request.method === 'GET' || !request.complete)) upstream.destroy()
+      })
+      request.pipe(upstream)
+    }
+    const held = request.method === 'POST' ? hold.wait() : undefined
+    if (held === undefined) pass()
+    else void held.then(pass)
+  }
+}

@@ -1,0 +1,95 @@
+import type { ServerResponse } from 'node:http'
+
+import { catalogue } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
+
+/** Why a request is not carried, as the catalogue of errors says it. */
+export interface Refusal {
+  readonly statusCode: number
+  readonly rpcCode: number
+  readonly message: string
+  readonly data?: Readonly<Record<string, unknown>>
+}
+
+export const bodyLimitBytes = 64 * 1024 * 1024
+
+const bad = (rpcCode: number, message: string): Refusal => ({ statusCode: 400, rpcCode, message })
+
+export const refusals = {
+  method: catalogue.ERR_PROXY_METHOD,
+  acceptPost: catalogue.ERR_PROXY_ACCEPT_POST,
+  acceptGet: catalogue.ERR_PROXY_ACCEPT_GET,
+  notJson: catalogue.ERR_PROXY_NOT_JSON,
+  notRpc: catalogue.ERR_PROXY_NOT_RPC,
+  idRequired: catalogue.ERR_PROXY_ID_REQUIRED,
+  notFound: catalogue.ERR_SESSIONS_NOT_FOUND,
+  bodyTooLarge: {
+    statusCode: 413,
+    rpcCode: -32600,
+    message: `The body is larger than ${bodyLimitBytes} bytes.`,
+  },
+  version: bad(-32000, 'Bad Request: this MCP-Protocol-Version is not supported.'),
+  batch: bad(-32600, 'Batches exist in MCP 2025-03-26 only. Send one message per POST.'),
+  idInUse: bad(-32600, 'A request with this id is still open. Use an id only once.'),
+  lastEventId: bad(-32000, 'Bad Request: there is nothing to resume after this Last-Event-ID.'),
+  cancelled: bad(-32000, 'Request cancelled'),
+  deleted: {
+    statusCode: 404,
+    rpcCode: -32001,
+    message: 'The session was deleted before this request was answered.',
+  },
+} as const satisfies Record<string, Refusal>
+
+/** The server has ended, or is about to: the sentence says what is known of it. */
+export const serverGone = (message: string): Refusal => ({
+  ...catalogue.ERR_PROXY_WORKER_CUT,
+  message,
+})
+
+/** What is sent when nothing is passed on. Every reply carries the id of the session. */
+export interface Replies {
+  readonly eventHeaders: Readonly<Record<string, string>>
+  json(response: ServerResponse, statusCode: number, json: string): void
+  /** An answer without a body. */
+  empty(response: ServerResponse, statusCode: number): void
+  refuse(response: ServerResponse, refusal: Refusal): void
+}
+
+export function errorJson({ rpcCode, message, data }: Refusal, id: RpcId | null): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: rpcCode, message, data } })
+}
+
+/** @param sessionId undefined: the server has none */
+export function createReplies(sessionId: string | undefined): Replies {
+  const session = sessionId === undefined ? undefined : { 'mcp-session-id': sessionId }
+
+  function json(response: ServerResponse, statusCode: number, text: string): void {
+    if (response.destroyed) return
+    response.writeHead(statusCode, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...session,
+    })
+    response.end(text)
+  }
+
+  return {
+    eventHeaders: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      ...session,
+    },
+    json,
+    empty(response, statusCode) {
+      if (response.destroyed) return
+      // 204 may not have one; without it an empty 202 would be sent in chunks.
+      const length = statusCode === 204 ? {} : { 'content-length': 0 }
+      response.writeHead(statusCode, { ...length, ...session }).end()
+    },
+    refuse(response, refusal) {
+      if (refusal === refusals.method) response.setHeader('allow', 'GET, POST, DELETE')
+      json(response, refusal.statusCode, errorJson(refusal, null))
+    },
+  }
+}

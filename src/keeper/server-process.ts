@@ -1,0 +1,290 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
+
+import type { Usage } from './protocol.ts'
+import { createLineSplitter } from './lines.ts'
+import { openOutputFile } from './output-file.ts'
+import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from './protocol.ts'
+import { longer, waitUntilListening } from './readiness.ts'
+import { problemOfWrapped, whySpawnFailed } from './spawn-problem.ts'
+import type { Tree } from '../ground/process-tree.ts'
+import {
+  markedTree,
+  namespaceTree,
+  onlyChildOf,
+  workerIdVariable,
+  workerMark,
+} from '../ground/process-tree.ts'
+import { createUsageMeter, hasKilled } from './usage.ts'
+
+/** A message on stdout may be this long; more is not a message but a mistake. */
+const messageMaxBytes = 256 * 1024 * 1024
+
+/** How long a stdio server may live on without one of its streams before it is asked to end … */
+const brokenMs = 500
+/** … and how long after that it is killed. */
+const brokenGraceMs = 1000
+
+/** After the end of the whole tree, for what somebody beyond our reach may hold open. */
+const lateMs = 500
+
+/** The server that a keeper keeps: one process, its streams, its end. */
+export interface ServerProcess {
+  /** Settles once, as soon as it is ready or cannot become it. */
+  readonly ready: Promise<Readiness>
+  /** Settles once, when the process has ended and everything that it wrote has been read. */
+  readonly exited: Promise<KeeperExit>
+  /** Writes one line to a stdio server; false when it does not read any more. */
+  send(line: string): boolean
+  /**
+   * Asks it to end: stdin closed, SIGTERM to its process group.
+   *
+   * @param why said of its end in place of how it ended
+   */
+  ask(why?: string): void
+  /** Kills what is left of the tree. */
+  kill(): Promise<void>
+  /** Settles when nothing of the tree is left, or after `ms`: true if nothing is. */
+  gone(ms: number): Promise<boolean>
+  lastLines(): string[]
+  /** What it has used so far, or had when it ended. */
+  usage(): Usage
+  note(line: string): void
+}
+
+export type Readiness = { ok: true; started: KeeperStarted } | { ok: false; failure: KeeperFailure }
+
+export interface ServerProcessOptions {
+  spec: KeeperSpec
+  ownPidNamespace: boolean
+  /** A line of a stdio server's stdout. */
+  onLine(line: string): void
+}
+
+/** @throws when its output file cannot be opened */
+export function startServerProcess(options: ServerProcessOptions): ServerProcess {
+  const { spec, ownPidNamespace } = options
+  const output = openOutputFile(spec.outputFile, spec.outputMaxBytes)
+  const tree = treeOf(spec, ownPidNamespace)
+  const usage = createUsageMeter(tree.pids)
+
+  let child: ChildProcess | undefined
+  let spawnProblem = problemOfWrapped(spec)
+  try {
+    if (spawnProblem === undefined) child = spawnServer(spec)
+  } catch (thrown) {
+    // The usual problems come as 'error'; a missing folder in the path, for one, is thrown.
+    spawnProblem = thrown as NodeJS.ErrnoException
+  }
+
+  /** The process has ended; something of its tree may live and write on. */
+  let hasExited = false
+  /** What it wrote has been read, too. */
+  let isOver = false
+  let isAsked = false
+  /** Why its keeper has ended it, where that says more than the signal. */
+  let endedFor: string | undefined
+
+  let settle: (code: number | null, signal: string | null) => void = () => undefined
+  const exited = new Promise<KeeperExit>((resolve) => {
+    settle = (code, signal) => {
+      if (isOver) return
+      hasExited = true
+      isOver = true
+      const ended = seenThrough(code, signal, spec)
+      const how = describeExit(ended, spawnProblem, endedFor)
+      output.close()
+      const seen = { ...ended, how, lastLines: output.lastLines(), usage: usage.atEnd() }
+      const isOom = !isAsked && hasKilled(spec.oomFile)
+      const exit: KeeperExit = isOom ? { ...seen, oom: true } : seen
+      leaveExit(spec.exitFile, exit)
+      resolve(exit)
+    }
+  })
+  if (child === undefined) settle(null, null)
+  child?.once('error', (error) => {
+    spawnProblem = error
+    if (child.pid === undefined) settle(null, null)
+  })
+  child?.once('exit', (code, signal) => {
+    hasExited = true
+    // It comes when all that was written has been read, and not before everything that holds the
+    // streams open has ended. What was asked to end is given its time for that.
+    child.once('close', () => settle(code, signal))
+    if (!isAsked) void kill()
+  })
+
+  const lines = createLineSplitter((line) => options.onLine(line.toString('utf8')), messageMaxBytes)
+  child?.stderr?.on('data', output.stream())
+  if (spec.transport === 'stdio') {
+    child?.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
+    child?.stdout?.once('end', () => {
+      lines.end()
+      broken('standard output')
+    })
+    // Without a listener its early end would end the keeper.
+    child?.stdin?.on('error', () => broken('standard input'))
+  } else {
+    child?.stdout?.on('data', output.stream())
+  }
+
+  /** A server that cannot hear or speak any more serves nobody. Most are about to exit. */
+  function broken(stream: string): void {
+    setTimeout(() => {
+      if (hasExited || isAsked) return
+      ask(`it closed its ${stream}`)
+      setTimeout(() => void kill(), brokenGraceMs)
+    }, brokenMs)
+  }
+
+  function ask(why?: string): void {
+    isAsked = true
+    if (!hasExited) endedFor ??= why
+    usage.look()
+    child?.stdin?.end()
+    // A wrapper that were asked would take the server down with it, unasked.
+    const wrapper = spec.wrapped?.stays === true ? child?.pid : undefined
+    signalGroup(wrapper === undefined ? child?.pid : onlyChildOf(wrapper), 'SIGTERM')
+  }
+
+  async function kill(): Promise<void> {
+    signalGroup(child?.pid, 'SIGKILL')
+    await tree.kill()
+    setTimeout(() => {
+      if (hasExited) settle(child?.exitCode ?? null, child?.signalCode ?? null)
+    }, lateMs)
+  }
+
+  function signalGroup(leader: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (leader === undefined || isOver) return
+    try {
+      process.kill(-leader, signal)
+    } catch {
+      // The group is gone.
+    }
+  }
+
+  const failure = (
+    code: KeeperFailure['code'],
+    params: KeeperFailure['params'],
+    exit?: KeeperExit,
+  ): Readiness => ({
+    ok: false,
+    failure: {
+      code,
+      params,
+      exitCode: exit?.code ?? null,
+      signal: exit?.signal ?? null,
+      lastLines: exit?.lastLines ?? output.lastLines(),
+    },
+  })
+
+  const exitedEarly = exited.then((exit) =>
+    spawnProblem === undefined
+      ? failure('ERR_WORKERS_EXITED_EARLY', { how: exit.how }, exit)
+      : failure(
+          'ERR_WORKERS_SPAWN',
+          { why: whySpawnFailed(spawnProblem, { ...spec, ...spec.wrapped }) },
+          exit,
+        ),
+  )
+
+  const serves = async (): Promise<Readiness> => {
+    const pid = child?.pid ?? 0
+    if (spec.transport === 'stdio') {
+      await new Promise((resolve) => child?.once('spawn', resolve))
+      return { ok: true, started: { pid, address: null, warning: null } }
+    }
+    const listened = await waitUntilListening({
+      port: spec.port ?? 0,
+      startTimeoutMs: spec.startTimeoutMs,
+      pids: tree.pids,
+      hasExited: () => hasExited,
+    })
+    if (listened === undefined) return exitedEarly
+    if ('code' in listened) return failure(listened.code, listened.params)
+    return { ok: true, started: { pid, ...listened } }
+  }
+
+  return {
+    ready: Promise.race([serves(), exitedEarly]),
+    exited,
+    send(line) {
+      const stdin = child?.stdin
+      if (hasExited || stdin?.writable !== true) return false
+      stdin.write(`${line}\n`)
+      return true
+    },
+    ask,
+    kill,
+    async gone(ms) {
+      const untilMs = Date.now() + ms
+      for (let pauseMs = 5; ; pauseMs = longer(pauseMs)) {
+        if (isOver && tree.pids().length === 0) return true
+        const leftMs = untilMs - Date.now()
+        if (leftMs <= 0) return false
+        await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)))
+      }
+    },
+    lastLines: () => output.lastLines(),
+    usage: () => usage.look(),
+    note: (line) => output.note(line),
+  }
+}
+
+/** Left for whoever comes later, as far as there is room for it. */
+function leaveExit(file: string, exit: KeeperExit): void {
+  try {
+    writeFileSync(file, JSON.stringify(exit), { mode: 0o600 })
+  } catch {
+    // The disk is full or the folder has gone; that must not keep the tree from being ended.
+  }
+}
+
+function treeOf({ wrapped, workerId }: KeeperSpec, ownPidNamespace: boolean): Tree {
+  // Beside a sandbox there may be what leads its network out.
+  if (wrapped?.stays === true) return markedTree(workerMark(workerId), [process.pid])
+  return ownPidNamespace ? namespaceTree : markedTree(workerMark(workerId))
+}
+
+function spawnServer(spec: KeeperSpec): ChildProcess {
+  const file = spec.wrapped?.file ?? null
+  const fd = file === null ? undefined : openSync(file, 'r')
+  try {
+    return spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: { ...spec.env, [workerIdVariable]: spec.workerId },
+      // A process group of its own, so that SIGTERM reaches what a wrapper such as npx started.
+      detached: true,
+      stdio: [
+        spec.transport === 'stdio' ? 'pipe' : 'ignore',
+        'pipe',
+        'pipe',
+        ...(fd === undefined ? [] : [fd]),
+      ],
+    })
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+type Ending = Pick<KeeperExit, 'code' | 'signal'>
+
+/** A wrapper that stays ends as a shell does: with 128 and the number of the server's signal. */
+function seenThrough(code: number | null, signal: string | null, spec: KeeperSpec): Ending {
+  if (spec.wrapped?.stays !== true || code === null || code <= 128) return { code, signal }
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
+  return name === undefined ? { code, signal } : { code: null, signal: name }
+}
+
+function describeExit(
+  { code, signal }: Ending,
+  spawnProblem: Error | undefined,
+  endedFor: string | undefined,
+): string {
+  if (spawnProblem !== undefined) return 'it could not be started'
+  if (endedFor !== undefined) return endedFor
+  return signal === null ? `exit code ${code ?? 'unknown'}` : `killed by ${signal}`
+}

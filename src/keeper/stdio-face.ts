@@ -1,0 +1,217 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+import type { Clock } from '../ground/clock.ts'
+import { idKey } from '../ground/jsonrpc.ts'
+import type { RpcMessage } from '../ground/jsonrpc.ts'
+
+import { createExchanges } from './exchanges.ts'
+import { isRecord, isRpcId, readMessages, textOf } from './messages.ts'
+import type { Message, Parcel } from './messages.ts'
+import { createPostAnswer } from './post-answer.ts'
+import { bodyLimitBytes, createReplies, errorJson, refusals, serverGone } from './replies.ts'
+import type { Refusal } from './replies.ts'
+import { readBody, refuseAccept, refuseSession } from './request-checks.ts'
+import { carryToClient } from './routes.ts'
+import { understandsPriming } from './sse-stream.ts'
+import type { SseStream } from './sse-stream.ts'
+import { createStreams } from './streams.ts'
+
+/**
+ * The HTTP face of a stdio server: MCP Streamable HTTP on one side, one JSON-RPC message a line on
+ * the other. One face serves one session, on its own server process.
+ */
+export interface StdioFace {
+  /** Answers one HTTP request to the MCP endpoint. The nonce was checked before. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** Takes one line of the server's stdout, without its line end. */
+  fromServer(line: string): void
+  /** Ends every open stream, with a JSON-RPC error for the exchanges that were not answered. */
+  serverEnded(how: string, oom?: true): void
+}
+
+export interface StdioFaceOptions {
+  /** The id that the face gives out at `initialize`. */
+  sessionId: string
+  clock: Clock
+  /** Writes one line to the server's stdin; false when it cannot be written any more. */
+  toServer(line: string): boolean
+  /** A line of stdout that is no JSON-RPC message. It is logged and skipped. */
+  onGarbage(line: string): void
+}
+
+const batchVersion = '2025-03-26'
+const deaf = serverGone('The server takes no more messages.')
+
+/** @see `https://modelcontextprotocol.io/specification/2025-11-25/basic/transports` */
+export function createStdioFace(options: StdioFaceOptions): StdioFace {
+  const { sessionId, clock } = options
+  let version: string | undefined
+  let isDeleted = false
+  let gone: Refusal | undefined
+
+  const replies = createReplies(sessionId)
+  const exchanges = createExchanges(clock)
+  const streams = createStreams({ clock })
+  const shape = { headers: replies.eventHeaders, canPrime: () => understandsPriming(version) }
+  const standalone = streams.create({ ...shape, isStandalone: true })
+
+  function openStream(response: ServerResponse): SseStream {
+    const stream = streams.create({ ...shape, isStandalone: false })
+    stream.open(response)
+    return stream
+  }
+
+  function post(request: IncomingMessage, response: ServerResponse): void {
+    readBody(request, bodyLimitBytes, (text) => {
+      const parcel = text === undefined ? undefined : readMessages(text)
+      if (text === undefined) replies.refuse(response, refusals.bodyTooLarge)
+      else if (parcel === undefined) replies.refuse(response, refusals.notJson)
+      else {
+        const refusal = refuseParcel(request, parcel)
+        if (refusal === undefined) carry(parcel, response)
+        else replies.refuse(response, refusal)
+      }
+    })
+  }
+
+  function refuseParcel(request: IncomingMessage, parcel: Parcel): Refusal | undefined {
+    // It may have been deleted while the body was on its way.
+    if (isDeleted) return refusals.notFound
+    const { isBatch, messages } = parcel
+    const [first] = messages
+    const isOpening = !isBatch && first?.kind === 'request' && first.rpc.method === 'initialize'
+    const refusal = isOpening ? undefined : refuseSession(request, sessionId)
+    if (refusal !== undefined) return refusal
+    if (isBatch && version !== batchVersion) return refusals.batch
+    if (messages.length === 0) return refusals.notRpc
+
+    const ids = new Set<string>()
+    for (const { kind, rpc } of messages) {
+      if (kind === 'invalid') return refusals.notRpc
+      if (kind !== 'request') continue
+      if (!isRpcId(rpc.id)) return refusals.notRpc
+      if (exchanges.has(rpc.id) || ids.has(idKey(rpc.id))) return refusals.idInUse
+      ids.add(idKey(rpc.id))
+    }
+    return undefined
+  }
+
+  function carry({ isBatch, messages }: Parcel, response: ServerResponse): void {
+    const requests = messages.filter(({ kind }) => kind === 'request')
+    if (requests.length > 0) {
+      const asked = { response, requests: requests.length, isBatch }
+      const answer = createPostAnswer({ ...asked, clock, openStream, replies })
+      for (const { rpc } of requests) if (isRpcId(rpc.id)) exchanges.add(rpc.id, rpc, answer)
+    }
+    const missed = messages.filter((message) => !pass(message))
+    const why = gone ?? deaf
+    for (const { kind, rpc } of missed) if (kind === 'request') fail(rpc, why)
+    if (requests.length > 0) return
+    if (missed.length === 0) replies.empty(response, 202)
+    else replies.refuse(response, why)
+  }
+
+  /** @returns false when the server cannot be told any more */
+  function pass({ json, rpc }: Message): boolean {
+    const isPassed = gone === undefined && options.toServer(json)
+    const cancelled = rpc.method === 'notifications/cancelled' && rpc.params?.['requestId']
+    if (isRpcId(cancelled)) {
+      exchanges.cancel(cancelled, ({ id, answer }) =>
+        answer.respond(errorJson(refusals.cancelled, id)),
+      )
+    }
+    return isPassed
+  }
+
+  function fail({ id }: RpcMessage, why: Refusal): void {
+    if (!isRpcId(id)) return
+    exchanges.close(id)?.answer.respond(errorJson(why, id), why.statusCode)
+  }
+
+  function get(request: IncomingMessage, response: ServerResponse): void {
+    const refusal = refuseSession(request, sessionId)
+    const lastEventId = request.headers['last-event-id']
+    if (refusal !== undefined) {
+      replies.refuse(response, refusal)
+    } else if (typeof lastEventId === 'string' && lastEventId !== '') {
+      const outcome = streams.resume(response, lastEventId)
+      if (outcome === 'unknown') replies.refuse(response, refusals.lastEventId)
+      // To a reader of events 204 means: do not come back. SDK clients would, after an error.
+      if (outcome === 'over') replies.empty(response, 204)
+    } else if (gone !== undefined) {
+      replies.refuse(response, gone)
+    } else {
+      standalone.open(response)
+    }
+  }
+
+  function remove(request: IncomingMessage, response: ServerResponse): void {
+    const refusal = refuseSession(request, sessionId)
+    if (refusal !== undefined) {
+      replies.refuse(response, refusal)
+      return
+    }
+    isDeleted = true
+    endAll(refusals.deleted)
+    replies.empty(response, 204)
+  }
+
+  function endAll(why: Refusal): void {
+    for (const { id, answer } of exchanges.closeAll()) {
+      answer.respond(errorJson(why, id), why.statusCode)
+    }
+    standalone.finish()
+  }
+
+  function deliver(message: Message): void {
+    if (message.kind === 'invalid') options.onGarbage(message.json)
+    else if (message.kind === 'response') answer(message)
+    else carryToClient(message, exchanges, standalone)
+  }
+
+  function answer({ json, rpc }: Message): void {
+    const exchange = isRpcId(rpc.id) ? exchanges.close(rpc.id, rpc) : undefined
+    if (exchange === undefined) {
+      const isForgiven = isRpcId(rpc.id) && exchanges.forgive(rpc.id)
+      const id = String(rpc.id).slice(0, 80)
+      if (!isForgiven) options.onGarbage(`a response to no open request (id ${id})`)
+      return
+    }
+    if (exchange.method === 'initialize' && isRecord(rpc.result)) {
+      version = textOf(rpc.result['protocolVersion']) ?? version
+    }
+    exchange.answer.respond(json)
+  }
+
+  return {
+    handle(request, response) {
+      // A write that meets a closed connection is reported here too; 'close' has dealt with it.
+      response.on('error', () => undefined)
+      const { method = '' } = request
+      const isKnown = method === 'POST' || method === 'GET' || method === 'DELETE'
+      const refusal = isDeleted
+        ? refusals.notFound
+        : isKnown
+          ? refuseAccept(request)
+          : refusals.method
+      if (refusal !== undefined) replies.refuse(response, refusal)
+      else if (method === 'POST') post(request, response)
+      else if (method === 'GET') get(request, response)
+      else remove(request, response)
+    },
+    fromServer(line) {
+      if (isDeleted || gone !== undefined || line.trim() === '') return
+      const parcel = readMessages(line)
+      if (parcel === undefined) options.onGarbage(line)
+      else parcel.messages.forEach(deliver)
+    },
+    serverEnded(how, oom) {
+      if (isDeleted || gone !== undefined) return
+      gone = serverGone(`The server has ended (${how}).`)
+      const refusal = serverGone(`The server ended (${how}) before it answered.`)
+      // As the gateway says it of a session that it answers for itself.
+      const data = { reason: 'worker-exited', oom: true }
+      endAll(oom === undefined ? refusal : { ...refusal, data })
+    },
+  }
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../ground/clock.ts'
+import type { EventName, Events } from '../ground/events.ts'
+import { createEvents } from '../ground/events.ts'
+
+/** What is counted of the news of a gateway. */
+export interface Counting {
+  /** The text of `/metrics`, with everything since the start, and its content type. */
+  read(): Promise<{ type: string; text: string }>
+  /** Of a gateway that is closed nothing more is loaded. */
+  stop(): void
+}
+
+/** A while after the start, when clients that waited for this gateway have been served. */
+const loadAfterMs = 2000
+
+/**
+ * Counts from now on. The library that does it takes a tenth of the time from the start of a
+ * gateway to its first request, so what happens is kept until it is loaded.
+ */
+export function startCounting(clock: Clock, events: Events, servers: readonly string[]): Counting {
+  const heard = createEvents()
+  let early: [EventName, never][] | undefined = []
+  events.onAny((name, news) => {
+    if (early === undefined) heard.emit(name, news)
+    else early.push([name, news as never])
+  })
+
+  const load = async () => {
+    const { createMetrics } = await import('./catalogue.ts')
+    const { registry } = createMetrics(heard, servers)
+    for (const [name, news] of early ?? []) heard.emit(name, news)
+    early = undefined
+    return registry
+  }
+  let loading: ReturnType<typeof load> | undefined
+  const registry = (): ReturnType<typeof load> => (loading ??= load())
+  const loadingSoon = clock.after(loadAfterMs, () => void registry())
+
+  return {
+    async read() {
+      const found = await registry()
+      return { type: found.contentType, text: await found.metrics() }
+    },
+    stop: () => loadingSoon.cancel(),
+  }
+}

@@ -8,7 +8,7 @@ import type { Given } from './given.ts'
 import { fillInForm, offerLink } from './prompts.ts'
 import type { Filled, Screen } from './prompts.ts'
 import { questionsOf } from './questions.ts'
-import type { Question } from './questions.ts'
+import type { Question } from './question.ts'
 import { sampleByHand, samplingRefused, sampleWith } from './sampling.ts'
 
 export interface AnsweringOptions {

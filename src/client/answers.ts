@@ -1,12 +1,6 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 
-import type {
-  ChoicesQuestion,
-  NumberQuestion,
-  Option,
-  Question,
-  TextQuestion,
-} from './questions.ts'
+import type { ChoicesQuestion, NumberQuestion, Option, Question, TextQuestion } from './question.ts'
 
 /** A valid value, or one sentence on what is wrong with what was given. */
 export type Checked = { value: unknown } | { problem: string }

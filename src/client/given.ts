@@ -1,6 +1,6 @@
 import { checkAnswer, readAnswer } from './answers.ts'
 import type { Checked } from './answers.ts'
-import type { Question } from './questions.ts'
+import type { Question } from './question.ts'
 
 /** The answers that were given before anything was asked. */
 export interface Given {

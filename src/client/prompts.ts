@@ -4,7 +4,7 @@ import { isCancel, log, multiselect, select, text } from '@clack/prompts'
 
 import { plain, plainLine } from '../ground/terminal.ts'
 import { checkAnswer, hintOf, readAnswer } from './answers.ts'
-import type { Question } from './questions.ts'
+import type { Question } from './question.ts'
 
 export interface Screen {
   input: Readable

@@ -1,7 +1,6 @@
 import type { Credential, ServerCredentials, Template } from '../ground/credentials.ts'
 import { isHeaderName, isHeaderValue, placeholderOf } from '../ground/credentials.ts'
-import type { EntryContext } from './entry.ts'
-import type { Entry } from './launch.ts'
+import type { Entry, EntryContext } from './entry-context.ts'
 import { fillTemplate, type Scope } from './placeholders.ts'
 import type { Path } from './problems.ts'
 

@@ -1,39 +1,15 @@
-import type { Static } from 'typebox'
-
 import type { AuthorizerSetting } from '../auth/options.ts'
 import { isValid, withDefaults } from '../ground/schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
-import type { ReadSecrets } from './secrets.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
-import type { Environment } from './environment.ts'
+import type { EntryContext, ServerOptions } from './entry-context.ts'
 import { checkFit, defaultsFor, fits, isPlain, kindOf, transportWord, type Kind } from './kind.ts'
 import { localLaunch, remoteLaunch } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
 import { headerProblem } from './request-headers.ts'
 import { laterIsolations, laterText, serverOptions } from './schema.ts'
-
-export type ServerOptions = Static<typeof serverOptions>
-
-export interface EntryContext {
-  /** Folder that relative paths start from. */
-  base: string
-  /** The file itself; it holds secrets. */
-  file: string | undefined
-  homeDir: string
-  env: Environment
-  /** Only `${PORT}` is a placeholder. */
-  literal: boolean
-  /** Undefined when they are wrong. */
-  secrets: ReadSecrets | undefined
-  /** Of servers that have none of their own. */
-  authorizer: AuthorizerSetting
-  /** Checked: the same keys as an entry. */
-  defaults: Tree
-  problems: Problems
-  warnings: string[]
-}
 
 /** A server that has no name in a URL yet. */
 export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {

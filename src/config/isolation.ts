@@ -3,9 +3,8 @@ import path from 'node:path'
 
 import { parseSize } from '../ground/size.ts'
 import type { Limits, Mount, SandboxOptions } from '../workers/driver.ts'
-import type { EntryContext } from './entry.ts'
+import type { Entry, EntryContext } from './entry-context.ts'
 import { expandHome } from './folders.ts'
-import type { Entry } from './launch.ts'
 
 type Fill = (text: string, ...key: (string | number)[]) => string
 

@@ -1,25 +1,19 @@
 import path from 'node:path'
 
 import { isHeaderName, isHeaderValue } from '../ground/credentials.ts'
+import type { Server } from '../sessions/server.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import { shownCommand, shownUrl } from './describe.ts'
 import { createTaking, unfitValue, type Taking } from './credentials.ts'
-import type { Draft, EntryContext, ServerOptions } from './entry.ts'
+import type { Entry, EntryContext } from './entry-context.ts'
 import { inherited, isProgram, readEnvFile } from './environment.ts'
 import { expandHome, isFolder } from './folders.ts'
 import { readLimits, readSandbox } from './isolation.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Path } from './problems.ts'
 
-/** An entry that is checked but for what its placeholders become. */
-export interface Entry {
-  name: string
-  where: Path
-  options: ServerOptions
-}
-
-/** What of a Draft comes from how the server is started. */
-export type Launched = Pick<Draft, 'driver' | 'launch' | 'cwd' | 'env' | 'credentials'>
+/** What of a server comes from how it is started. */
+export type Launched = Pick<Server, 'driver' | 'launch' | 'cwd' | 'env' | 'credentials'>
 
 /** Placeholders filled, paths absolute, the environment whole. */
 export function localLaunch(entry: Entry, context: EntryContext): Launched {

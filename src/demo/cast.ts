@@ -4,7 +4,7 @@ import type { ElicitResult } from '@modelcontextprotocol/sdk/types.js'
 
 import type { Handlers } from '../client/connect.ts'
 import { questionsOf } from '../client/questions.ts'
-import type { Question } from '../client/questions.ts'
+import type { Question } from '../client/question.ts'
 import type { Actor, Stage } from './stage.ts'
 
 /** Somebody who answers from a script. */

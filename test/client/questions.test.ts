@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { checkAnswer, hintOf, readAnswer } from '../../src/client/answers.ts'
 import { questionsOf } from '../../src/client/questions.ts'
-import type { Question } from '../../src/client/questions.ts'
+import type { Question } from '../../src/client/question.ts'
 
 function questionOf(schema: Record<string, unknown>, required = true): Question {
   const form = { type: 'object', properties: { it: schema }, required: required ? ['it'] : [] }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-import type { ToySession } from './gateway.ts'
+import type { ToySession } from './session.ts'
 import type { ToyWorker } from './worker.ts'
 import { createToyWorker } from './worker.ts'
 

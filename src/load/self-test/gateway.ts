@@ -8,18 +8,8 @@ import { kindOf } from '../../ground/jsonrpc.ts'
 import type { RpcMessage } from '../../ground/jsonrpc.ts'
 import type { Flaw } from './flaws.ts'
 import { createFlaw } from './flaws.ts'
-import type { ToyWorker } from './worker.ts'
+import type { ToySession } from './session.ts'
 import { runTool, talks, toolList } from './worker.ts'
-
-/** A session as the toy has it. */
-export interface ToySession {
-  id: string
-  /** What the client that opened it has to prove itself by. */
-  owner: string | undefined
-  worker: ToyWorker
-  stream: ServerResponse | undefined
-  answers: Map<string, (result: unknown) => void>
-}
 
 export interface ToyGateway {
   url: string

@@ -1,9 +1,12 @@
 import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
 import type { Authorizer } from './check.ts'
 import { anonymous } from './check.ts'
+import type { Credentials } from './credentials.ts'
+import { createCredentials } from './credentials.ts'
 import { discover } from './discovery.ts'
 import { readLocalIssuer, requireLocalIssuer } from './local-issuer.ts'
-import type { AuthorizationConfig, AuthorizerSetting } from './options.ts'
+import type { AuthorizationConfig, AuthorizerSetting, SecretsConfig } from './options.ts'
 import type { Provider, Published } from './provider.ts'
 
 /** The authorizer of each server. */
@@ -12,22 +15,34 @@ export interface Authorizers {
   of(server: string | undefined): Authorizer
 }
 
-export interface AuthorizersOptions {
+export interface AuthSetup {
   clock: Clock
-  config: AuthorizationConfig
+  events: Events
   stateDir: string
-  warn(message: string): void
-  /** Called each time that a signature is looked at. */
-  onExamined(provider: string): void
+  authorization: AuthorizationConfig
+  secrets: SecretsConfig
 }
 
 /**
- * Servers with the same authorizer share what it remembers, and all of one provider its keys.
+ * Who is asking, and what a worker gets of them.
  *
  * @throws ERR_AUTH_LOCAL_ISSUER when one is configured that is not there
  */
-export async function setUpAuthorizers(options: AuthorizersOptions): Promise<Authorizers> {
-  const { config, clock, stateDir } = options
+export async function setUpAuth(
+  options: AuthSetup,
+): Promise<{ authorizers: Authorizers; credentials: Credentials }> {
+  const { clock, events, secrets } = options
+  const credentials = createCredentials({
+    clock,
+    secrets,
+    warn: (server, message) => events.emit('operator.warned', { server, message }),
+  })
+  return { authorizers: await createAuthorizers(options), credentials }
+}
+
+/** Servers with the same authorizer share what it remembers, and all of one provider its keys. */
+async function createAuthorizers(options: AuthSetup): Promise<Authorizers> {
+  const { authorization: config, clock, events, stateDir } = options
   const settings = [config.global, ...Object.values(config.servers)]
   if (settings.every((setting) => setting === 'none')) return { of: () => anonymous }
   // Only now, because it takes a while to load and most gateways on a desk do without.
@@ -60,7 +75,7 @@ export async function setUpAuthorizers(options: AuthorizersOptions): Promise<Aut
       provider: providerOf(discoveryUrl),
       rules,
       clockSkewMs: config.clockSkewMs,
-      onExamined: () => options.onExamined(discoveryUrl),
+      onExamined: () => events.emit('token.examined', { provider: discoveryUrl }),
     })
   }
 
@@ -68,7 +83,8 @@ export async function setUpAuthorizers(options: AuthorizersOptions): Promise<Aut
     const known = providers.get(discoveryUrl)
     if (known !== undefined) return known
     const load = (): Promise<Published> => publishedAt(discoveryUrl, stateDir)
-    const provider = createProvider({ clock, name: discoveryUrl, load, warn: options.warn })
+    const warn = (message: string): void => events.emit('operator.warned', { message })
+    const provider = createProvider({ clock, name: discoveryUrl, load, warn })
     providers.set(discoveryUrl, provider)
     return provider
   }

@@ -87,3 +87,8 @@ export function createGuard(options: GuardOptions): Guard {
     },
   }
 }
+
+/** Of a listener that only this machine reaches: the Host names it, and no other page is let in. */
+export function createHostCheck(host: string): Guard['check'] {
+  return createGuard({ host, publicUrl: undefined, allowedHosts: [], allowedOrigins: [] }).check
+}

@@ -10,6 +10,12 @@ export interface Counting {
   stop(): void
 }
 
+export interface CountingOptions {
+  clock: Clock
+  events: Events
+  servers: readonly { name: string }[]
+}
+
 /** A while after the start, when clients that waited for this gateway have been served. */
 const loadAfterMs = 2000
 
@@ -17,7 +23,7 @@ const loadAfterMs = 2000
  * Counts from now on. The library that does it takes a tenth of the time from the start of a
  * gateway to its first request, so what happens is kept until it is loaded.
  */
-export function startCounting(clock: Clock, events: Events, servers: readonly string[]): Counting {
+export function startCounting({ clock, events, servers }: CountingOptions): Counting {
   const heard = createEvents()
   let early: [EventName, never][] | undefined = []
   events.onAny((name, news) => {
@@ -27,7 +33,10 @@ export function startCounting(clock: Clock, events: Events, servers: readonly st
 
   const load = async () => {
     const { createMetrics } = await import('./catalogue.ts')
-    const { registry } = createMetrics(heard, servers)
+    const { registry } = createMetrics(
+      heard,
+      servers.map(({ name }) => name),
+    )
     for (const [name, news] of early ?? []) heard.emit(name, news)
     early = undefined
     return registry

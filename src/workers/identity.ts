@@ -11,6 +11,24 @@ export function ownIdentity(): ProcessIdentity {
   return { bootId: bootId(), pid: process.pid, startTime: startTimeOf(process.pid) ?? '' }
 }
 
+/** Where this process stands: what may end workers that were started here, and what may not. */
+export interface Place {
+  owner: ProcessIdentity
+  /** Random name of the state directory. */
+  installation: string
+  /** See `hostOf`. */
+  host: string
+}
+
+/** Of this process, with that state directory, which has to be there. */
+export function ownPlace(stateDir: string): Place {
+  return {
+    owner: ownIdentity(),
+    installation: installationOf(stateDir),
+    host: hostOf(stateDir),
+  }
+}
+
 /** Whether the very process that is meant still runs. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return identity.bootId === bootId() && startTimeOf(identity.pid) === identity.startTime

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 
 import type { Clock } from '../ground/clock.ts'
-import type { LocalLaunch, ProcessIdentity, RemoteLaunch, WorkerDriver } from './driver.ts'
+import type { Events } from '../ground/events.ts'
+import { stateFolder } from '../ground/state-dir.ts'
+import type { RemoteLaunch } from './driver.ts'
 import { createDrivers } from './drivers/index.ts'
+import type { Place } from './identity.ts'
 import { createKeeperHost } from './keeper-host.ts'
 import { createLimitGroups } from './limits/groups.ts'
 import { findPidNamespace } from './pid-namespace.ts'
@@ -10,32 +13,42 @@ import { createPorts } from './ports.ts'
 import { prepareRuntimeDir } from './runtime-dir.ts'
 import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
 import type { findSandbox, SandboxSupport } from './sandbox/probe.ts'
+import { createSupervisor } from './supervisor.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { Examined, Wish } from './wishes.ts'
+import { examine } from './wishes.ts'
 
 /** Everything that starts workers, made from what this machine has. */
 export interface Workers {
-  drivers: ReadonlyMap<string, WorkerDriver>
+  supervisor: Supervisor
+  /**
+   * How servers will be isolated here, and what enforces their limits.
+   *
+   * @throws ERR_CONFIG_INVALID when one asks for what cannot be had: that is said now, and not to
+   *   its first client
+   */
+  examine(servers: readonly Wish[]): Promise<Examined>
+  /** Ends the workers of gateways that are no more, and says so. */
+  endLeftBehind(): Promise<void>
   /** Ends what waits for workers to come; the others belong to their sessions. */
   close(): Promise<void>
 }
 
 export interface WorkersOptions {
   clock: Clock
+  events: Events
   stateDir: string
-  installation: string
+  place: Pick<Place, 'owner' | 'installation'>
+  /** Name of the store that knows these workers. */
   store: string
-  owner: ProcessIdentity
   /** Whether workers outlive this process: the store that knows them does. */
   workersOutlive: boolean
   /** Where programs such as bwrap are looked for. */
   searchPath: string
-  launches: (LocalLaunch | RemoteLaunch)[]
-  /** Names of the drivers that servers ask for: what nobody wants is not tried out. */
-  wanted: string[]
+  /** What nobody wants is not tried out. */
+  servers: readonly Wish[]
   /** How many keepers of a kind are started ahead of the sessions that need them. */
   spareKeepers: number
-  /** The launch of a configured server, by its name. */
-  remoteLaunchOf(server: string): RemoteLaunch | undefined
-  warn(server: string, message: string): void
 }
 
 /** Loaded when somebody wants one. */
@@ -44,15 +57,19 @@ const lookForSandbox: typeof findSandbox = async (options) =>
 
 /** An ended session's port is not used again while anybody may still remember it. */
 const portQuietMs = 10_000
+/** For workers that were left behind to end by themselves. */
+const sweepGraceMs = 1000
 
 export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
-  const { clock, stateDir, installation, store, owner, searchPath, launches } = options
+  const { clock, events, stateDir, store, searchPath, servers } = options
+  const { owner, installation } = options.place
   const limitGroups = createLimitGroups({ installation })
+  const launches = servers.map(({ launch }) => launch)
   const local = launches.filter((launch) => launch.kind === 'local')
   // It may move this process, which has to happen before it has children.
   if (local.some(({ limits }) => Object.keys(limits).length > 0)) limitGroups.enforcement()
   const namespace = await findPidNamespace(!options.workersOutlive)
-  const support: SandboxSupport = options.wanted.includes('sandbox')
+  const support: SandboxSupport = servers.some(({ driver }) => driver === 'sandbox')
     ? await lookForSandbox({ namespace, folder: stateDir, searchPath })
     : { available: false, why: 'no server asked for one when the gateway started' }
   const keeping = {
@@ -78,18 +95,31 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     outbound,
     limitGroups,
     ports: createPorts(clock, portQuietMs),
-    markerDir: join(stateDir, 'workers'),
+    markerDir: stateFolder(stateDir, 'workers'),
     stateDir,
     owner,
     installation,
     store,
-    warn: options.warn,
-    launchOf: options.remoteLaunchOf,
+    warn: (server, message) => events.emit('operator.warned', { server, message }),
+    launchOf: (name) => remoteLaunchOf(servers, name),
   })
+  const supervisor = createSupervisor({ clock, events, drivers, owner })
   return {
-    drivers,
+    supervisor,
+    examine: (wishes) => examine(wishes, supervisor),
+    async endLeftBehind() {
+      const ended = await supervisor.sweep({ installation, store, graceMs: sweepGraceMs })
+      if (ended === 0) return
+      const message = `Ended ${ended} worker(s) that an earlier gateway had left behind.`
+      events.emit('operator.warned', { message })
+    },
     async close() {
       await Promise.all([keepers.close(), networkKeepers?.close()])
     },
   }
+}
+
+function remoteLaunchOf(servers: readonly Wish[], name: string): RemoteLaunch | undefined {
+  const launch = servers.find((server) => server.name === name)?.launch
+  return launch?.kind === 'remote' ? launch : undefined
 }

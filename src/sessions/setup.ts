@@ -1,0 +1,65 @@
+import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
+import { stateFolder } from '../ground/state-dir.ts'
+import type { Place } from '../workers/identity.ts'
+import type { Supervisor } from '../workers/supervisor.ts'
+import type { Retention, SessionDirectories } from './directories.ts'
+import { createSessionDirectories } from './directories.ts'
+import { followWorkers } from './follow.ts'
+import type { Sessions } from './manager.ts'
+import { createSessions } from './manager.ts'
+import { keepRetention } from './retention.ts'
+import type { Caps, Server } from './server.ts'
+import type { Session } from './session.ts'
+import type { SessionStore } from './store.ts'
+
+export interface SessionsSetup {
+  clock: Clock
+  events: Events
+  stateDir: string
+  place: Place
+  store: SessionStore
+  supervisor: Supervisor
+  servers: readonly Server[]
+  caps: Caps
+  retention: Retention & { logFileBytes: number }
+  /** Whether what workers write comes as `worker.output` events too. */
+  followsOutput: boolean
+  /** See `SessionsOptions`. */
+  lostAfterMs: number | undefined
+  /** How the protocol takes its leave of a worker; bounded by the protocol. */
+  goodbye(session: Session): Promise<void>
+}
+
+export interface SessionsSet {
+  sessions: Sessions
+  directories: SessionDirectories
+  /** Looks no longer after what sessions have left behind; `drain` ends the sessions themselves. */
+  stop(): void
+}
+
+/** The sessions of this gateway, with their folders and what is kept of those that have ended. */
+export function setUpSessions(options: SessionsSetup): SessionsSet {
+  const { clock, events, place, retention, lostAfterMs } = options
+  const { store, supervisor, servers, caps, goodbye } = options
+  const directories = createSessionDirectories(stateFolder(options.stateDir, 'sessions'), retention)
+  const { owner } = place
+  const sessions = createSessions({
+    clock,
+    events,
+    store,
+    supervisor,
+    directories,
+    caps,
+    host: place.host,
+    owner: `${owner.bootId}.${owner.pid}.${owner.startTime}`,
+    installation: place.installation,
+    servers,
+    outputMaxBytes: retention.logFileBytes,
+    goodbye,
+    ...(lostAfterMs === undefined ? {} : { lostAfterMs }),
+  })
+  if (options.followsOutput) followWorkers(events, directories)
+  const keeping = keepRetention({ clock, sessions, directories })
+  return { sessions, directories, stop: () => keeping.cancel() }
+}

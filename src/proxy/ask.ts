@@ -11,41 +11,13 @@ import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Asked } from './asked.ts'
 import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { takeHeaders } from './equip.ts'
-import { isInvocation, isOfRuntimes, isStop } from './runtimes.ts'
+import type { Named } from './routes.ts'
+import { isInvocation, isOfRuntimes, isStop } from './routes.ts'
 import type { Traffics } from './traffics.ts'
-
-/** Parameters of the path. */
-export interface Named {
-  server?: string
-  runtime?: string
-}
-
-/** What is known of a request before its body is read; one object for each, that is filled in. */
-export interface Asked {
-  readonly protocol: Protocol
-  readonly server: Server
-  readonly principal: string
-  readonly caller: Caller
-  /** Those that are for templates alone; no worker sees them. */
-  readonly credentialHeaders: Readonly<Record<string, string>>
-  publicId: string | undefined
-  /** What the client calls its session itself; only without a public id. */
-  chosenId: string | undefined
-  session: Session | undefined
-  /** Why there is none, for who came with an id. */
-  missing: unknown
-  /** Of a GET: lets the session's POSTed requests go on. */
-  release: (() => void) | undefined
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    asked: Asked | null
-  }
-}
 
 /** Who is let in, and to what. */
 export interface Admitted {

@@ -7,23 +7,20 @@ import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { endedError } from '../sessions/ending.ts'
 import { writeChunk } from './chunk.ts'
+import type { Exchange } from './exchange.ts'
+import { rememberEvent } from './exchange.ts'
 import type { SseReader } from './sse.ts'
 import { createSseReader } from './sse.ts'
-import type { Exchange, Traffic } from './traffic.ts'
-import { rememberEvent } from './traffic.ts'
+import type { ClientStream, Traffic } from './traffic.ts'
 
 /**
  * The response to one client request. The only code that writes to a client of the data path:
  * headers, ids, keep-alives, back-pressure, counting.
  */
-export interface Downstream {
+export interface Downstream extends ClientStream {
   readonly kind: 'post' | 'get'
-  /** A GET without Last-Event-ID: there is one of it in a session. */
-  readonly isStandalone: boolean
   /** Everything that had to be said was said, or nobody is there to hear it. */
   isDone(): boolean
-  /** Whether it was this stream that carried the event: one of its last few dozen. */
-  hasCarried(eventId: string): boolean
   /** Where its bytes come from, as soon as there is something. */
   upstream: Upstream | undefined
   /** The head of the worker's answer. Streams are flushed at once, idle ones too. */
@@ -33,13 +30,6 @@ export interface Downstream {
   end(): void
   /** There will be no (more) answer. What may still be said is said, else the connection is cut. */
   fail(error: unknown): void
-  /** Another stream of the client has taken its place. */
-  supersede(): void
-  sessionEnded(): void
-  /** The gateway goes and the session stays: the client is to come back where it left off. */
-  leave(): void
-  /** Sends a comment if it has been silent for long and is between two events. */
-  keepAlive(nowMs: number): void
 }
 
 /** The part of undici's controller that is used. */

@@ -10,10 +10,11 @@ import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Downstream, Upstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
-import { createSseReader } from './sse.ts'
+import type { Passage } from './first-answer.ts'
+import { createFirstAnswer } from './first-answer.ts'
+import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
 import { failedWith, startError } from './worker-errors.ts'
-import type { Remaining } from './times.ts'
 import { createTimes } from './times.ts'
 import type { TrafficOf } from './traffics.ts'
 
@@ -69,7 +70,7 @@ export async function initialize(options: InitializeOptions): Promise<void> {
     options.onError(error)
     return
   }
-  forwardInitialize(options, session, gone.signal)
+  askWorker(options, session, gone.signal)
 }
 
 /** The response to the client; with a session only when the client may know it. */
@@ -92,143 +93,60 @@ function answerOf(options: InitializeOptions, session?: Session): Downstream {
   })
 }
 
-/** What the worker has answered so far, held back until it is known to be a result. */
-interface Answer {
-  statusCode: number
-  headers: IncomingHttpHeaders
-  chunks: Buffer[]
-  isComplete: boolean
-  /** Why it will never be complete. */
-  cut?: GatewayError
-}
-
 /**
  * A worker that dies is known to be dead, and how, a moment after its connection broke: on a busy
  * machine a long one. Its end cuts this short.
  */
 const deathMs = 2000
 
-function forwardInitialize(options: InitializeOptions, session: Session, gone: AbortSignal): void {
-  const { sessions, protocol, clock, server, messages } = options
-  const awaited = protocol.isStateless ? 'its first request' : 'initialize'
-  const traffic = options.trafficOf(session)
+/** Sends the first request to the worker, and waits for whatever settles the matter. */
+function askWorker(options: InitializeOptions, session: Session, gone: AbortSignal): void {
+  const { protocol, clock, server } = options
   const { endpoint } = session
-  let answer: Answer | undefined
-  let state: 'waiting' | 'binding' | 'refused' | 'passing' | 'over' = 'waiting'
-  let upstream: Upstream | undefined
-
-  let downstream: Downstream | undefined
-  let times: Remaining | undefined
-
+  const awaited = protocol.isStateless ? 'its first request' : 'initialize'
   const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
     const command = server.launch.shown
     const params = { command, what: `answer ${awaited}`, timeoutMs: server.startTimeoutMs }
-    giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
+    answer.giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
   })
-  const abandon = (): void => giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
-  gone.addEventListener('abort', abandon, { once: true })
-  session.onEnding((end) => giveUp(startError(end, server)))
-
-  /** Nothing came of it, for a reason of ours. */
-  function giveUp(error: GatewayError): void {
-    if (state === 'passing' || state === 'over') return
-    state = 'over'
-    limit.cancel()
-    upstream?.abort(error)
-    if (!gone.aborted) answerOf(options).fail(error)
-    options.onError(error)
-    void sessions.fail(session, error)
-  }
-
-  /** Nothing came of it, and the worker says why. */
-  async function refuse({ statusCode, headers, chunks }: Answer): Promise<void> {
-    state = 'refused'
-    // It may be the keeper that speaks for a server which died.
-    if (endpoint.ordersStreams) await moment()
-    if (isOver()) return
-    state = 'over'
-    limit.cancel()
-    const error = refusedWith(statusCode)
-    const refusal = answerOf(options)
-    if (statusCode >= 400 && protocol.hidesFailures) {
-      refusal.fail(error)
-    } else {
-      refusal.head(statusCode, headers)
-      for (const chunk of chunks) refusal.write(chunk)
-      refusal.end()
-    }
-    options.onError(error)
-    void sessions.fail(session, error)
-  }
-
-  async function bind(
-    result: Peek | undefined,
-    { statusCode, headers, chunks }: Answer,
-  ): Promise<void> {
-    state = 'binding'
-    upstream?.pause()
-    let bound = false
-    try {
-      bound = await sessions.bind(session, {
-        workerSessionId: protocol.workerSessionId(headers),
-        protocolVersion: result?.protocolVersion,
-        client: messages[0]?.client,
-      })
-    } catch (thrown) {
-      giveUp(asGatewayError(thrown))
-      return
-    }
-    // While we waited the client may have gone, or the session may have ended.
-    if (isOver()) return
-    if (!bound) {
-      giveUp(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason: 'stopped' } }))
-      return
-    }
-    state = 'passing'
-    limit.cancel()
-    options.onLive(session)
-    const passed = answerOf(options, session)
-    downstream = passed
-    passed.upstream = upstream
-    times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
-      passed.fail(error)
-      upstream?.abort(error)
-    })
-    times.onHead(protocol.isStream(headers['content-type']))
-    if (statusCode >= 400 && protocol.hidesFailures) passed.fail(failedWith(statusCode))
-    else passed.head(statusCode, headers)
-    for (const chunk of chunks.splice(0)) downstream.write(chunk)
-    upstream?.resume()
-    if (answer?.cut !== undefined) over(() => passed.fail(answer?.cut))
-    else if (answer?.isComplete === true) over(() => passed.end())
-  }
-  const over = (settle: () => void): void => {
-    times?.end()
-    settle()
-  }
-  const isOver = (): boolean => state === 'over'
-  const moment = (): Promise<void> => new Promise((resolve) => clock.after(deathMs, resolve))
-  const refusedWith = (statusCode: number): GatewayError =>
+  const refusal = ({ statusCode }: Answered): GatewayError =>
     new GatewayError('ERR_WORKERS_REFUSED', {
       params: { command: server.launch.shown, what: awaited, how: `it answered ${statusCode}` },
       details: { answered: statusCode },
     })
+  const failed = (error: GatewayError): void => {
+    options.onError(error)
+    void options.sessions.fail(session, error)
+  }
 
-  /** Looks at a message of the answer: its response settles the matter. */
-  const judge = (message: Peek, so: Answer): void => {
-    if (message.kind !== 'response' || state !== 'waiting') return
-    if (so.statusCode < 300 && message.outcome !== 'error') void bind(message, so)
-    else void refuse(so)
-  }
-  const read = (text: string, so: Answer, isCut = false): void => {
-    for (const message of [protocol.readMessage(text, isCut)].flat()) judge(message, so)
-  }
-  const reader = createSseReader(({ data, isCut }) => {
-    if (answer !== undefined && data !== '') read(data, answer, isCut)
+  const answer = createFirstAnswer({
+    protocol,
+    isKept: endpoint.ordersStreams,
+    bind: (answered, result) => bind(options, session, answered, result),
+    untilDeathIsKnown: () => new Promise((resolve) => clock.after(deathMs, resolve)),
+    pass(answered, upstream) {
+      limit.cancel()
+      return passOn(options, session, answered, upstream)
+    },
+    refuse(answered) {
+      limit.cancel()
+      const error = refusal(answered)
+      passRefusal(options, answered, error)
+      failed(error)
+    },
+    fail(error) {
+      limit.cancel()
+      if (!gone.aborted) answerOf(options).fail(error)
+      failed(error)
+    },
+    senseless: refusal,
   })
+  const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
+  gone.addEventListener('abort', abandon, { once: true })
+  session.onEnding((end) => answer.giveUp(startError(end, server)))
 
-  traffic.upstreams.dispatch(
+  options.trafficOf(session).upstreams.dispatch(
     {
       method: 'POST',
       path: endpoint.path,
@@ -236,48 +154,60 @@ function forwardInitialize(options: InitializeOptions, session: Session, gone: A
       body: options.body,
     },
     {
-      onRequestStart(controller) {
-        upstream = controller
-        if (state === 'over') controller.abort(new Error('Nobody waits for the answer.'))
-      },
-      onResponseStart(_controller, statusCode, headers) {
-        answer = { statusCode, headers, chunks: [], isComplete: false }
-        // 5xx is how a server says that it does not work.
-        if (protocol.isStateless && statusCode < 500 && isWaiting()) void bind(undefined, answer)
-      },
-      onResponseData(_controller, chunk) {
-        if (state === 'passing') {
-          downstream?.write(chunk)
-          return
-        }
-        answer?.chunks.push(chunk)
-        if (answer !== undefined && protocol.isStream(answer.headers['content-type'])) {
-          reader.push(chunk.toString('latin1'))
-        }
-      },
-      onResponseEnd() {
-        if (answer === undefined) return
-        answer.isComplete = true
-        if (state === 'passing') {
-          over(() => downstream?.end())
-          return
-        }
-        if (state !== 'waiting') return
-        if (!protocol.isStream(answer.headers['content-type'])) {
-          read(Buffer.concat(answer.chunks).toString('utf8'), answer)
-        }
-        if (!isWaiting()) return
-        // What is no error and no result is nothing that a client could make sense of.
-        if (answer.statusCode >= 400) void refuse(answer)
-        else giveUp(refusedWith(answer.statusCode))
-      },
-      onResponseError(_controller, cause) {
-        const cut = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
-        if (state === 'passing') over(() => downstream?.fail(cut))
-        else if (state === 'binding' && answer !== undefined) answer.cut = cut
-        else if (state === 'waiting') void moment().then(() => giveUp(cut))
-      },
+      onRequestStart: (controller) => answer.sent(controller),
+      onResponseStart: (_controller, statusCode, headers) => answer.head(statusCode, headers),
+      onResponseData: (_controller, chunk) => answer.data(chunk),
+      onResponseEnd: () => answer.end(),
+      onResponseError: (_controller, cause) => answer.broke(cause),
     },
   )
-  const isWaiting = (): boolean => state === 'waiting'
+}
+
+function bind(
+  { sessions, protocol, messages }: InitializeOptions,
+  session: Session,
+  { headers }: Answered,
+  result: Peek | undefined,
+): Promise<boolean> {
+  return sessions.bind(session, {
+    workerSessionId: protocol.workerSessionId(headers),
+    protocolVersion: result?.protocolVersion,
+    client: messages[0]?.client,
+  })
+}
+
+/** Lets the client see the session, and the head of the answer. */
+function passOn(
+  options: InitializeOptions,
+  session: Session,
+  { statusCode, headers }: Answered,
+  upstream: Upstream | undefined,
+): Passage {
+  const { protocol, clock } = options
+  options.onLive(session)
+  const downstream = answerOf(options, session)
+  downstream.upstream = upstream
+  const times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
+    downstream.fail(error)
+    upstream?.abort(error)
+  })
+  times.onHead(protocol.isStream(headers['content-type']))
+  if (statusCode >= 400 && protocol.hidesFailures) downstream.fail(failedWith(statusCode))
+  else downstream.head(statusCode, headers)
+  return { downstream, times }
+}
+
+function passRefusal(
+  options: InitializeOptions,
+  { statusCode, headers, chunks }: Answered,
+  error: GatewayError,
+): void {
+  const downstream = answerOf(options)
+  if (statusCode >= 400 && options.protocol.hidesFailures) {
+    downstream.fail(error)
+    return
+  }
+  downstream.head(statusCode, headers)
+  for (const chunk of chunks) downstream.write(chunk)
+  downstream.end()
 }

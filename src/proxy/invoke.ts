@@ -13,7 +13,7 @@ import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import { openHealthy } from './health.ts'
 import type { Passing } from './pass.ts'
-import type { Asked } from './ask.ts'
+import type { Asked } from './asked.ts'
 import { checkRoom } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 

@@ -8,10 +8,10 @@ import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
 import { createDownstream } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import type { Guard } from './guard.ts'
 import { recipientOf } from './recipient.ts'
-import type { Exchange } from './traffic.ts'
 import type { TrafficOf } from './traffics.ts'
 
 /** A request of a session, ready to go to its worker. */

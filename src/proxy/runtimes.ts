@@ -6,8 +6,9 @@ import { runtimeSessionId } from '../protocols/agentcore.ts'
 import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Asked } from './asked.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import type { Asked } from './ask.ts'
+import { httpMethods } from './routes.ts'
 import type { Serve } from './serve.ts'
 
 export interface RuntimesOptions {
@@ -17,22 +18,6 @@ export interface RuntimesOptions {
   /** What every reply carries. */
   headersOf(request: FastifyRequest): Record<string, string>
   serve: Serve
-}
-
-export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
-
-/** Whether a request is for AgentCore's paths, and to be answered in AgentCore's way. */
-export function isOfRuntimes({ url, params }: FastifyRequest): boolean {
-  return (params as { runtime?: string }).runtime !== undefined || url.startsWith('/runtimes/')
-}
-
-/** Whether it is at the path of servers that speak no MCP. */
-export function isInvocation({ url }: FastifyRequest): boolean {
-  return /^\/(servers\/[^/?]+\/)?invocations(\?|$)/.test(url)
-}
-
-export function isStop(request: FastifyRequest): boolean {
-  return isOfRuntimes(request) && /\/stopruntimesession(\?|$)/.test(request.url)
 }
 
 /** The paths of AgentCore's data plane, and of its agents that speak no MCP. Who is asking was found out before, for all paths alike. */

@@ -8,24 +8,22 @@ import { idKey } from '../ground/jsonrpc.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { explain } from '../ground/replies.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Downstream } from './downstream.ts'
+import type { Exchange } from './exchange.ts'
 import { createObserver } from './observe.ts'
 
-/**
- * One JSON-RPC request, from its POST until its response was delivered on any stream, it was
- * cancelled, or its worker ended. Not an HTTP exchange: with SSE polling the POST closes long
- * before the response comes.
- */
-export interface Exchange {
-  readonly id: RpcId
-  readonly method: string
-  readonly startedAtMs: number
-  /** How many client connections carry it. At none it runs on, but the idle clock runs too. */
-  carriers: number
-  release: (() => void) | undefined
-  /** Ids of the last events that a stream of it carried, newest last: what a client resumes from. */
-  eventIds: string[]
-  isOver: boolean
+/** A response to a client, as far as the session that it belongs to has to do with it. */
+export interface ClientStream {
+  /** A GET without Last-Event-ID: there is one of it in a session. */
+  readonly isStandalone: boolean
+  /** Whether it was this stream that carried the event: one of its last few dozen. */
+  hasCarried(eventId: string): boolean
+  /** Another stream of the client has taken its place. */
+  supersede(): void
+  sessionEnded(): void
+  /** The gateway goes and the session stays: the client is to come back where it left off. */
+  leave(): void
+  /** Sends a comment if it has been silent for long and is between two events. */
+  keepAlive(nowMs: number): void
 }
 
 /** What goes on between the clients and the worker of one session. */
@@ -33,7 +31,7 @@ export interface Traffic {
   readonly session: Session
   readonly hold: Hold
   /** Every response to a client of this session that is not finished. */
-  readonly streams: Set<Downstream>
+  readonly streams: Set<ClientStream>
   /** How many exchanges are in progress on a stream of this gateway. */
   size(): number
   /** Counts a request in, carried by the connection it came on. */
@@ -65,14 +63,6 @@ export function checkRoom(traffic: Traffic, more: number): void {
     params: { limit: maxExchanges },
     retryAfterSeconds: 1,
   })
-}
-
-/** Enough to find the stream of a client whose last events were lost on the way. */
-const keptEventIds = 64
-
-export function rememberEvent(eventIds: string[], eventId: string): void {
-  eventIds.push(eventId)
-  if (eventIds.length > keptEventIds) eventIds.shift()
 }
 
 /** So many exchanges without a stream are remembered of a session. */

@@ -1,8 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Downstream } from './downstream.ts'
-import type { Traffic } from './traffic.ts'
+import type { ClientStream, Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
 import type { Upstreams } from './upstreams.ts'
 import { openUpstreams } from './upstreams.ts'
@@ -15,7 +14,7 @@ export interface Traffics {
   /** Sends what is due on silent streams. */
   keepAlive(nowMs: number): void
   /** This gateway goes and the sessions stay: ends these streams, so that they can be resumed. */
-  leave(which: (stream: Downstream) => boolean): void
+  leave(which: (stream: ClientStream) => boolean): void
 }
 
 export function createTraffics(clock: Clock, events: Events): Traffics {

@@ -1,0 +1,26 @@
+import type { RpcId } from '../ground/jsonrpc.ts'
+
+/**
+ * One JSON-RPC request, from its POST until its response was delivered on any stream, it was
+ * cancelled, or its worker ended. Not an HTTP exchange: with SSE polling the POST closes long
+ * before the response comes.
+ */
+export interface Exchange {
+  readonly id: RpcId
+  readonly method: string
+  readonly startedAtMs: number
+  /** How many client connections carry it. At none it runs on, but the idle clock runs too. */
+  carriers: number
+  release: (() => void) | undefined
+  /** Ids of the last events that a stream of it carried, newest last: what a client resumes from. */
+  eventIds: string[]
+  isOver: boolean
+}
+
+/** Enough to find the stream of a client whose last events were lost on the way. */
+const keptEventIds = 64
+
+export function rememberEvent(eventIds: string[], eventId: string): void {
+  eventIds.push(eventId)
+  if (eventIds.length > keptEventIds) eventIds.shift()
+}

@@ -17,22 +17,22 @@ test('what was set up last is taken down first, one after the other', async () =
 
 test('a step that fails keeps none of the others from being taken, and is told', async () => {
   const taken: string[] = []
-  const down = createTeardown<void>()
+  const down = createTeardown<undefined>()
   down.add(() => taken.push('first'))
   down.add(() => Promise.reject(new Error('second')))
   down.add(() => {
     throw new Error('third')
   })
-  await assert.rejects(down.run(), /third/)
+  await assert.rejects(down.run(undefined), /third/)
   assert.deepEqual(taken, ['first'])
 })
 
 test('whoever calls again waits for the same', async () => {
   let count = 0
-  const down = createTeardown<void>()
+  const down = createTeardown<undefined>()
   down.add(() => new Promise((resolve) => setImmediate(resolve)))
   down.add(() => (count += 1))
-  await Promise.all([down.run(), down.run()])
-  await down.run()
+  await Promise.all([down.run(undefined), down.run()])
+  await down.run(undefined)
   assert.equal(count, 1)
 })

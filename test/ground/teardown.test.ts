@@ -32,7 +32,7 @@ test('whoever calls again waits for the same', async () => {
   const down = createTeardown<undefined>()
   down.add(() => new Promise((resolve) => setImmediate(resolve)))
   down.add(() => (count += 1))
-  await Promise.all([down.run(undefined), down.run()])
+  await Promise.all([down.run(undefined), down.run(undefined)])
   await down.run(undefined)
   assert.equal(count, 1)
 })

@@ -1,9 +1,13 @@
-/** Where a server is reached at the public listener; `/runtimes/…` has it as well. */
-export function endpointPath(server: { name: string; protocol: 'mcp' | 'http' }): string {
-  return `/servers/${server.name}/${server.protocol === 'http' ? 'invocations' : 'mcp'}`
+/** What a server may speak, and where it is found: below `/servers/NAME`, and the default one alone. */
+export const protocolPaths = { mcp: '/mcp', http: '/invocations' } as const
+export type ProtocolName = keyof typeof protocolPaths
+
+/** Where clients find a server. */
+export function endpointPath(server: { name: string; protocol: ProtocolName }): string {
+  return `/servers/${server.name}${protocolPaths[server.protocol]}`
 }
 
-/** Where the default server is reached besides. */
-export function shortPath({ protocol }: { protocol: 'mcp' | 'http' }): string {
-  return protocol === 'http' ? '/invocations' : '/mcp'
+/** Where they find the default one, too. */
+export function shortPath({ protocol }: { protocol: ProtocolName }): string {
+  return protocolPaths[protocol]
 }

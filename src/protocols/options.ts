@@ -1,3 +1,5 @@
+import type { ProtocolName } from '../ground/paths.ts'
+import { protocolPaths } from '../ground/paths.ts'
 import { Type } from '../ground/schema.ts'
 
 /** How the dialect of AgentCore is spoken; the part of `agentcore:` that is not about names. */
@@ -67,7 +69,7 @@ export const agentcoreOptions = Type.Object(
 
 /** Keys of a server that AgentCore has as well. */
 export const runtimeOptions = {
-  protocol: Type.Enum(['mcp', 'http'], {
+  protocol: Type.Enum(Object.keys(protocolPaths) as ProtocolName[], {
     default: 'mcp',
     description:
       "What the server speaks. http: AgentCore's other contract, POST /invocations and GET /ping at $PORT; it is at /servers/NAME/invocations.",

@@ -1,3 +1,4 @@
+import type { ProtocolName } from '../ground/paths.ts'
 import { createAgentcore } from './agentcore.ts'
 import { createInvocations } from './invocations.ts'
 import { mcp } from './mcp.ts'
@@ -15,7 +16,7 @@ export interface Protocols {
 }
 
 export interface Speaking {
-  protocol: 'mcp' | 'http'
+  protocol: ProtocolName
   mode: 'stateful' | 'stateless'
 }
 

@@ -4,6 +4,7 @@ import type { Login } from '../auth/check.ts'
 import { metadataOf, wellKnown } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import { GatewayError } from '../ground/errors.ts'
+import type { ProtocolName } from '../ground/paths.ts'
 import { shortPath } from '../ground/paths.ts'
 import { asGatewayError, rpcReply } from '../ground/replies.ts'
 import type { Guard } from './guard.ts'
@@ -11,7 +12,7 @@ import type { Guard } from './guard.ts'
 export interface MetadataOptions {
   authorizers: Authorizers
   guard: Guard
-  servers: readonly { name: string; isDefault: boolean; protocol: 'mcp' | 'http' }[]
+  servers: readonly { name: string; isDefault: boolean; protocol: ProtocolName }[]
   resource: 'server' | 'gateway'
   /** The server behind an id or ARN of `/runtimes/…`, if there is one. */
   serverOfRuntime(runtime: string): string | undefined

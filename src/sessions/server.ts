@@ -1,4 +1,6 @@
 import type { ServerCredentials } from '../ground/credentials.ts'
+import type { ProtocolName } from '../ground/paths.ts'
+import type { Speaking } from '../protocols/protocols.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */
@@ -9,9 +11,9 @@ export interface Server {
   /** Served at `/mcp` too, or at `/invocations`. */
   isDefault: boolean
   /** `http`: AgentCore's contract for agents that speak no MCP, `POST /invocations`, `GET /ping`. */
-  protocol: 'mcp' | 'http'
+  protocol: ProtocolName
   /** Of MCP: `stateless` servers keep no sessions; their ids are the gateway's alone. */
-  mode: 'stateful' | 'stateless'
+  mode: Speaking['mode']
   /** Name of the worker driver: `process`, `sandbox`, or `remote` for a `url`. */
   driver: string
   launch: LocalLaunch | RemoteLaunch

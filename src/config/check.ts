@@ -24,7 +24,7 @@ export interface Shape {
   'x-unit'?: string
   /** What the value is, in words, where the schema does not say it well. */
   'x-expected'?: string
-  /** The type in words, for the table of the README, where the schema does not say it well. */
+  /** The type in words, for the table of config/README.md, where the schema does not say it well. */
   'x-type'?: string
   /** The default in words, where it is found out at run time. */
   'x-default'?: string

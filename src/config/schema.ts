@@ -158,7 +158,7 @@ export interface ConfigReferenceRow {
   description: string
 }
 
-/** Every key of the configuration, for the table of the README. */
+/** Every key of the configuration, for the table of config/README.md. */
 export function configReference(): ConfigReferenceRow[] {
   const { defaults, ...settings } = overridable.properties ?? {}
   return [

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Events } from '../ground/events.ts'
 import { endReasons } from '../ground/events.ts'
 
-/** Every metric, by name, with what it counts; README's table is compared with it. */
+/** Every metric, by name, with what it counts; the table of README.md here is made from it. */
 export interface Metrics {
   registry: Registry
 }

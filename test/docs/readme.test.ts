@@ -1,31 +1,80 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { readmeTables, withTables } from './tables.ts'
+import { commands } from '../../src/cli/commands/index.ts'
+import { anchorsOf, linksOf, readmesOf, shellLines } from './markdown.ts'
+import { generated, withTables } from './tables.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')
+const readmes = readmesOf(root)
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+/** Where a link of a page leads, relative to the root. */
+const target = (page: string, path: string): string =>
+  path === '' ? page : normalize(join(dirname(page), path))
 
-test('the tables of README.md are what the code says (npm run docs brings them up to date)', async () => {
-  const text = read('README.md')
-  for (const name of Object.keys(await readmeTables())) {
-    assert.ok(text.includes(`<!-- table: ${name} -->`), `README.md has a table ${name}`)
+test('the tables of the READMEs are what the code says (npm run docs brings them up to date)', async () => {
+  for (const page of readmes) {
+    const places = [...read(page).matchAll(/<!-- table: (\S+) -->/g)].map(([, name]) => name)
+    assert.deepEqual(places, Object.keys(generated[page] ?? {}), `the tables of ${page}`)
+    assert.equal(await withTables(page, read(page)), read(page), page)
   }
-  assert.equal(await withTables(text), text)
 })
 
-test('every file and script that README.md and src/README.md name is there', () => {
-  const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
-  for (const name of ['README.md', 'src/README.md']) {
-    const text = read(name)
-    for (const [, link = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
-      assert.ok(existsSync(join(root, dirname(name), link)), `${name} links to ${link}`)
+test('README.md is short, and every other README is one click away from it', () => {
+  const text = read('README.md')
+  assert.ok(text.split('\n').length < 250)
+  const reached = new Set(linksOf(text).map(({ path }) => target('README.md', path)))
+  for (const page of readmes) assert.ok(page === 'README.md' || reached.has(page), page)
+})
+
+test('every link of a README leads to a file, and to a heading of it', () => {
+  for (const page of readmes) {
+    for (const { path, anchor } of linksOf(read(page))) {
+      const file = target(page, path)
+      assert.ok(existsSync(join(root, file)), `${page} links to ${path}`)
+      if (anchor === undefined) continue
+      assert.ok(anchorsOf(read(file)).has(anchor), `${page} links to ${path}#${anchor}`)
     }
-    for (const [, script = ''] of text.matchAll(/npm run ([a-z]+)/g)) {
-      assert.ok(script in scripts, `${name} names npm run ${script}`)
+  }
+})
+
+test('every script of package.json that somebody may want is named in README.md', () => {
+  const text = read('README.md')
+  for (const script of Object.keys(scripts)) {
+    if (script === 'prepare') continue
+    const call = ['test', 'start'].includes(script) ? `npm ${script}` : `npm run ${script}`
+    assert.match(text, new RegExp(`\`${call}( -- [A-Z]+)?\``), call)
+  }
+})
+
+test('every script that a README names is there', () => {
+  for (const page of readmes) {
+    for (const [, script = ''] of read(page).matchAll(/npm run ([a-z:]*[a-z])/g)) {
+      assert.ok(script in scripts, `${page} names npm run ${script}`)
+    }
+  }
+})
+
+test('every command line of a README names a command, and options that it has', () => {
+  const global = ['help', '--help', '--version']
+  for (const page of readmes) {
+    for (const line of shellLines(read(page))) {
+      for (const [, words = ''] of line.matchAll(/mcp-berth ([^#|)]+)/g)) {
+        const [name = '', ...rest] = words.trim().split(/\s+/)
+        if (global.includes(name)) continue
+        const command = commands.get(name)
+        assert.ok(command, `${page} calls mcp-berth ${name}`)
+        const end = rest.indexOf('--')
+        for (const word of end < 0 ? rest : rest.slice(0, end)) {
+          const [, option] = /^--([a-z-]+)/.exec(word) ?? []
+          if (option === undefined) continue
+          assert.ok(option in command.options, `${page}: ${name} has no --${option}`)
+        }
+      }
     }
   }
 })

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-import { withTables } from './tables.ts'
+import { generated, withTables } from './tables.ts'
 
-// `npm run docs`: brings the tables of README.md up to date.
-writeFileSync('README.md', await withTables(readFileSync('README.md', 'utf8')))
+// `npm run docs`: brings whatever is made from the code up to date, in every README.
+for (const file of Object.keys(generated)) {
+  writeFileSync(file, await withTables(file, readFileSync(file, 'utf8')))
+}

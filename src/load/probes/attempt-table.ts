@@ -11,7 +11,7 @@ const cells: Record<Outcome, string> = {
 
 /**
  * A table in Markdown: a row for each attempt, a column for each driver, both in the order in which
- * they come first. It goes between the markers of README.md.
+ * they come first. It goes between the markers of src/workers/README.md.
  *
  * @param abouts what to call the attempts there; default: their names
  */

@@ -18,7 +18,7 @@ export interface Facts {
 }
 
 interface Expectation {
-  /** For README.md: an ordinary user, on a Linux with PID namespaces and cgroups. */
+  /** For src/workers/README.md: an ordinary user, on a Linux with PID namespaces and cgroups. */
   said: Outcome
   /** Here. */
   here: (facts: Facts) => Outcome
@@ -102,7 +102,7 @@ export function expectedHere(name: BreakOutName, column: Column, facts: Facts): 
   return expectation(name, column).here(facts)
 }
 
-/** The table of README.md. */
+/** The table of src/workers/README.md. */
 export function saidOutcomes(): AttemptOutcomes {
   return Object.fromEntries(
     breakOutNames.map((name) => [

@@ -18,11 +18,12 @@ export function prose(text: string): string {
   return text.replaceAll(/^```[\s\S]*?^```$/gm, '')
 }
 
-/** Its fenced blocks for a shell, with continued lines in one. */
+/** What a reader may type: lines of its blocks for a shell, and code within its sentences. */
 export function shellLines(text: string): string[] {
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+  const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
     block.replaceAll('\\\n', '').trimEnd().split('\n'),
   )
+  return [...blocks, ...[...prose(text).matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)]
 }
 
 export interface Link {

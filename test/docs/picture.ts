@@ -1,35 +1,72 @@
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 
 import { createBench } from '../bench/scope.ts'
 import { openPage } from '../load/browser.ts'
 import { cacheDirOf } from '../needs/cache.ts'
 import { prepareNeeds } from '../needs/prepare.ts'
+import type { NeedName } from '../needs/table.ts'
 import { needs } from '../needs/table.ts'
+import type { Line } from './terminal-svg.ts'
+import { linesOf, plainSpan, terminalSvg, textOf } from './terminal-svg.ts'
 
-/** Takes the picture of a report that README.md shows: `npm run picture -- REPORT.html`. */
+/**
+ * Makes the pictures of the READMEs. `npm run picture` runs the demo at a terminal and draws what it
+ * shows; `npm run picture -- REPORT.html` takes a picture of a report of the load test.
+ */
 const project = join(import.meta.dirname, '..', '..', '..')
-const picture = join(project, 'test', 'docs', 'load-report.png')
-const [report] = process.argv.slice(2)
-if (report === undefined) throw new Error('usage: npm run picture -- REPORT.html')
+const columns = 96
 
-const chromium = needs.filter(({ name }) => name === 'chromium-headless-shell')
-const [outcome] = await prepareNeeds(chromium, {
-  projectDir: project,
-  cacheDir: cacheDirOf(project, process.env),
-  env: process.env,
-  signal: new AbortController().signal,
-  mayFetch: () => true,
-  onFetch: () => undefined,
-})
-if (outcome === undefined || outcome.state === 'missing')
-  throw new Error('There is no Chromium here.')
-const scope = createBench(new AbortController().signal)
-try {
-  const page = await openPage(scope, outcome.place.path, pathToFileURL(resolve(report)).href)
-  writeFileSync(picture, await page.screenshot(1900))
-} finally {
-  await scope.end()
+async function pathOf(name: NeedName): Promise<string> {
+  const [outcome] = await prepareNeeds(
+    needs.filter((need) => need.name === name),
+    {
+      projectDir: project,
+      cacheDir: cacheDirOf(project, process.env),
+      env: process.env,
+      signal: new AbortController().signal,
+      mayFetch: () => true,
+      onFetch: () => undefined,
+    },
+  )
+  if (outcome === undefined || outcome.state === 'missing') throw new Error(`There is no ${name}.`)
+  return outcome.place.path
 }
-process.stdout.write(`wrote ${picture}\n`)
+
+async function pictureOfDemo(): Promise<{ file: string; content: string }> {
+  const main = join(project, 'dist', 'src', 'cli', 'main.js')
+  const { stdout } = await promisify(execFile)(
+    await pathOf('python3'),
+    [join(project, 'test/fixtures/python/terminal.py'), process.execPath, main, 'demo'],
+    { timeout: 120_000, env: { ...process.env, TERM: 'xterm-256color' } },
+  )
+  const lines = shortened(linesOf(stdout.trim(), columns))
+  return { file: 'demo.svg', content: terminalSvg('npx mcp-berth demo', lines, columns) }
+}
+
+/** Leaves out most questions of the long scene: the first two are enough to see how it goes. */
+function shortened(lines: readonly Line[]): Line[] {
+  const answers = lines.flatMap((line, index) => (/^\S+ +│ > /.test(textOf(line)) ? [index] : []))
+  const from = (answers[1] ?? 0) + 1
+  const to = lines.findIndex((line) => textOf(line).includes(' 5/5 '))
+  return [...lines.slice(0, from), [plainSpan('    ⋮')], ...lines.slice(to)]
+}
+
+async function pictureOfReport(report: string): Promise<{ file: string; content: Buffer }> {
+  const scope = createBench(new AbortController().signal)
+  try {
+    const browser = await pathOf('chromium-headless-shell')
+    const page = await openPage(scope, browser, pathToFileURL(resolve(report)).href)
+    return { file: 'load-report.png', content: await page.screenshot(1900) }
+  } finally {
+    await scope.end()
+  }
+}
+
+const [report] = process.argv.slice(2)
+const { file, content } = await (report === undefined ? pictureOfDemo() : pictureOfReport(report))
+writeFileSync(join(project, 'test', 'docs', file), content)
+process.stdout.write(`wrote test/docs/${file}\n`)

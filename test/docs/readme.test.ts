@@ -60,24 +60,31 @@ test('every script that a README names is there', () => {
 })
 
 test('every command line of a README names a command, and options that it has', () => {
-  const global = ['help', '--help', '--version']
   for (const page of readmes) {
-    for (const line of shellLines(read(page))) {
-      for (const [, words = ''] of line.matchAll(/mcp-berth ([^#|)]+)/g)) {
-        const [name = '', ...rest] = words.trim().split(/\s+/)
-        if (global.includes(name)) continue
-        const command = commands.get(name)
-        assert.ok(command, `${page} calls mcp-berth ${name}`)
-        const end = rest.indexOf('--')
-        for (const word of end < 0 ? rest : rest.slice(0, end)) {
-          const [, option] = /^--([a-z-]+)/.exec(word) ?? []
-          if (option === undefined) continue
-          assert.ok(option in command.options, `${page}: ${name} has no --${option}`)
-        }
+    for (const [name, options] of commandLines(read(page))) {
+      if (['help', '--version', 'COMMAND'].includes(name)) continue
+      const command = commands.get(name)
+      assert.ok(command, `${page} calls mcp-berth ${name}`)
+      for (const option of options) {
+        assert.ok(option in command.options, `${page}: ${name} has no --${option}`)
       }
     }
   }
 })
+
+/** Each call of mcp-berth in a page: the command and its options. */
+function commandLines(text: string): [name: string, options: string[]][] {
+  return shellLines(text).flatMap((line) =>
+    line
+      .split(/\bmcp-berth /)
+      .slice(1)
+      .map((call): [string, string[]] => {
+        const [words = ''] = call.split(/ -- |[#|)]/)
+        const options = [...words.matchAll(/ --([a-z-]+)/g)].map(([, option = '']) => option)
+        return [words.split(' ')[0]?.trim() ?? '', options]
+      }),
+  )
+}
 
 test('src/README.md names every room of src, and src has nothing else', () => {
   const map = read('src/README.md')

@@ -13,7 +13,7 @@ import { configOf, configOptions } from './config-options.ts'
 /** The options of every command that speaks to a running gateway. */
 export const adminOptions = {
   ...configOptions,
-  gateway: { type: 'string', value: 'URL', description: 'which gateway, where several run' },
+  gateway: { type: 'string', value: 'URL', description: 'which gateway, if several run' },
   json: { type: 'boolean', description: 'print JSON' },
 } as const satisfies CommandOptions
 

@@ -13,7 +13,7 @@ export const configOptions = {
   'state-dir': {
     type: 'string',
     value: 'DIR',
-    description: 'where sessions, logs and the admin token are kept',
+    description: 'where Berth keeps sessions, logs and its admin token',
   },
 } as const satisfies CommandOptions
 
@@ -21,12 +21,12 @@ export const configOptions = {
 export const serverOptions = {
   http: {
     type: 'boolean',
-    description: 'COMMAND is an HTTP server that listens on $PORT (else it speaks stdio)',
+    description: 'COMMAND is an HTTP server that listens on $PORT (without this it speaks stdio)',
   },
   port: {
     type: 'string',
     value: 'PORT',
-    description: 'COMMAND is an HTTP server that insists on this port',
+    description: 'COMMAND is an HTTP server that always listens on this port',
   },
 } as const satisfies CommandOptions
 

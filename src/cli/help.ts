@@ -4,14 +4,15 @@ import { tableLines } from './output.ts'
 export function overview(commands: Iterable<Command>): string[] {
   const rows = Array.from(commands, ({ name, summary }) => [name, summary])
   return [
-    'Berth gives every MCP session its own isolated worker process.',
+    'Berth is a gateway for MCP servers that gives every session a worker process of its own.',
     '',
     'usage: mcp-berth COMMAND [options]',
     '',
     'commands:',
     ...tableLines(rows, '  '),
     '',
-    'mcp-berth help COMMAND tells more about one, mcp-berth --version which Berth this is.',
+    'New here? mcp-berth demo shows how it works. mcp-berth serve -- COMMAND serves your own server.',
+    'Options of a command: mcp-berth help COMMAND. Version: mcp-berth --version.',
   ]
 }
 
@@ -30,7 +31,7 @@ export function helpOf(command: Command): string[] {
     usageOf(command),
     '',
     'options:',
-    ...tableLines([...rows, ['-h, --help', 'show this']], '  '),
+    ...tableLines([...rows, ['-h, --help', 'show this help']], '  '),
     ...(command.details.length > 0 ? ['', ...command.details] : []),
   ]
 }

@@ -9,14 +9,14 @@ export const targetOptions = {
     type: 'string',
     multiple: true,
     value: "'NAME: VALUE'",
-    description: 'a header for every request, for instance a login; repeatable',
+    description: 'send this header with every request, for instance a login; repeatable',
   },
   timeout: {
     type: 'string',
     value: 'SECONDS',
-    description: 'how long the server may say nothing (default 300, 0: for ever)',
+    description: 'how long the server may be silent (default 300; 0: for ever)',
   },
-  json: { type: 'boolean', description: 'print the raw result as JSON' },
+  json: { type: 'boolean', description: 'print the result as JSON' },
 } as const satisfies CommandOptions
 
 export function targetOf(url: string | undefined, values: Values<typeof targetOptions>): Target {

@@ -4,7 +4,7 @@ import { jsonObjectValue, noMore, pairValues } from '../values.ts'
 
 export const call = defineCommand({
   name: 'call',
-  summary: 'Call a tool of an MCP server, and answer what it asks',
+  summary: 'Call a tool, and answer what it asks',
   usage: 'URL TOOL [options]',
   options: {
     args: { type: 'string', value: 'JSON', description: 'the arguments of the tool' },
@@ -12,25 +12,26 @@ export const call = defineCommand({
       type: 'string',
       multiple: true,
       value: 'KEY=VALUE',
-      description: 'the answer to a question, given before it is asked; repeatable',
+      description: 'answer a question before it is asked; repeatable',
     },
-    answers: { type: 'string', value: 'JSON', description: 'several such answers at once' },
+    answers: { type: 'string', value: 'JSON', description: 'answer several at once' },
     'sample-with': {
       type: 'string',
       value: 'COMMAND',
-      description: 'answer sampling: gets the request as JSON on stdin, prints the reply',
+      description:
+        'answer sampling by a program: it reads the request as JSON, and prints the reply',
     },
     ...targetOptions,
   },
   details: [
-    'At a terminal the questions of the tool are asked there; Ctrl-C cancels a question. In a',
-    'script --answer and the defaults of the form answer, and what is left open is declined.',
+    'At a terminal you are asked what the tool asks, and Ctrl-C cancels a question. In a script',
+    '--answer and the defaults of the form give the answers, and all other questions are declined.',
     '',
     'examples:',
     '  mcp-berth call http://127.0.0.1:8080/servers/trip-planner/mcp plan_trip',
     `  mcp-berth call http://127.0.0.1:8080/mcp monthly_report --args '{"month": "2026-11"}'`,
     '',
-    'exit codes: 0 the tool did it, 1 it reports an error or could not be called, 2 wrong usage',
+    'exit codes: 0 the tool succeeded, 1 it reported an error or could not be called, 2 wrong usage',
   ],
   async run({ positionals, values, stdin, stdout, stderr, signal }) {
     const [url, tool] = positionals

@@ -6,19 +6,20 @@ import { authorizerLines } from '../serve-screen.ts'
 
 export const check = defineCommand({
   name: 'check',
-  summary: 'Say what is wrong with a configuration, or start each of its servers once',
+  summary: 'Check a configuration, and on request start each of its servers once',
   usage: '[FILE] [options]  or  check [options] -- COMMAND [ARG ...]',
   takesRest: true,
   options: {
     start: {
       type: 'boolean',
-      description: 'start each server in turn, and list its tools (fills the npx and uvx caches)',
+      description:
+        'also start each server and list its tools (this fills the caches of npx and uvx)',
     },
     ...configOptions,
     ...serverOptions,
   },
   details: [
-    'FILE and COMMAND are those of mcp-berth serve.',
+    'FILE and COMMAND are the same as for mcp-berth serve.',
     '',
     'examples:',
     '  mcp-berth check .vscode/mcp.json',

@@ -10,12 +10,12 @@ const commandName = 'client-config'
 
 export const clientConfig = defineCommand({
   name: commandName,
-  summary: 'Print what an MCP client has to be told to use the configured servers',
+  summary: 'Print what to put into the configuration of an MCP client',
   usage: `${clientKinds.join(' | ')} [options]`,
   options: {
     ...configOptions,
-    url: { type: 'string', value: 'URL', description: 'where clients reach Berth' },
-    json: { type: 'boolean', description: 'print only the content of the file' },
+    url: { type: 'string', value: 'URL', description: 'the address by which clients reach Berth' },
+    json: { type: 'boolean', description: 'print the content of the file and nothing else' },
   },
   details: [
     'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',

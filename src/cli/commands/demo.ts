@@ -3,18 +3,19 @@ import { noMore } from '../values.ts'
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: 'Show in a quarter of a minute what Berth does',
+  summary: 'Show in a quarter of a minute how Berth works',
   usage: '[options]',
   options: {
     interactive: {
       type: 'boolean',
       short: 'i',
-      description: 'answer one guest’s questions yourself',
+      description: 'answer the questions of one of the two yourself',
     },
   },
   details: [
-    'Starts a gateway on a free port, plays two conversations with the trip planner at once, each',
-    'on a worker of its own, and shows how they end. It needs nothing and leaves nothing behind.',
+    'Starts a gateway on a free port. Two people plan a trip with the same server at the same time,',
+    'each with a worker of their own, and you see how their sessions end. The demo needs nothing',
+    'else, and leaves nothing behind.',
   ],
   async run({ positionals, values, stdin, stdout, env, signal }) {
     noMore(positionals, 0)

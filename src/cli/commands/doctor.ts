@@ -5,15 +5,17 @@ import { noMore } from '../values.ts'
 
 export const doctor = defineCommand({
   name: 'doctor',
-  summary: 'Say what this machine can isolate and limit, and which command enables the rest',
+  summary: 'Show what this machine can isolate and limit, and how to enable the rest',
   usage: '[options]',
   options: { json: { type: 'boolean', description: 'print everything as JSON' } },
   details: [
-    'Everything is found out by doing it, and nothing is left of it. ✓ it works, ~ something weaker',
-    'stands in for it, ✗ it does not work; the lines below have the commands that would enable it.',
-    'Run it as the user that the gateway runs as, and started in the same way.',
+    'Each feature is tried out, and nothing is left behind:',
+    '  ✓  it works',
+    '  ~  something weaker takes its place',
+    '  ✗  it does not work; the lines below it have the command that enables it',
+    'Run this as the user that the gateway runs as, and start it in the same way.',
     '',
-    'exit codes: 0 the machine was examined, whatever it can do, 1 it could not be, 2 wrong usage',
+    'exit codes: 0 the machine was examined, whatever it can do, 1 it was not, 2 wrong usage',
   ],
   async run({ positionals, values, stdout, env }) {
     noMore(positionals, 0)

@@ -10,12 +10,12 @@ const options = {
   'admin-port': {
     type: 'string',
     value: 'PORT',
-    description: 'init: the admin port of the gateway, where the keys are shown (default 8081)',
+    description: 'init: the admin port of the gateway, which publishes the keys (default 8081)',
   },
   sub: {
     type: 'string',
     value: 'NAME',
-    description: "token: who it is for (default local-user; '': nobody, as programs have it)",
+    description: "token: the user (default local-user; '' for a program without one)",
   },
   'client-id': {
     type: 'string',
@@ -26,24 +26,24 @@ const options = {
     type: 'string',
     multiple: true,
     value: 'AUDIENCE',
-    description: 'token: what it is good for; repeatable',
+    description: 'token: the audience it is meant for; repeatable',
   },
   scope: {
     type: 'string',
     multiple: true,
     value: 'SCOPE',
-    description: 'token: what it allows; repeatable',
+    description: 'token: a scope it has; repeatable',
   },
   claim: {
     type: 'string',
     multiple: true,
     value: 'NAME=VALUE',
-    description: 'token: any other claim; a value that begins with [ or { is JSON; repeatable',
+    description: 'token: another claim; a value that begins with [ or { is JSON; repeatable',
   },
   'expires-in': {
     type: 'string',
     value: 'SECONDS',
-    description: 'token: how long it is good (default 3600)',
+    description: 'token: how long it is valid (default 3600)',
   },
 } as const
 
@@ -54,13 +54,15 @@ const localIssuer = () => import('../../auth/local-issuer.ts')
 
 export const identity = defineCommand({
   name: 'identity',
-  summary: 'Make tokens of your own for a gateway without an identity provider',
+  summary: 'Make access tokens without an identity provider, to try things out',
   usage: 'init | token | cleanup [options]',
   options,
   details: [
-    'init makes a key in the state directory, token prints a bearer token that is signed with it,',
-    'and cleanup removes the key. The gateway reads it when it starts.',
-    'A gateway takes a token for 60 s longer than --expires-in says (clockSkewSeconds).',
+    'init     makes a key in the state directory; the gateway reads it when it starts',
+    'token    prints a bearer token that is signed with that key',
+    'cleanup  removes the key',
+    '',
+    'A gateway accepts a token for 60 s longer than --expires-in says (clockSkewSeconds).',
     '',
     'example:',
     '  mcp-berth identity init',

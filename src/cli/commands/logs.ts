@@ -12,12 +12,17 @@ export const logs = defineCommand({
   usage: '[ID] [options]',
   options: {
     ...adminOptions,
-    follow: { type: 'boolean', short: 'f', description: 'go on until the session ends' },
-    lines: { type: 'string', short: 'n', value: 'N', description: 'the last N lines (1000)' },
+    follow: { type: 'boolean', short: 'f', description: 'keep printing until the session ends' },
+    lines: {
+      type: 'string',
+      short: 'n',
+      value: 'N',
+      description: 'begin with the last N lines (default 1000)',
+    },
   },
   details: [
-    'ID is the handle that mcp-berth sessions prints; without it the newest session is taken.',
-    'It is stderr, and stdout too of servers that speak HTTP.',
+    'ID is the handle that mcp-berth sessions prints. Without it you get the newest session.',
+    'A stdio server writes to stderr, because stdout carries MCP. Of an HTTP server you see both.',
   ],
   async run({ positionals, values, stdout, stderr, env, signal }) {
     noMore(positionals, 1)

@@ -4,7 +4,7 @@ import { jsonObjectValue, noMore } from '../values.ts'
 
 export const prompts = defineCommand({
   name: 'prompts',
-  summary: 'List the prompts of an MCP server, or get one',
+  summary: 'List the prompts of a server, or get one',
   usage: 'URL [NAME] [options]',
   options: {
     args: { type: 'string', value: 'JSON', description: 'the arguments of the prompt' },

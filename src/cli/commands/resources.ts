@@ -4,7 +4,7 @@ import { noMore } from '../values.ts'
 
 export const resources = defineCommand({
   name: 'resources',
-  summary: 'List the resources of an MCP server, or read one',
+  summary: 'List the resources of a server, or read one',
   usage: 'URL [URI] [options]',
   options: targetOptions,
   details: [

@@ -7,18 +7,19 @@ import { ownUrl } from '../own-url.ts'
 
 export const runtimes = defineCommand({
   name: 'runtimes',
-  summary: 'Print the ARN of each server and its URL, for clients of Amazon Bedrock AgentCore',
+  summary: 'Print the ARN and URL of each server, for clients of Amazon Bedrock AgentCore',
   usage: '[FILE] [options]  or  runtimes [options] -- COMMAND [ARG ...]',
   takesRest: true,
   options: {
     ...configOptions,
     ...serverOptions,
-    url: { type: 'string', value: 'URL', description: 'where clients reach Berth' },
+    url: { type: 'string', value: 'URL', description: 'the address by which clients reach Berth' },
     json: { type: 'boolean', description: 'print everything as JSON' },
   },
   details: [
-    'FILE and COMMAND are those of mcp-berth serve. AWS SDKs find Berth by',
-    'AWS_ENDPOINT_URL_BEDROCK_AGENTCORE, and need any access key and secret key to sign with.',
+    'FILE and COMMAND are the same as for mcp-berth serve. AWS SDKs find Berth if',
+    'AWS_ENDPOINT_URL_BEDROCK_AGENTCORE is its address. They need an access key and a secret key to',
+    'sign with; any will do.',
     '',
     'example: mcp-berth runtimes --json --config config/berth.yaml',
   ],

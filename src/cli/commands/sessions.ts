@@ -8,20 +8,20 @@ import { noMore } from '../values.ts'
 
 export const sessions = defineCommand({
   name: 'sessions',
-  summary: 'List the sessions of a running gateway, show one, or stop one or all',
+  summary: 'List, show or stop the sessions of a running gateway',
   usage: '[list | show ID | stop ID | stop --all] [options]',
   options: {
     ...adminOptions,
     all: {
       type: 'boolean',
       short: 'a',
-      description: 'list those that ended in the last hour too; or stop every one',
+      description: 'list: also those that ended in the last hour; stop: all of them',
     },
   },
   details: [
-    'ID is the short handle that list prints (its beginning will do), or the Mcp-Session-Id.',
+    'ID is the short handle in the list, or the beginning of it, or the Mcp-Session-Id.',
     '',
-    'exit codes: 0 done, 1 there is no such session, 2 wrong usage or no gateway runs',
+    'exit codes: 0 done, 1 there is no such session, 2 wrong usage, or no gateway is running',
   ],
   async run({ positionals, values, stdout, stderr, env }) {
     const [verb = 'list', id] = positionals

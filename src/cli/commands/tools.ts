@@ -4,7 +4,7 @@ import { noMore } from '../values.ts'
 
 export const tools = defineCommand({
   name: 'tools',
-  summary: 'List the tools of an MCP server, with what they take',
+  summary: 'List the tools of a server, and their arguments',
   usage: 'URL [options]',
   options: targetOptions,
   details: ['example:', '  mcp-berth tools http://127.0.0.1:8080/servers/trip-planner/mcp'],

@@ -49,7 +49,7 @@ export const agentcoreOptions = Type.Object(
       maximum: 86_400_000,
       default: 900_000,
       'x-unit': 'milliseconds',
-      description: 'Milliseconds until an answer that is no stream must be there: 15 minutes.',
+      description: 'Milliseconds that an answer may take, unless it is a stream: 15 minutes.',
     }),
     streamMaxMs: Type.Integer({
       minimum: 1,

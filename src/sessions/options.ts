@@ -121,7 +121,7 @@ export const storeOptions = Type.Object(
         'x-expected': 'a text without spaces and braces',
         'x-type': 'text',
         description:
-          'What every key in Redis begins with, in braces. One for each set of gateways.',
+          'Beginning of every key in Redis, in braces. Each set of gateways needs its own.',
       }),
     ),
     username: text('ACL user of Redis. Or in url.', 'berth'),
@@ -132,7 +132,10 @@ export const storeOptions = Type.Object(
           caFile: text('File with the CA of Redis. Default: the CAs of Node.js.', './redis-ca.pem'),
           certFile: text('File with the certificate that Berth shows.', './berth.pem'),
           keyFile: text('File with the key of that certificate.', './berth-key.pem'),
-          servername: text('Name in the certificate of Redis, where it is another.', 'redis.local'),
+          servername: text(
+            'Name in the certificate of Redis, if that is not its host.',
+            'redis.local',
+          ),
         },
         {
           additionalProperties: false,

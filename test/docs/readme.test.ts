@@ -45,7 +45,7 @@ test('every link of a README leads to a file, and to a heading of it', () => {
 test('every script of package.json that somebody may want is named in README.md', () => {
   const text = read('README.md')
   for (const script of Object.keys(scripts)) {
-    if (['prepare', 'circles'].includes(script)) continue
+    if (script === 'prepare') continue
     const call = ['test', 'start'].includes(script) ? `npm ${script}` : `npm run ${script}`
     assert.match(text, new RegExp(`\`${call}( -- [A-Z]+)?\``), call)
   }

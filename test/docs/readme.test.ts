@@ -59,6 +59,18 @@ test('every script that a README names is there', () => {
   }
 })
 
+test('test/bench/README.md names every benchmark', () => {
+  const page = read('test/bench/README.md')
+  const sources = readdirSync(join(root, 'test/bench')).filter((name) => name.endsWith('.ts'))
+  const names = sources.flatMap((name) =>
+    [...read(`test/bench/${name}`).matchAll(/: Benchmark = \{\s+name: '(\w+)'/g)].map(
+      ([, one]) => one,
+    ),
+  )
+  assert.ok(names.length > 5)
+  for (const name of names) assert.ok(page.includes(`\`${name}\``), name)
+})
+
 test('every command line of a README names a command, and options that it has', () => {
   for (const page of readmes) {
     for (const [name, options] of commandLines(read(page))) {

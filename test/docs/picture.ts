@@ -37,14 +37,20 @@ async function pathOf(name: NeedName): Promise<string> {
 }
 
 async function pictureOfDemo(): Promise<{ file: string; content: string }> {
-  const main = join(project, 'dist', 'src', 'cli', 'main.js')
+  const command = 'npx mcp-berth demo'
   const { stdout } = await promisify(execFile)(
     await pathOf('python3'),
-    [join(project, 'test/fixtures/python/terminal.py'), process.execPath, main, 'demo'],
-    { timeout: 120_000, env: { ...process.env, TERM: 'xterm-256color' } },
+    [join(project, 'test/fixtures/python/terminal.py'), ...command.split(' ')],
+    { cwd: project, timeout: 120_000, env: environment() },
   )
   const lines = shortened(linesOf(stdout.trim(), columns))
-  return { file: 'demo.svg', content: terminalSvg('npx mcp-berth demo', lines, columns) }
+  return { file: 'demo.svg', content: terminalSvg(command, lines, columns) }
+}
+
+/** As in somebody's own shell: without what npm tells its scripts. Nor does npx show that it waits. */
+function environment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|NO_COLOR$)/i.test(name))
+  return { ...Object.fromEntries(own), TERM: 'xterm-256color', npm_config_progress: 'false' }
 }
 
 /** Leaves out most questions of the long scene: the first two are enough to see how it goes. */

@@ -34,9 +34,11 @@ export const firstAnswerTransitions: Transitions<FirstAnswerState, FirstAnswerHa
   over: {},
 }
 
+type Outlet = Pick<Downstream, 'write' | 'end' | 'fail'>
+
 /** The way of the answer to the client, and how long it may take. */
 export interface Passage {
-  downstream: Downstream
+  downstream: Outlet
   times: Remaining
 }
 
@@ -86,7 +88,7 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
   let judge: Judge | undefined
   let passage: Passage | undefined
   /** How the answer ended, where that was before it could be passed on. */
-  let ending: ((downstream: Downstream) => void) | undefined
+  let ending: ((outlet: Outlet) => void) | undefined
 
   function settle(so: Answered, verdict: Verdict, result: Peek | undefined): void {
     if (verdict === 'accepted') void accept(so, result)

@@ -8,6 +8,7 @@ import { asGatewayError } from '../ground/replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import { goneOf } from './client-end.ts'
 import type { Downstream, Upstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import type { Passage } from './first-answer.ts'
@@ -53,24 +54,21 @@ export interface InitializeOptions {
  */
 export async function initialize(options: InitializeOptions): Promise<void> {
   const { sessions, server, principal, response } = options
-  const gone = new AbortController()
-  const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
-  response.once('close', abandon)
-  if (response.destroyed) abandon()
+  const gone = goneOf(response)
   const open = async (): Promise<Session> => {
-    const credentials = await options.credentials?.(gone.signal)
-    return sessions.open(server, { principal, credentials }, gone.signal)
+    const credentials = await options.credentials?.(gone)
+    return sessions.open(server, { principal, credentials }, gone)
   }
   let session: Session
   try {
     session = options.session ?? (await open())
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    if (!gone.signal.aborted) answerOf(options).fail(error)
+    if (!gone.aborted) answerOf(options).fail(error)
     options.onError(error)
     return
   }
-  askWorker(options, session, gone.signal)
+  askWorker(options, session, gone)
 }
 
 /** The response to the client; with a session only when the client may know it. */

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
-import { GatewayError } from '../ground/errors.ts'
 import { peekOf } from '../protocols/peek.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import { goneOf } from './client-end.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import { openHealthy } from './health.ts'
@@ -57,13 +56,4 @@ export function createInvoke(options: InvokeOptions): Invoke {
       method: 'POST',
     })
   }
-}
-
-/** Aborted when the client of this response has gone. */
-export function goneOf(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
-  response.once('close', abandon)
-  if (response.destroyed) abandon()
-  return gone.signal
 }

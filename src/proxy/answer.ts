@@ -1,0 +1,141 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { RpcId } from '../ground/jsonrpc.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+import type { ClientEnd } from './client-end.ts'
+import type { Held } from './held.ts'
+import { createHeld } from './held.ts'
+import type { Transitions } from './machine.ts'
+import { createMachine } from './machine.ts'
+import type { SseEvent } from './sse.ts'
+import type { Streamed } from './streamed.ts'
+import { createStreamed } from './streamed.ts'
+
+export type AnswerState =
+  /** Nothing has been said: it may still be an error of ours. */
+  | 'waiting'
+  /** A plain answer that may still become one, because it is held back until it is complete. */
+  | 'held'
+  /** A plain answer that is too long for that. If it cannot be completed, it is cut. */
+  | 'passing'
+  /** Events, between which an error of ours may stand. */
+  | 'streaming'
+  | 'over'
+
+export type AnswerHappening = 'plain' | 'events' | 'overflowed' | 'ended' | 'failed'
+
+export const answerTransitions: Transitions<AnswerState, AnswerHappening> = {
+  waiting: { plain: 'held', events: 'streaming', failed: 'over' },
+  held: { overflowed: 'passing', ended: 'over', failed: 'over' },
+  passing: { ended: 'over', failed: 'over' },
+  streaming: { ended: 'over', failed: 'over' },
+  over: {},
+}
+
+/** What a client is answered, from the worker's head to the last byte. */
+export interface Answer {
+  is(state: AnswerState): boolean
+  /** @returns false when there is one already, or it is too late */
+  head(statusCode: number, headers: IncomingHttpHeaders): boolean
+  write(chunk: Buffer): void
+  /** Sends what is due, so that the events of it are read. */
+  flush(): void
+  /** Whether it is a stream, and something may be put behind what was sent. */
+  atBoundary(): boolean
+  /** It is complete. */
+  end(): void
+  /**
+   * It will not be: says so where that is still possible, else cuts it.
+   *
+   * @param left the requests that have no answer yet
+   */
+  fail(error: unknown, left: readonly RpcId[]): void
+  /** Nothing more is to be said: a stream ends, and anything else is cut. */
+  close(): void
+}
+
+export interface AnswerOptions {
+  protocol: Protocol
+  kind: 'post' | 'get'
+  /** Ids of the requests that it answers, for errors. */
+  ids: RpcId[]
+  requestId: string
+  /** For every reply: CORS. */
+  extraHeaders: Readonly<Record<string, string>>
+  publicId: string | undefined
+}
+
+/** @param read is told of the events of a stream */
+export function createAnswer(
+  options: AnswerOptions,
+  client: ClientEnd,
+  read: (event: SseEvent) => void,
+): Answer {
+  const { protocol, publicId, requestId, extraHeaders } = options
+  const machine = createMachine(answerTransitions, 'waiting')
+  let held: Held | undefined
+  let streamed: Streamed | undefined
+
+  /** From here on it is too late for an error of our own. */
+  const pass = (): void => {
+    if (machine.take('overflowed')) held?.pass()
+  }
+  const atBoundary = (): boolean => machine.is('streaming') && streamed?.atBoundary() === true
+  const stop = (happening: 'ended' | 'failed'): void => {
+    if (machine.take(happening)) streamed?.stop()
+  }
+
+  return {
+    is: machine.is,
+    atBoundary,
+    head(statusCode, headers) {
+      const isStream = protocol.isStream(headers['content-type'])
+      if (!machine.take(isStream ? 'events' : 'plain')) return false
+      const out = protocol.toClient(headers, publicId)
+      Object.assign(out, extraHeaders)
+      if (isStream) {
+        streamed = createStreamed(client, read)
+        // What the worker meant to write is not all that may be written.
+        delete out['content-length']
+        out['cache-control'] ??= 'no-cache, no-transform'
+        out['x-accel-buffering'] ??= 'no'
+        client.head(statusCode, out)
+      } else {
+        held = createHeld(client, statusCode, out)
+        // Its end is not known yet, so that it may be a stream of another kind.
+        if (protocol.isPlain && headers['content-length'] === undefined) pass()
+      }
+      return true
+    },
+    write(chunk) {
+      if (machine.is('streaming')) streamed?.write(chunk)
+      else if (machine.is('passing')) client.bytes(chunk)
+      else if (machine.is('held') && held?.add(chunk) === false) pass()
+    },
+    flush() {
+      if (machine.is('streaming')) streamed?.flush()
+    },
+    end() {
+      if (machine.is('held')) held?.send()
+      else if (machine.is('streaming') || machine.is('passing')) client.end()
+      stop('ended')
+    },
+    fail(error, left) {
+      if (machine.is('waiting') || machine.is('held')) {
+        const to = options.kind === 'get' ? 'stream' : 'message'
+        const reply = protocol.reply(error, { requestId, ids: options.ids, publicId, to })
+        client.whole(reply.statusCode, { ...extraHeaders, ...reply.headers }, reply.body)
+      } else if (atBoundary() && !protocol.isPlain) {
+        client.end(left.map((id) => protocol.errorEvent(error, requestId, id)).join(''))
+      } else if (!machine.is('over')) {
+        client.cut()
+      }
+      stop('failed')
+    },
+    close() {
+      if (machine.is('streaming')) client.end()
+      else if (!machine.is('over')) client.cut()
+      stop('failed')
+    },
+  }
+}

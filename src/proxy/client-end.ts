@@ -1,0 +1,121 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { writeChunk } from './chunk.ts'
+import type { Transitions } from './machine.ts'
+import { createMachine } from './machine.ts'
+
+export type ClientEndState =
+  /** It takes what comes. */
+  | 'ready'
+  /** It has enough for now: what is sent all the same stays in memory. */
+  | 'full'
+  /** Nobody is there to hear anything. */
+  | 'gone'
+
+export const clientEndTransitions: Transitions<ClientEndState, 'filled' | 'drained' | 'left'> = {
+  ready: { filled: 'full', left: 'gone' },
+  full: { drained: 'ready', left: 'gone' },
+  gone: {},
+}
+
+/** The client's end of one request. What is sent after the client has gone is dropped. */
+export interface ClientEnd {
+  is(state: ClientEndState): boolean
+  /** The head of an answer that is still to come. It leaves at once, with the first of the body. */
+  head(statusCode: number, headers: OutgoingHttpHeaders, first?: Buffer): void
+  /** @param bytes a string of bytes (latin1) */
+  text(bytes: string): void
+  bytes(chunk: Buffer): void
+  /** A whole answer in one piece. */
+  whole(
+    statusCode: number,
+    headers: OutgoingHttpHeaders,
+    body: string | Buffer,
+    encoding?: 'utf8' | 'latin1',
+  ): void
+  /** The answer is complete. */
+  end(lastWords?: string): void
+  /** The answer will never be complete, and the client is to notice. */
+  cut(): void
+  /** Since when nothing has been sent but the head, or text. */
+  silentSinceMs(): number
+  /** Calls `left` when the client goes: at once if it has. */
+  watch(): void
+}
+
+export interface ClientEndOptions {
+  response: ServerResponse
+  clock: Clock
+  filled(): void
+  drained(): void
+  left(wasFull: boolean): void
+}
+
+export function createClientEnd(options: ClientEndOptions): ClientEnd {
+  const { response, clock } = options
+  const machine = createMachine(clientEndTransitions, 'ready')
+  let sentAtMs = 0
+
+  const filled = (full: NodeJS.WritableStream): void => {
+    if (!machine.take('filled')) return
+    options.filled()
+    full.once('drain', drained)
+  }
+  const drained = (): void => {
+    if (machine.take('drained')) options.drained()
+  }
+  const left = (): void => {
+    const wasFull = machine.is('full')
+    if (machine.take('left')) options.left(wasFull)
+  }
+  const bytes = (chunk: Buffer): void => {
+    if (machine.is('gone')) return
+    if (!response.write(chunk)) filled(response)
+  }
+
+  return {
+    is: machine.is,
+    head(statusCode, headers, first) {
+      if (machine.is('gone')) return
+      sentAtMs = clock.now()
+      response.writeHead(statusCode, headers)
+      if (first === undefined) response.flushHeaders()
+      else bytes(first)
+    },
+    text(part) {
+      if (machine.is('gone')) return
+      sentAtMs = clock.now()
+      const full = writeChunk(response, part)
+      if (full !== undefined) filled(full)
+    },
+    bytes,
+    whole(statusCode, headers, body, encoding = 'utf8') {
+      if (machine.is('gone')) return
+      response.writeHead(statusCode, headers)
+      response.end(body, encoding)
+    },
+    end(lastWords) {
+      if (!machine.is('gone')) response.end(lastWords)
+    },
+    cut() {
+      if (!machine.is('gone')) response.destroy()
+    },
+    silentSinceMs: () => sentAtMs,
+    watch() {
+      response.once('close', left)
+      // It may have gone while its request was held.
+      if (response.destroyed) left()
+    },
+  }
+}
+
+/** Aborted when the client of this response has gone. */
+export function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
+  response.once('close', abandon)
+  if (response.destroyed) abandon()
+  return gone.signal
+}

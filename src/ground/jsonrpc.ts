@@ -15,14 +15,23 @@ export interface RpcMessage {
 
 export type RpcKind = 'request' | 'notification' | 'response' | 'invalid'
 
-/** Tells what a parsed value is. A request has an id, a notification none, a response no method. */
+/** Whatever else JSON can hold (an object, a list, `1e400`) identifies nothing. */
+export function isRpcId(value: unknown): value is RpcId {
+  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+}
+
+/**
+ * Tells what a parsed value is. A request has an id, a notification none, a response no method. A
+ * response without an id, or with null, answers a message that could not be read.
+ */
 export function kindOf(message: unknown): RpcKind {
   if (typeof message !== 'object' || message === null || Array.isArray(message)) return 'invalid'
   const { id, method, result, error } = message as Record<string, unknown>
   if (typeof method === 'string') {
-    return id === undefined ? 'notification' : id === null ? 'invalid' : 'request'
+    return id === undefined ? 'notification' : isRpcId(id) ? 'request' : 'invalid'
   }
   if (method !== undefined) return 'invalid'
+  if (id !== undefined && id !== null && !isRpcId(id)) return 'invalid'
   return result !== undefined || error !== undefined ? 'response' : 'invalid'
 }
 

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../ground/clock.ts'
-import { idKey } from '../ground/jsonrpc.ts'
+import { idKey, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 
-import { createdTask, isRecord, isRpcId, textOf, wantedToken } from './messages.ts'
+import { createdTask, isRecord, textOf, wantedToken } from './messages.ts'
 import type { PostAnswer } from './post-answer.ts'
 
 /** One request of the client that the server has not answered yet. */

@@ -1,4 +1,4 @@
-import { kindOf } from '../ground/jsonrpc.ts'
+import { isRpcId, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcKind, RpcMessage } from '../ground/jsonrpc.ts'
 
 import { elementsOf, oneLine } from './json-text.ts'
@@ -39,10 +39,6 @@ export function readMessages(text: string): Parcel | undefined {
 function messageOf(json: string, value: unknown): Message {
   const kind = isRecord(value) && value['jsonrpc'] === '2.0' ? kindOf(value) : 'invalid'
   return { json, kind, rpc: kind === 'invalid' ? {} : (value as RpcMessage) }
-}
-
-export function isRpcId(value: unknown): value is RpcId {
-  return typeof value === 'string' || typeof value === 'number'
 }
 
 /** The token under which the sender of a request wants to hear of its progress. */

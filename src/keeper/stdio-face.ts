@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
-import { idKey } from '../ground/jsonrpc.ts'
+import { idKey, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcMessage } from '../ground/jsonrpc.ts'
 
 import { createExchanges } from './exchanges.ts'
-import { isRecord, isRpcId, readMessages, textOf } from './messages.ts'
+import { isRecord, readMessages, textOf } from './messages.ts'
 import type { Message, Parcel } from './messages.ts'
 import { createPostAnswer } from './post-answer.ts'
 import { bodyLimitBytes, createReplies, errorJson, refusals, serverGone } from './replies.ts'

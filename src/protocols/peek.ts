@@ -1,5 +1,5 @@
 import type { RpcId, RpcKind } from '../ground/jsonrpc.ts'
-import { kindOf } from '../ground/jsonrpc.ts'
+import { isRpcId, kindOf } from '../ground/jsonrpc.ts'
 import type { Peek, Progress } from './protocol.ts'
 
 /** At most so much of a message is looked at; longer ones are only skimmed. */
@@ -28,12 +28,12 @@ export function summarize(message: unknown): Peek {
   if (kind === 'invalid') return nothing
   const { method, id, params, result, error } = message as {
     method?: string
-    id?: RpcId
+    id?: RpcId | null
     params?: Fields
     result?: Fields
     error?: unknown
   }
-  const peek = peekOf(kind, method, id)
+  const peek = peekOf(kind, method, id ?? undefined)
   if (kind === 'response') {
     const action = result?.action
     peek.outcome = error !== undefined ? 'error' : typeof action === 'string' ? action : 'answered'
@@ -122,5 +122,5 @@ function text(value: unknown): string | undefined {
 }
 
 function rpcId(value: unknown): RpcId | undefined {
-  return typeof value === 'string' || typeof value === 'number' ? value : undefined
+  return isRpcId(value) ? value : undefined
 }

@@ -3,12 +3,13 @@ import type { Stats } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { messageOf } from '../ground/errors.ts'
+import { decodeText } from '../ground/text.ts'
 import { UsageError } from './command.ts'
 
 /** @throws UsageError that names the option, as all of these do */
 export function readGiven(option: string, file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    return decodeText(readFileSync(file))
   } catch (thrown) {
     throw new UsageError(`--${option} ${file} cannot be read, because it ${whyOf(thrown)}.`)
   }

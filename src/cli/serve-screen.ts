@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
 import { defaultStateDir } from '../config/folders.ts'
+import { loopNotes } from '../config/own-address.ts'
 import type { Events } from '../ground/events.ts'
 import type { Gateway } from '../gateway.ts'
 import { endpointPath, shortPath } from '../ground/paths.ts'
@@ -36,7 +37,8 @@ export function banner(
   }
   lines.push(...authorizerLines(config.authorization.servers).map(dim))
   lines.push(...runtimeLines(servers).map(dim))
-  lines.push(...config.warnings.map((warning) => yellow(`note: ${warning}`)))
+  const notes = new Set([...config.warnings, ...loopNotes(servers, listen, gateway.url)])
+  lines.push(...[...notes].map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
   const usual = defaultStateDir(env.XDG_STATE_HOME, homedir())

@@ -27,6 +27,8 @@ export interface Config {
   servers: Server[]
   /** One sentence each; `serve` and `check` print them. */
   warnings: string[]
+  /** Those of the warnings that whoever sets up a client has to know: files passed over, new names. */
+  clientNotes: string[]
 }
 
 /** The face at `/runtimes/…`. */

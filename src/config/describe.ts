@@ -94,12 +94,18 @@ const masked = (text: string): string =>
 
 /** The command line with its placeholders as they were written, and what looks secret left out. */
 export function shownCommand(command: string, args: readonly string[]): string {
+  // Some write a whole line as the command; its parts are hidden like arguments.
+  const line = shownWords(command.split(/(?<=\s)(?=\S)/)).join('')
+  return [line, ...shownWords(args)].map(oneWord).join(' ')
+}
+
+/** Words of a command line, with what looks secret left out. */
+export function shownWords(words: readonly string[]): string[] {
   const secretFlag = new RegExp(`^--?[\\w-]*${secret}[\\w-]*$`, 'i')
-  const shown = args.map((arg, index) => {
-    const isValue = secretFlag.test(args[index - 1] ?? '') && !/^(-|\$\{)/.test(arg)
-    return isValue ? '…' : masked(arg)
+  return words.map((word, index) => {
+    const isValue = secretFlag.test((words[index - 1] ?? '').trim()) && !/^(-|\$\{)/.test(word)
+    return isValue ? '…' : masked(word)
   })
-  return [command, ...shown].map(oneWord).join(' ')
 }
 
 /** A URL as it was written, without a password, and with placeholders only in its query. */

@@ -23,6 +23,12 @@ export interface EntryContext {
   secrets: ReadSecrets | undefined
   /** Of servers that have none of their own. */
   authorizer: AuthorizerSetting
+  /** The other client whose file it is, if that is known. */
+  client: string | undefined
+  /** Takes a server that cannot be served out of the list; it is said why. */
+  leaveOut(name: string, where: Path, why: string): void
+  /** Whether a URL leads back to this gateway. */
+  isOwnAddress(url: string): boolean
   /** Checked: the same keys as an entry. */
   defaults: Tree
   problems: Problems

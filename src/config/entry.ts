@@ -3,9 +3,11 @@ import { isValid, withDefaults } from '../ground/schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
-import type { EntryContext, ServerOptions } from './entry-context.ts'
+import { unfilledPlaces, withoutNulls } from './clients/entries.ts'
+import type { Entry, EntryContext, ServerOptions } from './entry-context.ts'
+import { unservable, windowsPlaces } from './here.ts'
 import { checkFit, defaultsFor, fits, isPlain, kindOf, transportWord, type Kind } from './kind.ts'
-import { localLaunch, remoteLaunch } from './launch.ts'
+import { localLaunch, remoteLaunch, type Launched } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
 import { headerProblem } from './request-headers.ts'
@@ -26,23 +28,29 @@ export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {
  */
 export function readEntry(
   name: string,
-  raw: unknown,
+  written: unknown,
   where: Path,
   context: EntryContext,
 ): Draft | undefined {
   const { problems, warnings, defaults } = context
-  if (!isMap(raw)) {
+  if (!isMap(written)) {
     problems.add(
       where,
-      `found ${found(raw)}, expected a map with command or url. Example: ${name}: { command: npx, args: [...] }`,
+      `found ${found(written)}, expected a map with command or url. Example: ${name}: { command: npx, args: [...] }`,
     )
     return undefined
   }
+  const raw = withoutNulls(written)
   if ((raw.disabled ?? defaults.disabled) === true || raw.enabled === false) {
     warnings.push(`The server ${name} is left out, because it is disabled.`)
     return undefined
   }
   const before = problems.found.length
+  const never = unservable(raw, context)
+  if (never !== undefined) {
+    context.leaveOut(name, where, never)
+    return undefined
+  }
   refuseLater(raw, where, problems)
   const own = ownKeys(raw)
   const kind = kindOf(own, raw, defaults, where, problems)
@@ -71,12 +79,36 @@ export function readEntry(
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   if (problems.found.length > before) return undefined
+  if (leadsNowhereElse(entry, launch, context)) return undefined
   const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
   const times = { lifecycle, startTimeoutMs, graceMs }
   const { protocol, mode } = options
   const names = { isMarked, agentRuntimeArn, protocol, mode }
   return { ...launch, ...times, ...names, requireLimits, requestHeaders, authorizer }
 }
+
+/** Whether sessions of a server would come back to this gateway, and open others there. */
+function leadsNowhereElse(
+  { name, where }: Pick<Entry, 'name' | 'where'>,
+  { launch }: Launched,
+  { isOwnAddress, leaveOut, warnings }: EntryContext,
+): boolean {
+  if (launch.kind === 'remote') {
+    if (!isOwnAddress(launch.url)) return false
+    leaveOut(name, where, loopText)
+    return true
+  }
+  const index = launch.args.findIndex(isOwnAddress)
+  if (index >= 0) {
+    warnings.push(
+      `${showPath([...where, 'args', index])} is the address of this gateway: if the server passes its sessions on to it, each opens another, without end.`,
+    )
+  }
+  return false
+}
+
+const loopText =
+  'the url leads back to this gateway, and each session would open another, without end. A file for clients (mcp-berth client-config) has such urls; serve the one that has the commands.'
 
 /** Of an agent that speaks no MCP, where nobody says otherwise. */
 const plainDefaults = (usual: Tree): Tree => ({
@@ -140,6 +172,17 @@ function warnOfIdleKeys(raw: Tree, kind: Kind, where: Path, warnings: string[]):
   const foreign = Object.keys(raw).filter((key) => !ourKeys.includes(key) && key !== 'enabled')
   if (foreign.length > 0) {
     said.push(`${listed(foreign)} ${foreign.length === 1 ? 'means' : 'mean'} nothing to Berth.`)
+  }
+  const unfilled = unfilledPlaces(raw)
+  if (unfilled.length > 0) {
+    said.push(
+      `${listed(unfilled)} ${unfilled.length === 1 ? 'looks' : 'look'} as if another client would fill in something, and the server is given the text as it is; Berth fills in \${NAME}.`,
+    )
+  }
+  const windows = kind === 'local' ? windowsPlaces(raw) : []
+  if (windows.length > 0) {
+    const [is, path] = windows.length === 1 ? ['is', 'a path'] : ['are', 'paths']
+    said.push(`${listed(windows)} ${is} ${path} of Windows, which the server will not find here.`)
   }
   for (const key of foreign) {
     const meant = didYouMean(key, ourKeys)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { isExecutable, programIn } from '../ground/programs.ts'
+import { decodeText } from '../ground/text.ts'
 
 /** Variables of the gateway that every worker gets. Never the rest: secrets are among them. */
 const always = [
@@ -37,7 +38,7 @@ export type EnvFile = { values: Map<string, string> } | { badLine: number }
  * @throws the error of the file system
  */
 export function readEnvFile(file: string): EnvFile {
-  return parseEnvText(readFileSync(file, 'utf8'))
+  return parseEnvText(decodeText(readFileSync(file)))
 }
 
 const blank = /[^\S\n]*(?:#[^\n]*)?(?:\n|$)/y

@@ -37,11 +37,12 @@ export function readLimits({ options, where }: Entry, { problems }: EntryContext
  * What a sandbox shows and where it leads. Without one, what only a sandbox has is refused.
  *
  * @param fill fills the placeholders of a key of the entry
+ * @param files what values were read from
  */
 export function readSandbox(
   entry: Entry,
   context: EntryContext,
-  { fill, envFile }: { fill: Fill; envFile: string | undefined },
+  { fill, files }: { fill: Fill; files: readonly (string | undefined)[] },
 ): SandboxOptions {
   const { where, name } = entry
   const { isolation, network, outbound, mounts, limits } = entry.options
@@ -74,7 +75,7 @@ export function readSandbox(
       }
       return filled
     }),
-    hidden: [file, envFile, ...(secrets?.files ?? [])].filter((path) => path !== undefined),
+    hidden: [file, ...files, ...(secrets?.files ?? [])].filter((path) => path !== undefined),
   }
 }
 

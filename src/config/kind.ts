@@ -21,8 +21,6 @@ export function kindOf(
   const { command, url } = has(own) ? own : defaults
   if (command !== undefined && url !== undefined) {
     problems.add(where, 'has both command and url; take one out.')
-  } else if (own.type === 'sse' || own.transport === 'sse') {
-    problems.add(where, sseText)
   } else if (command !== undefined) {
     checkLocalWords(own, where, problems)
     return 'local'
@@ -37,9 +35,6 @@ export function kindOf(
   }
   return undefined
 }
-
-const sseText =
-  'HTTP+SSE is the transport of MCP 2024-11-05, deprecated since 2025-03-26, and Berth does not carry it. If the server has a Streamable HTTP address too (mostly it ends in /mcp), write that with type: http; else let a bridge speak to it: command: npx, args: [-y, mcp-remote, URL, --transport, sse-only].'
 
 /** The word of ours for what other clients call a transport. */
 export function transportWord(word: unknown): unknown {

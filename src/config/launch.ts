@@ -7,7 +7,8 @@ import { shownCommand, shownUrl } from './describe.ts'
 import { createTaking, unfitValue, type Taking } from './credentials.ts'
 import type { Entry, EntryContext } from './entry-context.ts'
 import { inherited, isProgram, readEnvFile } from './environment.ts'
-import { expandHome, isFolder } from './folders.ts'
+import { codeOf, expandHome, isFolder, textReader } from './folders.ts'
+import { splitHint } from './here.ts'
 import { readLimits, readSandbox } from './isolation.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Path } from './problems.ts'
@@ -20,7 +21,8 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
   const { name, options } = entry
   const { transport, port, path: endpoint, relay } = options
   const fileValues = envFileOf(entry, context)
-  const scope = scopeOf(context, fileValues)
+  const files = new Set<string>()
+  const scope = scopeOf(context, fileValues, files)
   const portText = port === undefined ? '${PORT}' : String(port)
   const withPort = transport === 'http' ? { ...scope, port: portText } : scope
 
@@ -31,13 +33,20 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     ? path.resolve(cwd === 'session' ? context.base : cwd, program)
     : program
   const fillArg = filler(entry, context, withPort)
-  const args = options.args.map((arg, index) => fillArg(String(arg), 'args', index))
+  const args = options.args.map((arg, index) => {
+    const filled = fillArg(String(arg), 'args', index)
+    // Of a command line a shell has made them already what they were meant to be.
+    const isHome = !context.literal && /^~(\/|$)/.test(String(arg))
+    return isHome ? expandHome(filled, context.homeDir) : filled
+  })
   const taking = createTaking(entry, context)
   const env = environmentOf(entry, context, { fileValues, scope: withPort, taking })
   if (!isProgram(command, env.get('PATH'))) {
     const place = program.includes('/') ? 'there is no such program' : 'it is not in PATH'
+    const advice =
+      splitHint(program, env.get('PATH')) || ' mcp-berth check --start tells more.'
     context.warnings.push(
-      `The server ${name} is started with ${written}, but ${place}. mcp-berth check --start tells more.`,
+      `The server ${name} is started with ${shownCommand(written, [])}, but ${place}.${advice}`,
     )
   }
   const launch: LocalLaunch = {
@@ -53,7 +62,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     limits: readLimits(entry, context),
     sandbox: readSandbox(entry, context, {
       fill: filler(entry, context, scope),
-      envFile: envFilePath(entry, context),
+      files: [envFilePath(entry, context), ...files],
     }),
   }
   const driver = options.isolation ?? 'process'
@@ -111,9 +120,15 @@ function headerProblem(name: string, value: string): string | undefined {
   return isHeaderValue(value) ? undefined : unfitValue
 }
 
-function scopeOf(context: EntryContext, fileValues: ReadonlyMap<string, string>): Scope {
+/** @param files takes the paths of the files that were read, for a sandbox to hide */
+function scopeOf(
+  context: EntryContext,
+  fileValues: ReadonlyMap<string, string>,
+  files = new Set<string>(),
+): Scope {
   const { env, base, homeDir, literal } = context
   return {
+    file: textReader({ base, homeDir, files }),
     variable: (name) => (Object.hasOwn(env, name) ? env[name] : undefined) ?? fileValues.get(name),
     folders: folderNames(base, homeDir),
     port: undefined,
@@ -148,8 +163,7 @@ function envFileOf(entry: Entry, context: EntryContext): ReadonlyMap<string, str
     problems.add(at, `line ${read.badLine} of ${envFile} is not NAME=value.`)
   } catch (error) {
     // The text of this error has the whole path, into which variables may have gone.
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    problems.add(at, `${envFile} cannot be read (${code}), seen from ${base}.`)
+    problems.add(at, `${envFile} cannot be read (${codeOf(error)}), seen from ${base}.`)
   }
   return new Map()
 }

@@ -5,7 +5,9 @@ import type { Static } from 'typebox'
 
 import { listenOptions } from '../proxy/options.ts'
 import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
-import { readSlice, type Tree } from './check.ts'
+import { isMap, readSlice, type Tree } from './check.ts'
+import { readFileOf } from './clients/read.ts'
+import type { WrittenServer } from './clients/written.ts'
 import type { Config, ListenConfig } from './config.ts'
 import type { Environment } from './environment.ts'
 import {
@@ -18,8 +20,9 @@ import {
 } from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { withOverrides, type Flags } from './overrides.ts'
-import { createProblems, didYouMean, type Problems } from './problems.ts'
-import { generalOptions, otherTopLevelKeys, overridable, serverOptions, slices } from './schema.ts'
+import { isWrittenFor, leadsBack } from './own-address.ts'
+import { createProblems, type Problems } from './problems.ts'
+import { generalOptions, slices } from './schema.ts'
 import { readSecretOptions, warnOfSecrets } from './secrets.ts'
 import { readServers } from './servers.ts'
 import { readSource, type SourceInput } from './source.ts'
@@ -41,15 +44,16 @@ export interface LoadInput extends SourceInput {
  */
 export function loadConfig(input: LoadInput): Config {
   const problems = createProblems()
-  const warnings: string[] = []
-  const source = readSource(input, problems)
+  const notes: string[] = []
+  const source = readSource(input, problems, {
+    notes,
+    pointless: (tree) => pointlessness(tree, input),
+  })
   problems.throwIfAny(source.name)
 
-  const tree = withoutEmptyMaps(withOverrides(source.tree, input, problems, warnings))
-  checkTopLevel(tree, problems)
-  if (tree.sandbox !== undefined) {
-    warnings.push("sandbox is VS Code's own; here the servers run without it.")
-  }
+  const file = readFileOf(source.tree, input, problems)
+  const warnings = [...notes, ...(file.note === undefined ? [] : [file.note])]
+  const tree = withoutEmptyMaps(withOverrides(file.settings, input, problems, warnings))
   const { general, listen, admin, storeKeys, agentcore, retention, log, secretKeys } = readSettings(
     tree,
     problems,
@@ -57,18 +61,21 @@ export function loadConfig(input: LoadInput): Config {
   const { base } = source
   const secrets = secretKeys && readSecretOptions(secretKeys, { ...input, base, problems })
   const global = general?.authorizerConfiguration ?? 'none'
-  const { servers, authorizers } = readServers(tree, {
+  const { servers, authorizers, renamed } = readServers(tree.defaults ?? {}, file, {
     base,
     file: source.file,
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
+    client: file.client,
+    isOwnAddress: (url) => listen !== undefined && leadsBack(url, listen),
     account: agentcore ?? { accountId: '', region: '' },
     secrets,
     authorizer: global,
     problems,
     warnings,
   })
+  warnings.push(...renamed)
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
@@ -116,6 +123,7 @@ export function loadConfig(input: LoadInput): Config {
     secrets: secrets.config,
     servers,
     warnings,
+    clientNotes: [...notes, ...renamed],
   })
 }
 
@@ -135,27 +143,24 @@ function readSettings(tree: Tree, problems: Problems) {
 
 /** A key under which everything is a comment has no value in YAML: that is an empty map. */
 function withoutEmptyMaps(tree: Tree): Tree {
-  const maps = [...Object.keys(slices), 'defaults', 'mcpServers', 'servers']
+  const maps = [...Object.keys(slices), 'defaults']
   return Object.fromEntries(
     Object.entries(tree).filter(([key, value]) => value !== null || !maps.includes(key)),
   )
 }
 
-function checkTopLevel(tree: Tree, problems: Problems): void {
-  const known = [...Object.keys(overridable.properties ?? {}), ...otherTopLevelKeys]
-  for (const key of Object.keys(tree)) {
-    if (known.includes(key)) continue
-    if (key === 'customJWTAuthorizer') {
-      problems.add(key, 'belongs into authorizerConfiguration.')
-    } else if (Object.hasOwn(serverOptions.properties, key)) {
-      problems.add(
-        key,
-        'is a key of a server: write it into the server, or under defaults for all.',
-      )
-    } else {
-      problems.add(key, `unknown key.${didYouMean(key, known)}`)
-    }
-  }
+/** What is wrong with a file that nobody has named, so that the next one is looked for. */
+function pointlessness(tree: Tree, input: LoadInput): string | undefined {
+  const unsaid = createProblems()
+  const { servers = [], settings } = readFileOf(tree, input, unsaid)
+  const { listen } = readSettings(withOverrides(settings, input, unsaid, []), unsaid)
+  const isOfGateway = ({ raw, name }: WrittenServer): boolean =>
+    isMap(raw) &&
+    typeof raw.url === 'string' &&
+    (isWrittenFor(raw.url, name) || (listen !== undefined && leadsBack(raw.url, listen)))
+  return servers.length > 0 && servers.every(isOfGateway)
+    ? 'is a file for clients of a gateway (client-config), without servers of its own'
+    : undefined
 }
 
 function checkListen(

@@ -7,6 +7,8 @@ import { isHeaderName, placeholderOf } from '../ground/credentials.ts'
 export interface Scope {
   /** The variable of that name, from the gateway's environment or the server's `envFile`. */
   variable(name: string): string | undefined
+  /** What stands in a file, without the space around it; `fail` is told why that is unknown. */
+  file(path: string, fail: (why: string) => void): string | undefined
   /** `${workspaceFolder}` and the like, as VS Code and Cursor know them. */
   folders: ReadonlyMap<string, string>
   /** What `${PORT}` becomes: `${PORT}` itself where the driver fills it; undefined: a variable. */
@@ -26,7 +28,8 @@ export function folderNames(base: string, homeDir: string): Map<string, string> 
 }
 
 /**
- * Fills `${VAR}`, `${VAR:-default}`, `${env:VAR}` and the folders; anything else that has a `$`
+ * Fills `${VAR}`, `${VAR:-default}`, `${env:VAR}`, `${file:PATH}`, `${input:ID}` (from the variable of
+ * that name) and the folders; anything else that has a `$`
  * stays as it is, because it may be meant for a shell.
  *
  * @param fail is told why a placeholder cannot be filled, without any value
@@ -73,8 +76,16 @@ function valueOf(inner: string, scope: Scope, fail: (why: string) => void): Temp
     /^(env:)?([A-Za-z_]\w*|\/)(?::-([\s\S]*))?$/.exec(inner) ?? ([] as undefined[])
   if (name === 'PORT' && prefix === undefined && scope.port !== undefined) return [scope.port]
   if (scope.literal) return undefined
+  const [, file] = /^file:(.+)$/.exec(inner) ?? []
+  if (file !== undefined) return textPart(scope.file(file, fail))
+  const [, question] = /^input:([^:]+)$/.exec(inner) ?? []
+  if (question !== undefined) {
+    const answer = scope.variable(variableFor(question))
+    if (answer === undefined) fail(inputText(question))
+    return textPart(answer)
+  }
   if (name === undefined) {
-    if (foreign.test(inner)) fail(foreignText(inner))
+    if (foreign.test(inner)) fail(`\${${inner}} is known to VS Code only; write the value or a variable.`)
     return credentialIn(inner, fail)
   }
   const folder = prefix === undefined ? scope.folders.get(name) : undefined
@@ -82,8 +93,11 @@ function valueOf(inner: string, scope: Scope, fail: (why: string) => void): Temp
   const value = scope.variable(name)
   if (fallback !== undefined && (value ?? '') === '') return fillTemplate(fallback, scope, fail)
   if (value === undefined) fail(unsetText(name))
-  return value === undefined ? undefined : [value]
+  return textPart(value)
 }
+
+const textPart = (value: string | undefined): Template | undefined =>
+  value === undefined ? undefined : [value]
 
 /** `claims.sub`, `secret:NAME`, `userSecret:NAME` or `header:X-Name`. */
 function credentialIn(inner: string, fail: (why: string) => void): Template | undefined {
@@ -108,15 +122,20 @@ function credentialIn(inner: string, fail: (why: string) => void): Template | un
 
 const examples = 'Examples: ${claims.email}, ${secret:NAME}, ${userSecret:NAME}, ${header:X-Name}.'
 
-const foreign = /^(input|config|command|workspaceFolder|extensionInstallFolder):/
+const foreign = /^(config|command|workspaceFolder|extensionInstallFolder):/
 
-function foreignText(inner: string): string {
-  const [kind = '', id = ''] = inner.split(':', 2)
-  if (kind !== 'input')
-    return `\${${inner}} is known to VS Code only; write the value or a variable.`
-  const name = id.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()
-  const variable = /^[A-Z_]/.test(name) ? name : `INPUT_${name}`
-  return `\${${inner}} is a question that VS Code asks, and a gateway cannot ask. Write \${${variable}} in its place and set the variable ${variable}, in the environment or in an envFile.`
+/** Variables that are always there, and never the answer to a question. */
+const common = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|TERM|TZ|PWD|HOST|HOSTNAME|PORT)$/
+
+/** The variable that answers `${input:api-key}`: API_KEY. */
+function variableFor(question: string): string {
+  const name = question.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()
+  return /^[A-Z_]/.test(name) && !common.test(name) ? name : `INPUT_${name}`
+}
+
+function inputText(question: string): string {
+  const variable = variableFor(question)
+  return `\${input:${question}} is a question that VS Code asks, and a gateway cannot ask. Set the variable ${variable}, in the environment or in an envFile, and it is filled in.`
 }
 
 function unsetText(name: string): string {

@@ -106,6 +106,20 @@ export const overridable: Shape = {
   },
 }
 
+/** The keys at the top that are settings of Berth. */
+export const settingKeys = Object.keys(overridable.properties ?? {})
+
+/** Keys of a server that other clients have too, or might. */
+export const sharedWords = [
+  ...['command', 'args', 'env', 'envFile', 'cwd', 'url', 'headers', 'type', 'transport'],
+  ...['port', 'path', 'protocol', 'mode', 'default', 'disabled'],
+]
+
+/** Keys of a server that Berth alone has. */
+export const ownWords = Object.keys(serverOptions.properties).filter(
+  (key) => !sharedWords.includes(key),
+)
+
 /** Keys at the top that are not settings: the servers, and what VS Code and editors write there. */
 export const otherTopLevelKeys = ['mcpServers', 'servers', 'inputs', 'sandbox', '$schema']
 

@@ -2,11 +2,15 @@ import type { AuthorizerSetting } from '../auth/options.ts'
 import { endpointPath } from '../ground/paths.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
-import { checkShape, found, isMap, type Tree } from './check.ts'
+import { checkShape, isMap, type Tree } from './check.ts'
+import { withoutNulls } from './clients/entries.ts'
+import type { ReadFile } from './clients/read.ts'
+import type { WrittenServer } from './clients/written.ts'
 import type { EntryContext } from './entry-context.ts'
 import { readEntry, type Draft } from './entry.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
-import { listed, type Problems } from './problems.ts'
+import { urlNames } from './names.ts'
+import { listed, type Path, type Problems } from './problems.ts'
 import { runtimeArnOf } from './runtime-arn.ts'
 import { defaultsOptions } from './schema.ts'
 
@@ -14,68 +18,100 @@ import { defaultsOptions } from './schema.ts'
 export interface ReadServers {
   servers: Server[]
   authorizers: Map<string, AuthorizerSetting>
+  /** What is to be said of those whose name does not fit into a URL. */
+  renamed: string[]
 }
 
-const none: ReadServers = { servers: [], authorizers: new Map() }
+const none: ReadServers = { servers: [], authorizers: new Map(), renamed: [] }
 
-/** Reads `mcpServers`, or `servers` as VS Code has it. What is wrong goes into `problems`. */
+/** Reads the servers of a file. What is wrong goes into `problems`. */
 export function readServers(
-  tree: Tree,
-  context: Omit<EntryContext, 'defaults'> & { account: { accountId: string; region: string } },
+  rawDefaults: unknown,
+  { servers: entries, place, isOwn }: Pick<ReadFile, 'servers' | 'place' | 'isOwn'>,
+  context: Omit<EntryContext, 'defaults' | 'leaveOut'> & {
+    account: { accountId: string; region: string }
+  },
 ): ReadServers {
   const { problems, warnings, account } = context
-  const defaults = readDefaults(tree.defaults ?? {}, problems)
-  if (tree.servers !== undefined && tree.mcpServers !== undefined) {
-    problems.add('servers', 'stands beside mcpServers; move its entries there.')
-    return none
-  }
-  const key = tree.servers === undefined ? 'mcpServers' : 'servers'
-  const entries = tree[key] ?? {}
-  if (!isMap(entries)) {
-    problems.add(key, `found ${found(entries)}, expected a map from names to servers.`)
-    return none
-  }
-  if (Object.keys(entries).length === 0) {
+  const defaults = readDefaults(rawDefaults, problems)
+  if (entries === undefined) return none
+  if (entries.length === 0) {
     problems.add(
-      key,
-      `names no server. Example: ${key}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`,
+      place,
+      `names no server. Example: ${place}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`,
     )
     return none
   }
+  const leftOut: { name: string; where: Path; why: string }[] = []
+  const leaveOut: EntryContext['leaveOut'] = (name, where, why) => {
+    if (isOwn) problems.add(where, why)
+    else leftOut.push({ name, where, why })
+  }
   const drafts = new Map<string, Draft>()
   const before = problems.found.length
-  for (const [written, raw] of Object.entries(entries)) {
-    const draft = readEntry(written, raw, [key, written], { ...context, defaults })
-    if (draft === undefined) continue
-    const name = pathSafe(written)
-    const wrong = nameProblem({ ...draft, name }, drafts)
-    if (wrong !== undefined) problems.add([key, written], wrong)
-    else if (name !== written) {
-      warnings.push(
-        `The server ${JSON.stringify(written)} is served at ${endpointPath({ ...draft, name })}, because its name does not fit into a URL.`,
-      )
-    }
-    drafts.set(name, draft)
+  for (const { name, raw, where } of entries) {
+    const draft = readEntry(name, raw, where, { ...context, defaults, leaveOut })
+    if (drafts.has(name)) problems.add(where, 'has the name of another one; give it one of its own.')
+    if (draft !== undefined) drafts.set(name, draft)
   }
-  if (drafts.size === 0 && problems.found.length === before) {
-    problems.add(key, 'has no server that is enabled.')
+  const isEmpty = drafts.size === 0 && problems.found.length === before
+  for (const { names, wheres, why } of alike(leftOut)) {
+    if (!isEmpty) {
+      const are = names.length === 1 ? 'server %s is' : 'servers %s are'
+      warnings.push(`The ${are.replace('%s', () => listed(names))} left out: ${why}`)
+    } else if (names.length === 1) problems.add(wheres[0] ?? place, why)
+    else problems.add(place, `${listed(names)}: ${why}`)
   }
+  if (isEmpty && leftOut.length === 0) problems.add(place, 'has no server that is enabled.')
   const marked = [...drafts].filter(([, draft]) => draft.isMarked).map(([name]) => name)
   if (marked.length > 1) {
-    problems.add(key, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
+    problems.add(place, `${listed(marked)} are all marked default: true; only one can be at /mcp.`)
   }
+  const { servers, authorizers } = namedServers(drafts, account)
+  checkArns(servers, entries, problems)
+  warnOfSharing([...servers.values()], warnings)
+  return { servers: [...servers.values()], authorizers, renamed: renamedIn(servers) }
+}
+
+/** Those that are left out for one reason, together. */
+function alike(
+  leftOut: readonly { name: string; where: Path; why: string }[],
+): { names: string[]; wheres: Path[]; why: string }[] {
+  return [...new Set(leftOut.map(({ why }) => why))].map((why) => {
+    const same = leftOut.filter((one) => one.why === why)
+    return { why, names: same.map(({ name }) => name), wheres: same.map(({ where }) => where) }
+  })
+}
+
+/** By the names that they have in the file. */
+function namedServers(
+  drafts: ReadonlyMap<string, Draft>,
+  account: { accountId: string; region: string },
+): { servers: Map<string, Server>; authorizers: Map<string, AuthorizerSetting> } {
+  const names = urlNames([...drafts.keys()])
   const authorizers = new Map<string, AuthorizerSetting>()
-  const servers = [...drafts].map(([name, { isMarked, authorizer, agentRuntimeArn, ...draft }]) => {
+  const servers = new Map<string, Server>()
+  for (const [written, { isMarked, authorizer, agentRuntimeArn, ...draft }] of drafts) {
+    const name = names.get(written) ?? written
     if (authorizer !== undefined) authorizers.set(name, authorizer)
     const runtimeArn = agentRuntimeArn ?? runtimeArnOf(name, account)
-    return { name, runtimeArn, isDefault: isMarked || drafts.size === 1, ...draft }
-  })
-  checkArns(servers, key, problems)
-  warnOfSharing(servers, warnings)
+    const isDefault = isMarked || drafts.size === 1
+    servers.set(written, { name, runtimeArn, isDefault, ...draft })
+  }
   return { servers, authorizers }
 }
 
-function readDefaults(raw: unknown, problems: Problems): Tree {
+function renamedIn(servers: ReadonlyMap<string, Server>): string[] {
+  return [...servers]
+    .filter(([written, { name }]) => written !== name)
+    .map(
+      ([written, server]) =>
+        `The server ${JSON.stringify(written)} is served at ${endpointPath(server)}, because its name does not fit into a URL.`,
+    )
+}
+
+function readDefaults(written: unknown, problems: Problems): Tree {
+  const raw = isMap(written) ? withoutNulls(written) : written
   const before = problems.found.length
   checkShape(defaultsOptions, raw, ['defaults'], problems)
   if (!isMap(raw) || problems.found.length > before) return {}
@@ -85,35 +121,23 @@ function readDefaults(raw: unknown, problems: Problems): Tree {
   return raw
 }
 
-function checkArns(servers: readonly Server[], key: string, problems: Problems): void {
-  for (const [index, { name, runtimeArn }] of servers.entries()) {
-    const first = servers.findIndex((server) => server.runtimeArn === runtimeArn)
-    if (first === index) continue
-    problems.add(
-      [key, name, 'agentRuntimeArn'],
-      `is that of ${servers[first]?.name ?? ''} too; every server needs its own.`,
-    )
+function checkArns(
+  servers: ReadonlyMap<string, Server>,
+  entries: readonly WrittenServer[],
+  problems: Problems,
+): void {
+  const first = new Map<string, string>()
+  for (const [written, { name, runtimeArn }] of servers) {
+    const other = first.get(runtimeArn)
+    const where = entries.find((entry) => entry.name === written)?.where ?? []
+    if (other === undefined) first.set(runtimeArn, name)
+    else {
+      problems.add(
+        [...where, 'agentRuntimeArn'],
+        `is that of ${other} too; every server needs its own.`,
+      )
+    }
   }
-}
-
-/** A name as it can stand in a path: at most 64 letters, digits, dots, dashes and underscores. */
-function pathSafe(name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) return name
-  const plain = name.normalize('NFKD').replaceAll(/\p{M}/gu, '')
-  const slug = plain.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
-  return slug.slice(0, 64).replace(/-+$/, '')
-}
-
-function nameProblem(
-  server: Pick<Server, 'name' | 'protocol'>,
-  taken: ReadonlyMap<string, unknown>,
-): string | undefined {
-  const { name } = server
-  if (name === '') {
-    return 'has a name without a letter or digit for its URL; name it otherwise, for example server-1.'
-  }
-  if (!taken.has(name)) return undefined
-  return `would be served at ${endpointPath(server)}, as another one is; name one of them otherwise.`
 }
 
 /** What sessions of one server have in common, where somebody might think that they have nothing. */

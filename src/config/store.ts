@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 
 import type { RedisAddress, RedisStoreConfig, storeOptions } from '../sessions/options.ts'
 import type { Environment } from './environment.ts'
-import { expandHome } from './folders.ts'
+import { expandHome, textReader } from './folders.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
 import { listed, type Problems } from './problems.ts'
 
@@ -220,6 +220,10 @@ function fillIn(
     variable(name) {
       const value = Object.hasOwn(env, name) ? env[name] : undefined
       return value === undefined ? undefined : encode(value)
+    },
+    file(name, fail) {
+      const text = textReader({ base, homeDir })(name, fail)
+      return text === undefined ? undefined : encode(text)
     },
     folders: folderNames(base, homeDir),
     port: undefined,

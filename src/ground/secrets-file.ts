@@ -2,6 +2,8 @@ import { readFileSync, statSync } from 'node:fs'
 
 import { isAlias, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 
+import { decodeText } from './text.ts'
+
 /** What `secrets.file` holds: values for everybody, and values of each user, by name. */
 export interface Secrets {
   readonly shared: ReadonlyMap<string, string>
@@ -24,7 +26,7 @@ export function createSecretsReader(file: string): SecretsReader {
       const stat = statSync(file)
       const stamp = [stat.mtimeMs, stat.ctimeMs, stat.size, stat.ino, stat.mode].join()
       if (stamp === seen) return known
-      known = openToOthers(file, stat.mode) ?? readSecrets(readFileSync(file, 'utf8'))
+      known = openToOthers(file, stat.mode) ?? readSecrets(decodeText(readFileSync(file)))
       seen = stamp
       return known
     } catch (thrown) {

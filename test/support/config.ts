@@ -148,6 +148,7 @@ export function testConfig(
     log: { level: 'info', pretty: false },
     servers,
     warnings: [],
+    clientNotes: [],
     ...rest,
   }
 }

@@ -27,10 +27,14 @@ export const clientConfig = defineCommand({
     if (kind === undefined) {
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
-    const { listen, servers, authorization } = await configOf({ env }, values, {
+    const { listen, servers, authorization, clientNotes } = await configOf({ env }, values, {
       waysToGive: `a file (${commandName} --config FILE)`,
     })
     const baseUrl = ownUrl(listen, values.url)
+    writeLines(
+      stderr,
+      clientNotes.map((note) => `note: ${note}`),
+    )
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])

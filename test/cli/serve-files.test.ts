@@ -88,7 +88,7 @@ describe('serve', { concurrency: 3 }, () => {
     )
   })
 
-  it('refuses an input that VS Code would ask for, until it is a variable', async (t) => {
+  it('takes what VS Code would ask for from a variable, and refuses to start without it', async (t) => {
     const { put, berth, serve } = place(t)
     const env = { API_KEY: '${input:api-key}' }
     const inputs = [{ type: 'promptString', id: 'api-key', password: true, description: 'Key' }]
@@ -96,8 +96,7 @@ describe('serve', { concurrency: 3 }, () => {
     const refused = await berth(['serve'])
     assert.equal(refused.code, 1)
     assert.match(refused.stderr, /servers\.mine\.env\.API_KEY: .*input:api-key/)
-    const fixed = { mine: { command: 'node', env: { API_KEY: '${API_KEY}' } } }
-    put('.vscode/mcp.json', { inputs, servers: fixed })
+    assert.match(refused.stderr, /Set the variable API_KEY/)
     const { said } = await serve([], { env: { API_KEY: 'k' } })
     assert.match(said(), /, with .*project\/\.vscode\/mcp\.json$/m)
   })

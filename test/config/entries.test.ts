@@ -53,8 +53,8 @@ test('a server needs a command or a url, and not both', (t) => {
   const found = problemsOf(t, { mcpServers: servers })
   assert.match(found['mcpServers.neither'] ?? '', /neither command nor url/)
   assert.match(found['mcpServers.both'] ?? '', /both command and url/)
-  const other = problemsOf(t, { mcpServers: { a: { serverUrl: 'http://x' }, b: { cmd: 'x' } } })
-  assert.match(other['mcpServers.a'] ?? '', /It has serverUrl; write url\./)
+  const other = problemsOf(t, { mcpServers: { a: { baseUrl: 'http://x' }, b: { cmd: 'x' } } })
+  assert.match(other['mcpServers.a'] ?? '', /It has baseUrl; write url\./)
   assert.match(other['mcpServers.b'] ?? '', /It has cmd; write command\./)
 })
 

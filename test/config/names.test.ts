@@ -23,10 +23,29 @@ test('other names get one that fits, and a warning says the URL', (t) => {
   assert.match(config.warnings.join('\n'), /"My Server" is served at \/servers\/My-Server\/mcp/)
 })
 
-test('two names that become the same, or none, are errors', (t) => {
-  const found = problemsOf(t, { mcpServers: { 'a b': node, 'a/b': node, 日本: node } })
-  assert.match(found['mcpServers["a/b"]'] ?? '', /\/servers\/a-b\/mcp, as another one is/)
-  assert.match(found['mcpServers["日本"]'] ?? '', /without a letter or digit/)
+test('names in any script get an ASCII form that stays the same', (t) => {
+  const servers = { 日本語: node, 'Ünïcode name': node, Straße: node, 'ﬁle Ⅳ': node, '🚀 rocket': node }
+  const first = names(t, servers)
+  assert.deepEqual(first, ['server-77710a', 'Unicode-name', 'Strasse', 'file-IV', 'rocket'])
+  const backwards = Object.fromEntries(Object.entries(servers).reverse())
+  assert.deepEqual(names(t, backwards).reverse(), first)
+})
+
+test('letters that no ASCII letter stands for become a hash, so that two names stay two', (t) => {
+  const found = names(t, { '東京 api': node, '大阪 api': node, 東京: node, '🚀': node, '🛰': node })
+  assert.equal(new Set(found).size, 5)
+  for (const name of found) assert.match(name, /^(api|server)-[0-9a-f]{6}$/)
+})
+
+test('of two names with the same form the second has a hash, and what fits already stays', (t) => {
+  const found = names(t, { 'a b': node, 'a/b': node, Café: node, Cafe: node, 'a-b': node })
+  assert.deepEqual(
+    found.map((name) => name.replace(/-[0-9a-f]{6}$/, '-#')),
+    ['a-b-#', 'a-b-#', 'Cafe-#', 'Cafe', 'a-b'],
+  )
+  assert.equal(new Set(found).size, 5)
+  const long = `x${'y'.repeat(70)}`
+  assert.ok(names(t, { [`${long}1`]: node, [`${long}2`]: node }).every(({ length }) => length <= 64))
 })
 
 test('the only server is the default one, or the one that is marked', (t) => {

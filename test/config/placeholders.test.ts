@@ -96,16 +96,50 @@ test('one that is unset is named beside what else is wrong with the server', (t)
   ])
 })
 
-test("${input:…} is refused, naming the variable to set; VS Code's inputs themselves are accepted", (t) => {
+test("${input:…} is a variable of that name, and is refused, naming the variable, without one", (t) => {
   const text = {
     inputs: [{ type: 'promptString', id: 'api-key', password: true }],
-    servers: { demo: { command: 'node', env: { KEY: '${input:api-key}', N: '${input:2fa}' } } },
+    servers: {
+      demo: {
+        command: 'node',
+        env: { KEY: '${input:api-key}', N: '${input:2fa}', P: '${input:path}' },
+      },
+    },
   }
-  const found = problemsOf(t, text, { name: 'project/.vscode/mcp.json' })
-  assert.match(found['servers.demo.env.KEY'] ?? '', /Write \$\{API_KEY\}.*set the variable API_KEY/)
+  const name = 'project/.vscode/mcp.json'
+  const found = problemsOf(t, text, { name })
+  assert.match(found['servers.demo.env.KEY'] ?? '', /cannot ask\. Set the variable API_KEY/)
   assert.match(found['servers.demo.env.N'] ?? '', /INPUT_2FA/)
+  assert.match(found['servers.demo.env.P'] ?? '', /INPUT_PATH/)
+  const env = { API_KEY: 'k', INPUT_2FA: '2', INPUT_PATH: 'p' }
+  const { KEY, N, P } = serverOf(load(t, text, { name, env })).env
+  assert.deepEqual([KEY, N, P], ['k', '2', 'p'])
   const other = problemsOf(t, withServer({ args: ['${config:a.b}', '${command:x}'] }))
   assert.match(Object.values(other).join(), /known to VS Code only/)
+})
+
+test('${file:…} is what stands in a file, and a sandbox hides the file', (t) => {
+  const server = { env: { KEY: '-${file:key.txt}-', HOME_KEY: '${file:~/key}' } }
+  const files = { 'project/key.txt': ' k${A}\n', 'home/key': '\uFEFFh' }
+  const config = load(t, withServer(server), { files })
+  const { KEY, HOME_KEY } = serverOf(config).env
+  assert.deepEqual([KEY, HOME_KEY], ['-k${A}-', 'h'])
+  const hidden = launchOf(config).sandbox.hidden.map((file) => path.basename(file))
+  assert.deepEqual(hidden, ['berth.yaml', 'key.txt', 'key'])
+  const none = problemsOf(t, withServer({ args: ['${file:none}'] }))
+  assert.match(none['mcpServers.demo.args[0]'] ?? '', /none cannot be read \(ENOENT\), seen from/)
+})
+
+test('~ is the home where it begins an argument, as a shell has it', (t) => {
+  const args = ['~', '~/notes', '--dir=~/notes', '~ada/x', 'a~', '${A}', '~/${A}']
+  const input = inputFor(t, withServer({ args }), { env: { A: '~/x' } })
+  const home = path.join(input.root, 'home')
+  assert.deepEqual(launchOf(loadConfig(input)).args, [
+    ...[home, `${home}/notes`, '--dir=~/notes', '~ada/x', 'a~', '~/x'],
+    path.join(home, '~/x'),
+  ])
+  const typed = loadConfig({ ...input, file: undefined, command: ['node', '~/notes'] })
+  assert.deepEqual(launchOf(typed, 'server').args, ['~/notes'])
 })
 
 test('${PORT} stays for the driver in args and env of an http server', (t) => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 
 import { loadConfig } from '../../src/config/load.ts'
 import { usualFiles } from '../../src/config/source.ts'
-import { errorOf, folderOf, inputFor, launchOf, load, problemsOf, withServer } from './in-folder.ts'
+import { errorOf, folderOf, inputFor, launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
 
 const json = JSON.stringify(withServer())
 
@@ -115,6 +116,51 @@ test('without a file and a command the first of the usual files is taken', (t) =
     const config = loadConfig({ cwd: root, homeDir: root, env: { PATH: process.env.PATH } })
     assert.equal(config.file, path.join(root, name))
   }
+})
+
+test('UTF-16 and UTF-8 are read with a byte order mark and without', (t) => {
+  const text = JSON.stringify({ mcpServers: { é: { command: 'node', args: ['日本'] } } })
+  const little = Buffer.from(`\uFEFF${text}\r\n`, 'utf16le')
+  const files = {
+    little,
+    big: Buffer.from(little).swap16(),
+    unmarked: little.subarray(2),
+    odd: Buffer.concat([little, Buffer.from([0x20])]),
+    marked: Buffer.from(`\uFEFF${text}`),
+  }
+  for (const [name, bytes] of Object.entries(files)) {
+    const root = folderOf(t)
+    writeFileSync(path.join(root, 'mcp.json'), bytes)
+    const config = loadConfig({ cwd: root, homeDir: root, env: { PATH: process.env.PATH } })
+    assert.deepEqual(launchOf(config, 'e').args, ['日本'], name)
+  }
+  const env = Buffer.from('\uFEFFA=ä\n', 'utf16le')
+  const root = folderOf(t, { 'mcp.json': JSON.stringify(withServer({ envFile: 'x.env' })) })
+  writeFileSync(path.join(root, 'x.env'), env)
+  const config = loadConfig({ cwd: root, homeDir: root, env: { PATH: process.env.PATH } })
+  assert.equal(serverOf(config).env.A, 'ä')
+})
+
+test('a file that is only found is passed over when it is empty, with a word', (t) => {
+  const root = folderOf(t, { '.mcp.json': ' \n', 'mcp.json': json })
+  const input = { cwd: root, homeDir: root, env: { PATH: process.env.PATH } }
+  const config = loadConfig(input)
+  assert.equal(config.file, path.join(root, 'mcp.json'))
+  assert.deepEqual(config.clientNotes, ['.mcp.json is empty, so it was passed over.'])
+  assert.equal(config.warnings[0], config.clientNotes[0])
+  assert.match(errorOf({ ...input, file: '.mcp.json' }).message, /it is empty\. \(A shell's > FILE/)
+  const alone = folderOf(t, { '.mcp.json': '' })
+  const { message } = errorOf({ cwd: alone, homeDir: alone, env: {} })
+  assert.match(message, /\.mcp\.json is empty.*A shell's > FILE.*There is no other configuration/)
+})
+
+test('JSON is read as JSON, however the file is called and however long it is', (t) => {
+  const { args } = launchOf(load(t, `// x\n${json}`, { name: 'project/settings' }))
+  assert.deepEqual(args, [])
+  const long = { ...withServer(), projects: { x: 'y'.repeat(2_000_000) } }
+  assert.equal(load(t, long, { name: 'project/.claude.json' }).servers.length, 1)
+  const key = { ...withServer(), projects: { ['k'.repeat(3000)]: { a: 1 } } }
+  assert.equal(load(t, key, { name: 'project/.claude.json' }).servers.length, 1)
 })
 
 test('without anything the error says what to do', (t) => {

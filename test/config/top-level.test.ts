@@ -50,6 +50,7 @@ test('a file with servers alone gets every default', (t) => {
       logFileBytes: 10 * 1024 ** 2,
     },
     log: { level: 'info', pretty: 'auto' },
+    clientNotes: [],
   })
   assert.match(stateDir, /home\/\.local\/state\/berth$/)
   assert.match(file ?? '', /project\/berth\.yaml$/)
@@ -161,7 +162,7 @@ test('everything that is wrong is named at once, with path, type, expectation an
 })
 
 test('the message has a line for each problem and begins with the file', (t) => {
-  const input = inputFor(t, withServer({}, { a: 1, b: 2 }))
+  const input = inputFor(t, withServer({}, { listen: {}, a: 1, b: 2 }))
   const lines = errorOf(input).message.split('\n')
   assert.equal(lines[0], `${input.file ?? ''} has 2 problems:`)
   assert.deepEqual(lines.slice(1), ['  a: unknown key.', '  b: unknown key.'])

@@ -31,10 +31,7 @@ export const clientConfig = defineCommand({
       waysToGive: `a file (${commandName} --config FILE)`,
     })
     const baseUrl = ownUrl(listen, values.url)
-    writeLines(
-      stderr,
-      clientNotes.map((note) => `note: ${note}`),
-    )
+    for (const note of clientNotes) writeLines(stderr, [`note: ${note}`])
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])

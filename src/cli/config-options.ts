@@ -96,7 +96,8 @@ function fileOf(
   )
 }
 
-const isConfiguration = (path: string): boolean => /\.(ya?ml|jsonc?|toml)$/i.test(path) || isFolder(path)
+const isConfiguration = (path: string): boolean =>
+  /\.(ya?ml|jsonc?|toml)$/i.test(path) || isFolder(path)
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true

@@ -43,8 +43,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
   const env = environmentOf(entry, context, { fileValues, scope: withPort, taking })
   if (!isProgram(command, env.get('PATH'))) {
     const place = program.includes('/') ? 'there is no such program' : 'it is not in PATH'
-    const advice =
-      splitHint(program, env.get('PATH')) || ' mcp-berth check --start tells more.'
+    const advice = splitHint(program, env.get('PATH')) || ' mcp-berth check --start tells more.'
     context.warnings.push(
       `The server ${name} is started with ${shownCommand(written, [])}, but ${place}.${advice}`,
     )

@@ -84,7 +84,9 @@ export function loopNotes(
 ): string[] {
   const port = Number(new URL(url).port || 80)
   return servers
-    .filter(({ launch }) => addressesOf(launch).some((text) => leadsBack(text, { host, port, publicUrl })))
+    .filter(({ launch }) =>
+      addressesOf(launch).some((text) => leadsBack(text, { host, port, publicUrl })),
+    )
     .map(
       ({ name }) =>
         `The server ${name} leads back to this gateway, so each of its sessions would open another, without end. Take it out.`,

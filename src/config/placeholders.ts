@@ -85,7 +85,8 @@ function valueOf(inner: string, scope: Scope, fail: (why: string) => void): Temp
     return textPart(answer)
   }
   if (name === undefined) {
-    if (foreign.test(inner)) fail(`\${${inner}} is known to VS Code only; write the value or a variable.`)
+    if (foreign.test(inner))
+      fail(`\${${inner}} is known to VS Code only; write the value or a variable.`)
     return credentialIn(inner, fail)
   }
   const folder = prefix === undefined ? scope.folders.get(name) : undefined

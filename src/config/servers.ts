@@ -51,7 +51,8 @@ export function readServers(
   const before = problems.found.length
   for (const { name, raw, where } of entries) {
     const draft = readEntry(name, raw, where, { ...context, defaults, leaveOut })
-    if (drafts.has(name)) problems.add(where, 'has the name of another one; give it one of its own.')
+    if (drafts.has(name))
+      problems.add(where, 'has the name of another one; give it one of its own.')
     if (draft !== undefined) drafts.set(name, draft)
   }
   const isEmpty = drafts.size === 0 && problems.found.length === before

@@ -78,7 +78,8 @@ function nothingText(
   return `${notes.join(' ')}${shell} There is no other configuration: ${give}`
 }
 
-const shellText = "(A shell's > FILE empties the file before the command starts that writes into it.)"
+const shellText =
+  "(A shell's > FILE empties the file before the command starts that writes into it.)"
 
 const emptyText = `it is empty. ${shellText} Write into another file, or read another one with --config.`
 

@@ -46,7 +46,10 @@ describe('files of other clients', { concurrency: 3 }, () => {
     put('server.mjs', about)
     put('mcp.json', { mcpServers: { 日本語: { command: 'node', args: ['server.mjs'] } } })
     const serving = await serve([])
-    assert.match(serving.said(), /note: The server "日本語" is served at \/servers\/server-77710a\/mcp/)
+    assert.match(
+      serving.said(),
+      /note: The server "日本語" is served at \/servers\/server-77710a\/mcp/,
+    )
     const { call } = await connectClient(t, serving.mcp('server-77710a'))
     assert.match(textOf(await call('about')), /cwd/)
     const { stdout, stderr } = await berth(['client-config', 'cursor', '--json'])

@@ -45,15 +45,15 @@ const table: [sample: string, name: string, servers: string[], note: RegExp | un
     ['time'],
     /of VS Code: .* in mcp\.servers, and editor\.tabSize and chat\.mcp\.discovery\.enabled mean/,
   ],
-  ['project.code-workspace', 'x.code-workspace', ['time'], /in settings\.mcp\.servers, and folders/],
+  [
+    'project.code-workspace',
+    'x.code-workspace',
+    ['time'],
+    /in settings\.mcp\.servers, and folders/,
+  ],
   ['vscode-mcp.json', '.vscode/mcp.json', ['perplexity', 'docs'], undefined],
   ['cursor-mcp.json', '.cursor/mcp.json', ['local', 'far'], undefined],
-  [
-    'windsurf-mcp_config.json',
-    '.codeium/windsurf/mcp_config.json',
-    ['remote', 'local'],
-    undefined,
-  ],
+  ['windsurf-mcp_config.json', '.codeium/windsurf/mcp_config.json', ['remote', 'local'], undefined],
   ['cline_mcp_settings.json', 'cline_mcp_settings.json', ['files', 'stream'], undefined],
   [
     'zed-settings.json',
@@ -108,7 +108,10 @@ test('Claude Code has servers of the folder that one is in, started there', (t) 
   const text = readFileSync(path.join(samples, 'claude.json.sample'), 'utf8')
   const home = folderOf(t, { 'shop/src/x': '', '.claude.json': '' })
   const shop = path.join(home, 'shop')
-  const file = path.join(folderOf(t, { '.claude.json': text.replace('/home/ada/shop', shop) }), '.claude.json')
+  const file = path.join(
+    folderOf(t, { '.claude.json': text.replace('/home/ada/shop', shop) }),
+    '.claude.json',
+  )
   const input = { file, homeDir: home, env: { PATH: process.env.PATH } }
   const config = loadConfig({ ...input, cwd: path.join(shop, 'src') })
   assert.deepEqual(

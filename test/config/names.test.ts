@@ -24,7 +24,13 @@ test('other names get one that fits, and a warning says the URL', (t) => {
 })
 
 test('names in any script get an ASCII form that stays the same', (t) => {
-  const servers = { 日本語: node, 'Ünïcode name': node, Straße: node, 'ﬁle Ⅳ': node, '🚀 rocket': node }
+  const servers = {
+    日本語: node,
+    'Ünïcode name': node,
+    Straße: node,
+    'ﬁle Ⅳ': node,
+    '🚀 rocket': node,
+  }
   const first = names(t, servers)
   assert.deepEqual(first, ['server-77710a', 'Unicode-name', 'Strasse', 'file-IV', 'rocket'])
   const backwards = Object.fromEntries(Object.entries(servers).reverse())
@@ -45,7 +51,9 @@ test('of two names with the same form the second has a hash, and what fits alrea
   )
   assert.equal(new Set(found).size, 5)
   const long = `x${'y'.repeat(70)}`
-  assert.ok(names(t, { [`${long}1`]: node, [`${long}2`]: node }).every(({ length }) => length <= 64))
+  assert.ok(
+    names(t, { [`${long}1`]: node, [`${long}2`]: node }).every(({ length }) => length <= 64),
+  )
 })
 
 test('the only server is the default one, or the one that is marked', (t) => {

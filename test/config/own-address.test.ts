@@ -50,7 +50,10 @@ test('a server that leads back is left out, and is an error where none else is t
   )
   assert.match(warnings.join('\n'), /The servers own and again are left out: the url leads back/)
   assert.match(problemsOf(t, { mcpServers: { own } })['mcpServers.own'] ?? '', /leads back/)
-  const two = problemsOf(t, { listen: { port: 9 }, mcpServers: { own: { url: 'http://127.0.0.1:9' } } })
+  const two = problemsOf(t, {
+    listen: { port: 9 },
+    mcpServers: { own: { url: 'http://127.0.0.1:9' } },
+  })
   assert.match(two['mcpServers.own'] ?? '', /leads back/)
   const other = load(t, { listen: { port: 9 }, mcpServers: { own } })
   assert.equal(other.servers.length, 1)
@@ -79,6 +82,9 @@ test('a file for clients that is only found is passed over, whatever the port wa
 test('a port that is chosen at the start is compared then', (t) => {
   const { servers } = load(t, { listen: { port: 0 }, mcpServers: { own, node } })
   const address = { host: '127.0.0.1', publicUrl: undefined }
-  assert.match(loopNotes(servers, address, 'http://127.0.0.1:8080').join(), /own leads back to this/)
+  assert.match(
+    loopNotes(servers, address, 'http://127.0.0.1:8080').join(),
+    /own leads back to this/,
+  )
   assert.deepEqual(loopNotes(servers, address, 'http://127.0.0.1:8082'), [])
 })

@@ -50,7 +50,10 @@ test("settings of Berth hold in another client's file, so that nobody is let in 
   const config = load(t, withServer({}, top))
   assert.equal(config.authorization.global, 'local')
   const near = load(t, withServer({}, { numStartups: 1, authorizerConfigration: 'local' }))
-  assert.match(said(near.warnings), /authorizerConfigration: Did you mean authorizerConfiguration\?/)
+  assert.match(
+    said(near.warnings),
+    /authorizerConfigration: Did you mean authorizerConfiguration\?/,
+  )
 })
 
 test('servers without anything around them are read', (t) => {
@@ -75,7 +78,10 @@ test('null is as good as absent', (t) => {
 test('a command line in one text is shown split, without what looks secret', (t) => {
   const { warnings } = load(t, withServer({ command: 'npx-not-here -y x --token sk-1' }))
   const text = said(warnings)
-  assert.match(text, /not in PATH\. A command is one program: write command: npx-not-here, args: \[/)
+  assert.match(
+    text,
+    /not in PATH\. A command is one program: write command: npx-not-here, args: \[/,
+  )
   assert.match(text, /args: \[-y, x, --token, …\]\./)
   assert.doesNotMatch(text, /sk-1/)
   const path = said(load(t, withServer({ command: '/opt/My App/server' })).warnings)

@@ -96,7 +96,7 @@ test('one that is unset is named beside what else is wrong with the server', (t)
   ])
 })
 
-test("${input:…} is a variable of that name, and is refused, naming the variable, without one", (t) => {
+test('${input:…} is a variable of that name, and is refused, naming the variable, without one', (t) => {
   const text = {
     inputs: [{ type: 'promptString', id: 'api-key', password: true }],
     servers: {

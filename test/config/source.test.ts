@@ -5,7 +5,16 @@ import test from 'node:test'
 
 import { loadConfig } from '../../src/config/load.ts'
 import { usualFiles } from '../../src/config/source.ts'
-import { errorOf, folderOf, inputFor, launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
+import {
+  errorOf,
+  folderOf,
+  inputFor,
+  launchOf,
+  load,
+  problemsOf,
+  serverOf,
+  withServer,
+} from './in-folder.ts'
 
 const json = JSON.stringify(withServer())
 

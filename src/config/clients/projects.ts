@@ -31,7 +31,9 @@ export function projectServers(projects: unknown, cwd: string): Projects {
     })),
     disabled: Array.isArray(disabled) ? (disabled as unknown[]) : [],
     others: known
-      .filter(([folder, project]) => folder !== nearest && Object.keys(serversOf(project)).length > 0)
+      .filter(
+        ([folder, project]) => folder !== nearest && Object.keys(serversOf(project)).length > 0,
+      )
       .map(([folder]) => folder),
   }
 }

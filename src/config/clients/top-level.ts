@@ -55,7 +55,9 @@ export function noteOf(tree: Tree, facts: FileFacts, problems: Problems): string
 function isRead(key: string, tree: Tree, { projects }: FileFacts): boolean {
   if (key === 'projects') return projects !== undefined
   const inner = Object.keys(isMap(tree[key]) ? tree[key] : {})
-  return key === 'mcp' && inner.length > 0 && inner.every((name) => /^(allowed|excluded)$/.test(name))
+  return (
+    key === 'mcp' && inner.length > 0 && inner.every((name) => /^(allowed|excluded)$/.test(name))
+  )
 }
 
 function leftOutText(

@@ -3,6 +3,7 @@ import path from 'node:path'
 
 import type { Static } from 'typebox'
 
+import { plainLine } from '../ground/terminal.ts'
 import { listenOptions } from '../proxy/options.ts'
 import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
@@ -122,8 +123,8 @@ export function loadConfig(input: LoadInput): Config {
     log,
     secrets: secrets.config,
     servers,
-    warnings,
-    clientNotes: [...notes, ...renamed],
+    warnings: warnings.map((text) => plainLine(text)),
+    clientNotes: [...notes, ...renamed].map((text) => plainLine(text)),
   })
 }
 

@@ -1,5 +1,6 @@
 import { closest } from '../ground/closest.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { plainLine } from '../ground/terminal.ts'
 
 /** Keys and list positions from the top of the file. */
 export type Path = readonly (string | number)[]
@@ -32,7 +33,7 @@ export function createProblems(): Problems {
     throwIfAny(what) {
       if (found.length === 0) return
       const lines = found.map(
-        ({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`,
+        ({ path, message }) => `  ${plainLine(`${path === '' ? '' : `${path}: `}${message}`)}`,
       )
       const head = `${what} has ${found.length === 1 ? 'a problem' : `${found.length} problems`}:`
       throw new GatewayError('ERR_CONFIG_INVALID', {

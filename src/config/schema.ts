@@ -147,7 +147,11 @@ export function configJsonSchema(): object {
       ),
       mcpServers: { ...servers, description: 'The servers by name, as desktop clients have them.' },
       servers: { ...servers, description: 'The same, as VS Code calls it.' },
-      inputs: { type: 'array', description: 'Questions of VS Code. Berth cannot ask them.' },
+      inputs: {
+        type: 'array',
+        description:
+          'Questions of VS Code. Berth cannot ask them; the variable API_KEY answers ${input:api-key}.',
+      },
     },
     definitions: { server },
   }

@@ -27,7 +27,7 @@ const none: ReadServers = { servers: [], authorizers: new Map(), renamed: [] }
 /** Reads the servers of a file. What is wrong goes into `problems`. */
 export function readServers(
   rawDefaults: unknown,
-  { servers: entries, place, isOwn }: Pick<ReadFile, 'servers' | 'place' | 'isOwn'>,
+  { servers: entries, place, noServers, isOwn }: ReadFile,
   context: Omit<EntryContext, 'defaults' | 'leaveOut'> & {
     account: { accountId: string; region: string }
   },
@@ -36,10 +36,7 @@ export function readServers(
   const defaults = readDefaults(rawDefaults, problems)
   if (entries === undefined) return none
   if (entries.length === 0) {
-    problems.add(
-      place,
-      `names no server. Example: ${place}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`,
-    )
+    problems.add(place, noServers)
     return none
   }
   const leftOut: { name: string; where: Path; why: string }[] = []

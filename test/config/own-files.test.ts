@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 
-import { load, problemsOf, serverOf, withServer } from './in-folder.ts'
+import { errorOf, inputFor, load, problemsOf, serverOf, withServer } from './in-folder.ts'
 
 const said = (warnings: readonly string[]): string =>
   warnings.filter((warning) => !warning.startsWith('All sessions')).join('\n')
@@ -64,6 +64,23 @@ test('servers without anything around them are read', (t) => {
   )
   assert.match(problemsOf(t, { one: { command: 'node' }, two: 1 }).mcpServers ?? '', /names no/)
   assert.match(problemsOf(t, { mcp_servers: {} }).mcp_servers ?? '', /Did you mean mcpServers/)
+})
+
+test('names in a file cannot command the terminal', (t) => {
+  const top = { '\u001b[31mred': 1, '\u202ex': 1, 'a\u009bb': 1 }
+  const { warnings } = load(t, withServer({ '\u001b[2J': 1 }, top))
+  assert.doesNotMatch(warnings.join(''), /[\0-\x1f\x7f-\x9f\u202a-\u202e]/)
+  const { message } = errorOf(inputFor(t, withServer({}, { ...top, listen: {} })))
+  assert.doesNotMatch(message.replaceAll('\n', ''), /[\0-\x1f\x7f-\x9f\u202a-\u202e]/)
+})
+
+test("another client's file without servers says whose it is", (t) => {
+  const { mcpServers } = problemsOf(t, { 'editor.fontSize': 1, theme: 1 })
+  assert.equal(mcpServers, 'names no server: this is a file of VS Code, and none are in it.')
+  const projects = { '/x': { mcpServers: { a: { command: 'node' } } } }
+  assert.match(problemsOf(t, { projects }).mcpServers ?? '', /folders only \(\/x\)\. Start Berth/)
+  const zed = { context_servers: { a: { source: 'extension' } } }
+  assert.match(problemsOf(t, zed)['context_servers.a'] ?? '', /Zed alone can start it/)
 })
 
 test('null is as good as absent', (t) => {

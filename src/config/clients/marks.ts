@@ -148,7 +148,8 @@ export function at(tree: Tree, place: readonly string[]): unknown {
   return place.reduce<unknown>((value, key) => (isMap(value) ? value[key] : undefined), tree)
 }
 
-const startKeys = ['command', 'cmd', 'url', 'uri', 'httpUrl', 'serverUrl']
+/** `source` is how Zed has those of its extensions. */
+const startKeys = ['command', 'cmd', 'url', 'uri', 'httpUrl', 'serverUrl', 'source']
 
 /** Whether it is a map of servers, by what they need. */
 export function hasEntries(value: unknown): value is Tree {

@@ -5,7 +5,7 @@ import { ownWords, settingKeys } from '../schema.ts'
 import { inOurWords } from './entries.ts'
 import { at, clientOf, hasEntries, placeIn, type Client } from './marks.ts'
 import { projectServers } from './projects.ts'
-import { noteOf } from './top-level.ts'
+import { few, noteOf } from './top-level.ts'
 import type { WrittenServer } from './written.ts'
 
 export interface ReadFile {
@@ -15,6 +15,8 @@ export interface ReadFile {
   servers: WrittenServer[] | undefined
   /** The key of the servers, for messages. */
   place: string
+  /** What is to be said where there is no server at all. */
+  noServers: string
   /** Whether Berth alone reads this file: then a server in it that cannot be served is a mistake. */
   isOwn: boolean
   /** The other client whose file it is, if that is known. */
@@ -67,6 +69,7 @@ export function readFileOf(
       return { name, where, raw: off(name) && isMap(ours) ? { ...ours, disabled: true } : ours }
     }),
     place: place.join('.'),
+    noServers: noServersText(client, place, projects?.others ?? []),
     isOwn,
     client: client?.name,
     note,
@@ -101,6 +104,19 @@ function placeOf(
   const isBare = Object.values(tree).every((value) => hasEntries({ value }))
   if (isBare && hasEntries(tree)) return { place: [], entries: tree }
   return { place: ['mcpServers'], entries: undefined }
+}
+
+function noServersText(
+  client: Client | undefined,
+  place: readonly string[],
+  others: readonly string[],
+): string {
+  if (client === undefined) {
+    return `names no server. Example: ${place.join('.')}: { fetch: { command: uvx, args: [mcp-server-fetch] } }`
+  }
+  return others.length === 0
+    ? `names no server: this is a file of ${client.name}, and none are in it.`
+    : `names no server: this is a file of ${client.name}, with servers of other folders only (${few(others)}). Start Berth in such a folder.`
 }
 
 /** A map by name; or, as Continue has it, a list of servers that have their names in them. */

@@ -75,7 +75,7 @@ function leftOutText(
 const shownKeys = 6
 
 /** A settings file may have hundreds. */
-function few(names: readonly string[]): string {
+export function few(names: readonly string[]): string {
   const shownNames = names.slice(0, shownKeys).map(shown)
   const more = names.length - shownNames.length
   return listed(more === 0 ? shownNames : [...shownNames, `${more} more`])

@@ -6,6 +6,8 @@ import test, { type TestContext } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import { errorOf, folderOf, launchOf, serverOf } from './in-folder.ts'
 
+// As other programs write them; `.sample`, so that no formatter takes out what makes them hard to
+// read. Whatever begins with `sk-secret-` must never be shown.
 const samples = path.resolve(import.meta.dirname, '../../../test/fixtures/client-files')
 
 /** A sample under the name that it has where people have it, in a home of its own. */

@@ -20,9 +20,18 @@ export const clientEndTransitions: Transitions<ClientEndState, 'filled' | 'drain
   gone: {},
 }
 
+/** Where an answer comes from: the part of undici's controller that is used. */
+export interface Upstream {
+  pause(): void
+  resume(): void
+  abort(reason: Error): void
+}
+
 /** The client's end of one request. What is sent after the client has gone is dropped. */
 export interface ClientEnd {
   is(state: ClientEndState): boolean
+  /** When a part of a stream, or its head, was sent last. */
+  sentAtMs(): number
   /** The head of an answer that is still to come. It leaves at once, with the first of the body. */
   head(statusCode: number, headers: OutgoingHttpHeaders, first?: Buffer): void
   /** @param bytes a string of bytes (latin1) */
@@ -39,8 +48,6 @@ export interface ClientEnd {
   end(lastWords?: string): void
   /** The answer will never be complete, and the client is to notice. */
   cut(): void
-  /** Since when nothing has been sent but the head, or text. */
-  silentSinceMs(): number
   /** Calls `left` when the client goes: at once if it has. */
   watch(): void
 }
@@ -48,8 +55,8 @@ export interface ClientEnd {
 export interface ClientEndOptions {
   response: ServerResponse
   clock: Clock
-  filled(): void
-  drained(): void
+  /** Where the answer comes from: it pauses while the client has enough. */
+  upstream(): Upstream | undefined
   left(wasFull: boolean): void
 }
 
@@ -60,11 +67,11 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
 
   const filled = (full: NodeJS.WritableStream): void => {
     if (!machine.take('filled')) return
-    options.filled()
+    options.upstream()?.pause()
     full.once('drain', drained)
   }
   const drained = (): void => {
-    if (machine.take('drained')) options.drained()
+    if (machine.take('drained')) options.upstream()?.resume()
   }
   const left = (): void => {
     const wasFull = machine.is('full')
@@ -77,6 +84,7 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
 
   return {
     is: machine.is,
+    sentAtMs: () => sentAtMs,
     head(statusCode, headers, first) {
       if (machine.is('gone')) return
       sentAtMs = clock.now()
@@ -102,7 +110,6 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
     cut() {
       if (!machine.is('gone')) response.destroy()
     },
-    silentSinceMs: () => sentAtMs,
     watch() {
       response.once('close', left)
       // It may have gone while its request was held.

@@ -6,6 +6,7 @@ import { asGatewayError } from '../ground/replies.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { AnswerOptions } from './answer.ts'
 import { createAnswer } from './answer.ts'
+import type { Upstream } from './client-end.ts'
 import { createClientEnd } from './client-end.ts'
 import type { Exchange } from './exchange.ts'
 import { rememberEvent } from './exchange.ts'
@@ -28,13 +29,6 @@ export interface Downstream extends ClientStream {
   end(): void
   /** There will be no (more) answer. What may still be said is said, else the connection is cut. */
   fail(error: unknown): void
-}
-
-/** The part of undici's controller that is used. */
-export interface Upstream {
-  pause(): void
-  resume(): void
-  abort(reason: Error): void
 }
 
 export interface DownstreamOptions extends AnswerOptions {
@@ -60,8 +54,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   const client = createClientEnd({
     response: options.response,
     clock: options.clock,
-    filled: () => downstream.upstream?.pause(),
-    drained: () => downstream.upstream?.resume(),
+    upstream: () => downstream.upstream,
     left,
   })
   const answer = createAnswer(options, client, (event) => readAlong(options, eventIds, event))
@@ -162,7 +155,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
     keepAlive(nowMs) {
       if (protocol.isPlain || !answer.atBoundary() || !client.is('ready')) return
-      if (nowMs - client.silentSinceMs() >= keepAliveMs) client.text(': keepalive\n\n')
+      if (nowMs - client.sentAtMs() >= keepAliveMs) client.text(': keepalive\n\n')
     },
   }
   traffic?.streams.add(downstream)

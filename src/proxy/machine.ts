@@ -17,17 +17,15 @@ export function createMachine<State extends string, Happening extends string>(
   transitions: Transitions<State, Happening>,
   first: State,
 ): Machine<State, Happening> {
-  let state = first
-  return {
-    get state() {
-      return state
-    },
-    is: (other) => state === other,
-    take(happening) {
-      const next: State | undefined = transitions[state][happening]
+  const machine = {
+    state: first,
+    is: (state: State) => machine.state === state,
+    take(happening: Happening) {
+      const next: State | undefined = transitions[machine.state][happening]
       if (next === undefined) return false
-      state = next
+      machine.state = next
       return true
     },
   }
+  return machine
 }

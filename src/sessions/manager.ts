@@ -4,6 +4,8 @@ import type { EndReason, Events } from '../ground/events.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
+import type { Presence } from './draining.ts'
+import { createDrain } from './draining.ts'
 import { createEnding } from './ending.ts'
 import { createFinding } from './finding.ts'
 import { createMove, isStoreAway } from './moving.ts'
@@ -141,8 +143,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   // Times in records are the store's.
   const clock: Clock = { ...options.clock, now: () => store.now() }
   const sessions = new Map<string, OwnSession>()
-  let isDraining = false
-  let hasLeft = false
+  const presence: Presence = { stage: 'serving' }
 
   const move = createMove(store)
   const ending = createEnding({
@@ -151,7 +152,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     move,
     lease: { owner, leaseMs: lostAfterMs },
     forget: (id) => sessions.delete(id),
-    hasLeft: () => hasLeft,
+    hasLeft: () => presence.stage === 'left',
   })
   const opening = createOpening({
     ...options,
@@ -160,7 +161,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     sessions,
     move,
     ending,
-    isDraining: () => isDraining,
+    isDraining: () => presence.stage !== 'serving',
   })
   const shared = { ...options, clock, lostAfterMs, sessions, ending }
   const adopting = createAdopting(shared)
@@ -279,26 +280,6 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     join: watch.look,
 
-    async drain(drainMs) {
-      isDraining = true
-      const untilMs = Date.now() + drainMs
-      const isOpening = ({ record }: OwnSession): boolean =>
-        record.state === 'queued' || record.state === 'starting'
-      const isBusy = (session: OwnSession): boolean => session.carried > 0 || isOpening(session)
-      while ([...sessions.values()].some(isBusy) && Date.now() < untilMs) {
-        await new Promise((resolve) => setTimeout(resolve, 25))
-      }
-      const leaves = store.isShared && store.isAvailable()
-      const doomed = [...sessions.values()].filter(
-        (session) => !store.isShared || isOpening(session) || session.end !== undefined,
-      )
-      const ended = Promise.all(doomed.map((session) => close(session, 'drained')))
-      hasLeft = true
-      await ended
-      watch.stop()
-      await ending.settled()
-      // What was carried until now is to be idle from now on.
-      if (leaves) await watch.tell().catch(() => undefined)
-    },
+    drain: createDrain({ presence, store, sessions, ending, watch }),
   }
 }

@@ -49,7 +49,7 @@ export async function configOfServers(
   const stray = rest === undefined ? optionWithoutCommand(values) : undefined
   if (stray !== undefined) {
     throw new UsageError(
-      `${stray} is for a command: ${name} ${stray} … -- COMMAND. What a file names has it in the file.`,
+      `${stray} says how COMMAND is run: write that after --. A file says it for each of its servers.`,
     )
   }
   if (rest?.length === 0) throw new UsageError('There is no command after --.')
@@ -58,11 +58,7 @@ export async function configOfServers(
   }
   const entry = entryOf(values)
   const waysToGive = `a file (${name} --config FILE) or a command (${name} -- COMMAND)`
-  return configOf(
-    { env },
-    { ...values, config },
-    { command: rest, entry, flags, waysToGive },
-  )
+  return configOf({ env }, { ...values, config }, { command: rest, entry, flags, waysToGive })
 }
 
 /** `serve FILE` is as good as `--config FILE`; whatever else stands there is most likely a command. */

@@ -24,6 +24,7 @@ export const serverOptions = {
     value: 'NAME=VALUE',
     description: 'a variable for COMMAND; repeatable',
   },
+  // Node 20 takes it for its own as well, wherever it stands: the gateway has these variables, too.
   'env-file': {
     type: 'string',
     value: 'FILE',

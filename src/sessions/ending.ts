@@ -215,7 +215,11 @@ export function createEnding(options: EndingOptions): Ending {
       }
       const reason = 'worker-exited'
       const details = detailsOf(exit)
-      await close(session, reason, new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, details }))
+      await close(
+        session,
+        reason,
+        new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, details }),
+      )
     },
 
     reasonOf(thrown) {

@@ -37,7 +37,8 @@ export function shownKeys(keys: Keys, origin: LaunchOrigin | undefined): string 
 const isFromCommandLine = (origin: LaunchOrigin | undefined): boolean =>
   origin?.isCommandLine === true
 
-const use = (origin: LaunchOrigin | undefined): string => (isFromCommandLine(origin) ? 'Use' : 'Set')
+const use = (origin: LaunchOrigin | undefined): string =>
+  isFromCommandLine(origin) ? 'Use' : 'Set'
 
 /** For a fixed port that is in use. */
 export function portTakenAdvice(origin: LaunchOrigin | undefined): string {

@@ -28,8 +28,10 @@ export async function findAllMissing(all: Wish[], searchPath: string): Promise<s
 
 /** Whether a server with this launch could be had in a sandbox here. */
 export function findSandboxFor(launch: LocalLaunch, searchPath: string): Promise<Probe> {
-  const wish = { name: '', driver: 'sandbox', launch, requireLimits: false }
-  return tryOut([wish], searchPath, (supervisor) => supervisor.probe('sandbox', launch))
+  // Where there are limits, groups would be tried out as well, which moves this process.
+  const wanted = { ...launch, limits: {} }
+  const wish = { name: '', driver: 'sandbox', launch: wanted, requireLimits: false }
+  return tryOut([wish], searchPath, (supervisor) => supervisor.probe('sandbox', wanted))
 }
 
 async function tryOut<T>(

@@ -32,9 +32,7 @@ export async function findMissing(
   const probe = await supervisor.probe(driver, launch)
   const isCommandLine = launch.kind === 'local' && launch.origin?.isCommandLine === true
   const place = isCommandLine ? '--isolation' : `mcpServers.${name}.isolation`
-  const problems = probe.available
-    ? []
-    : [`${place}: ${driver} cannot be had here: ${probe.why}.`]
+  const problems = probe.available ? [] : [`${place}: ${driver} cannot be had here: ${probe.why}.`]
   for (const limit of supervisor.enforcement(driver, launch)) {
     if (!requireLimits || limit.by !== null) continue
     problems.push(`mcpServers.${name}.limits.${limit.limit}: cannot be enforced: ${limit.why}.`)

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, writeFileSync } from 'node:fs'
-import { constants } from 'node:os'
+import { closeSync, openSync } from 'node:fs'
 
 import { watchElsewhere, watchSilence } from './elsewhere.ts'
+import { describeExit, leaveExit, seenThrough } from './exit.ts'
 import { createLineSplitter } from './lines.ts'
 import { openOutputFile } from './output-file.ts'
 import type {
@@ -262,15 +262,6 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   }
 }
 
-/** Left for whoever comes later, as far as there is room for it. */
-function leaveExit(file: string, exit: KeeperExit): void {
-  try {
-    writeFileSync(file, JSON.stringify(exit), { mode: 0o600 })
-  } catch {
-    // The disk is full or the folder has gone; that must not keep the tree from being ended.
-  }
-}
-
 function treeOf({ wrapped, workerId }: KeeperSpec, ownPidNamespace: boolean): Tree {
   // Beside a sandbox there may be what leads its network out.
   if (wrapped?.stays === true) return markedTree(workerMark(workerId), [process.pid])
@@ -296,23 +287,4 @@ function spawnServer(spec: KeeperSpec): ChildProcess {
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
-}
-
-type Ending = Pick<KeeperExit, 'code' | 'signal'>
-
-/** A wrapper that stays ends as a shell does: with 128 and the number of the server's signal. */
-function seenThrough(code: number | null, signal: string | null, spec: KeeperSpec): Ending {
-  if (spec.wrapped?.stays !== true || code === null || code <= 128) return { code, signal }
-  const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
-  return name === undefined ? { code, signal } : { code: null, signal: name }
-}
-
-function describeExit(
-  { code, signal }: Ending,
-  spawnProblem: Error | undefined,
-  endedFor: string | undefined,
-): string {
-  if (spawnProblem !== undefined) return 'it could not be started'
-  if (endedFor !== undefined) return endedFor
-  return signal === null ? `exit code ${code ?? 'unknown'}` : `killed by ${signal}`
 }

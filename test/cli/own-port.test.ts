@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { compiled } from '../support/config.ts'
 import { freePort } from '../support/free-port.ts'
 import { connectClient } from '../support/mcp-client.ts'
+import { need } from '../support/needs.ts'
 import { place } from './berth.ts'
 
 const elsewhere = compiled('test/fixtures/workers/listens-elsewhere.js')
@@ -11,8 +12,8 @@ const skip = process.platform === 'linux' ? false : 'whose a socket is tells /pr
 
 /** As AgentCore's documentation has it. */
 const agentCore = `from fastmcp import FastMCP
-mcp = FastMCP("notes", stateless_http=True)
-mcp.run(transport="streamable-http", host="0.0.0.0", port=8123)
+mcp = FastMCP("notes")
+mcp.run(transport="streamable-http", host="0.0.0.0", port=8123, stateless_http=True)
 `
 const many = '--isolation sandbox --network private'
 
@@ -39,6 +40,26 @@ describe('a server with a port of its own', { concurrency: 3, skip }, () => {
     const checked = await berth(['check', '--start', ...onlyServer(words)])
     assert.equal(checked.code, 0, checked.stdout + checked.stderr)
   })
+
+  for (const version of ['fastmcp3', 'fastmcp4'] as const) {
+    it(`is found out where it runs as AgentCore has it, with ${version}`, async (t) => {
+      const python = need(t, version)
+      if (python === undefined) return
+      const port = String(await freePort())
+      const { put, berth } = place(t)
+      put('server.py', agentCore.replace('8123', port))
+      const { code, stdout } = await berth(['check', '--start', '--', python, 'server.py'])
+      assert.equal(code, 1)
+      assert.match(
+        stdout,
+        new RegExp(`server\\.py listens on 0\\.0\\.0\\.0:${port} and says nothing`),
+      )
+      assert.match(
+        stdout,
+        new RegExp(`mcp-berth serve --port ${port} .*-- ${python} server\\.py$`, 'm'),
+      )
+    })
+  }
 
   it('is told the keys of the file where it stands in one', async (t) => {
     const port = await freePort()

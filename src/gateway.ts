@@ -21,7 +21,9 @@ import { isAlive, ownPidNamespace, ownPlace } from './workers/identity.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import type { Examined } from './workers/wishes.ts'
 
-export { findAllMissing } from './workers/missing.ts'
+export { keysFor, ownNetwork, shownKeys } from './workers/advice.ts'
+export type { ListensElsewhere } from './workers/driver.ts'
+export { findAllMissing, findSandboxFor } from './workers/missing.ts'
 export { adviceForMissing } from './workers/wishes.ts'
 
 /** What this machine can do; loaded when somebody wants to know. */

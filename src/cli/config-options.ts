@@ -5,7 +5,8 @@ import type { Config } from '../config/config.ts'
 import type { LoadInput } from '../config/load.ts'
 import type { CommandOptions, Context, Values } from './command.ts'
 import { UsageError } from './command.ts'
-import { portValue } from './values.ts'
+import type { serverOptions } from './server-options.ts'
+import { entryOf, optionWithoutCommand } from './server-options.ts'
 
 /** The options of every command that reads a configuration. */
 export const configOptions = {
@@ -14,19 +15,6 @@ export const configOptions = {
     type: 'string',
     value: 'DIR',
     description: 'where Berth keeps sessions, logs and its admin token',
-  },
-} as const satisfies CommandOptions
-
-/** The options of every command that takes a server's command instead of a file. */
-export const serverOptions = {
-  http: {
-    type: 'boolean',
-    description: 'COMMAND is an HTTP server that listens on $PORT (without this it speaks stdio)',
-  },
-  port: {
-    type: 'string',
-    value: 'PORT',
-    description: 'COMMAND is an HTTP server that always listens on this port',
   },
 } as const satisfies CommandOptions
 
@@ -58,20 +46,19 @@ export async function configOfServers(
   flags: LoadOptions['flags'] = {},
 ): Promise<Config> {
   const config = fileOf(name, positionals, values.config)
-  if (rest === undefined && (values.http || values.port !== undefined)) {
-    throw new UsageError('--http and --port say how COMMAND speaks: write it after --.')
+  const stray = rest === undefined ? optionWithoutCommand(values) : undefined
+  if (stray !== undefined) {
+    throw new UsageError(
+      `${stray} says how COMMAND is run: write that after --. A file says it for each of its servers.`,
+    )
   }
   if (rest?.length === 0) throw new UsageError('There is no command after --.')
   if (rest !== undefined && config !== undefined) {
     throw new UsageError(`Give either a file (${config}) or a command after --, not both.`)
   }
-  const port = portValue('port', values.port, 1)
+  const entry = entryOf(values)
   const waysToGive = `a file (${name} --config FILE) or a command (${name} -- COMMAND)`
-  return configOf(
-    { env },
-    { ...values, config },
-    { command: rest, http: values.http, port, flags, waysToGive },
-  )
+  return configOf({ env }, { ...values, config }, { command: rest, entry, flags, waysToGive })
 }
 
 /** `serve FILE` is as good as `--config FILE`; whatever else stands there is most likely a command. */

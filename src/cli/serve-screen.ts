@@ -5,10 +5,11 @@ import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
 import { defaultStateDir } from '../config/folders.ts'
 import { loopNotes } from '../config/own-address.ts'
-import type { Events } from '../ground/events.ts'
+import type { Events, SessionNews } from '../ground/events.ts'
 import type { Gateway } from '../gateway.ts'
 import { endpointPath, shortPath } from '../ground/paths.ts'
-import { plainLine } from '../ground/terminal.ts'
+import { quoted } from '../ground/shell.ts'
+import { outputLine } from '../ground/terminal.ts'
 import type { Context } from './command.ts'
 import { limitLines } from './limit-lines.ts'
 import { styleFor } from './output.ts'
@@ -144,12 +145,18 @@ export function authorizerLines(servers: Config['authorization']['servers']): st
 /** What workers write, as `name/1a2b │ line`. */
 export function showOutput(events: Events, out: Writable): void {
   const { dim, cyan } = styleFor(out)
-  events.on('worker.output', ({ server, session, line }) => {
-    out.write(`${cyan(`${server}/${session.slice(0, 4)}`)} ${dim('│')} ${plainLine(line)}\n`)
+  const show = ({ server, session }: SessionNews, line: string): void => {
+    out.write(`${cyan(`${server}/${session.slice(0, 4)}`)} ${dim('│')} ${outputLine(line)}\n`)
+  }
+  /** Their output is followed. */
+  const followed = new Set<string>()
+  for (const name of ['worker.started', 'worker.attached'] as const) {
+    events.on(name, ({ session }) => followed.add(session))
+  }
+  events.on('worker.output', (news) => show(news, news.line))
+  events.on('session.closed', (news) => {
+    const { lastLines } = news.details ?? {}
+    if (followed.delete(news.session) || !Array.isArray(lastLines)) return
+    for (const line of lastLines) show(news, String(line))
   })
-}
-
-/** As a shell wants it. */
-function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -1,5 +1,5 @@
 import { showSize } from '../ground/size.ts'
-import { plainLine } from '../ground/terminal.ts'
+import { outputLine, plainLine } from '../ground/terminal.ts'
 import type { SetLimit } from './limit-lines.ts'
 import { limitTexts } from './limit-lines.ts'
 import { tableLines } from './output.ts'
@@ -52,7 +52,8 @@ export function sessionTable(sessions: SessionView[]): string[] {
 export function sessionLines(session: SessionView): string[] {
   const { end, counts, usage } = session
   const { enforced, lacking } = limitTexts(session.limits ?? [])
-  const { lastLines, oom, ...details } = end?.details ?? {}
+  // The hint stands in the message, too.
+  const { lastLines, oom, hint: _, ...details } = end?.details ?? {}
   const rows: [string, unknown][] = [
     ['session', session.handle],
     ['server', session.server],
@@ -85,7 +86,7 @@ export function sessionLines(session: SessionView): string[] {
 
 function outputLines(lines: unknown): string[] {
   if (!Array.isArray(lines) || lines.length === 0) return []
-  return ['last lines of its output:', ...lines.map((line) => `  ${plainLine(String(line))}`)]
+  return ['last lines of its output:', ...lines.map((line) => `  ${outputLine(String(line))}`)]
 }
 
 /** `exitCode` → `exit code` */

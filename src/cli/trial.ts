@@ -9,9 +9,11 @@ import { connect } from '../client/connect.ts'
 import { toFailure } from '../client/failures.ts'
 import type { BerthEvents } from '../ground/events.ts'
 import { endpointPath } from '../ground/paths.ts'
-import { isTerminal, plainLine } from '../ground/terminal.ts'
+import { isTerminal, outputLine, plainLine } from '../ground/terminal.ts'
 import { limitLines } from './limit-lines.ts'
 import { styleFor, writeLines } from './output.ts'
+import type { Typed } from './own-port.ts'
+import { ownPortAdvice } from './own-port.ts'
 import { startTrialGateway } from './private-gateway.ts'
 
 type Closed = BerthEvents['session.closed']
@@ -26,7 +28,7 @@ const gatewayFirstMs = 5000
  */
 export async function tryServers(
   config: Config,
-  { stdout, signal }: { stdout: Writable; signal: AbortSignal },
+  { stdout, signal, typed }: { stdout: Writable; signal: AbortSignal; typed: Typed },
 ): Promise<boolean> {
   const { green, red, dim, yellow } = styleFor(stdout)
   const closed = new Map<string, Closed>()
@@ -71,7 +73,9 @@ export async function tryServers(
         writeLines(stdout, [`${red('✗')} ${describeServer(server)}`])
         const end = await eventually(() => closed.get(server.name), server.graceMs + 5000)
         const reason = plainLine(failures.at(-1) ?? toFailure(thrown, url).message)
-        writeLines(stdout, [`  ${reason}`, ...outputLines(end)])
+        const advice = end === undefined ? [] : await ownPortAdvice(config, end, typed)
+        const more = advice.map((line) => `  ${line}`)
+        writeLines(stdout, [`  ${reason}`, ...more, ...outputLines(end)])
       }
     }
   } finally {
@@ -116,5 +120,5 @@ async function eventually<T>(news: () => T | undefined, limitMs: number): Promis
 function outputLines(closed: Closed | undefined): string[] {
   const { lastLines } = closed?.details ?? {}
   if (!Array.isArray(lastLines) || lastLines.length === 0) return []
-  return ['  It wrote:', ...lastLines.map((line) => `    ${plainLine(String(line))}`)]
+  return ['  It wrote:', ...lastLines.map((line) => `    ${outputLine(String(line))}`)]
 }

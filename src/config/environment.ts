@@ -12,20 +12,34 @@ const always = [
   ...['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'],
 ]
 
+/**
+ * What every worker gets unless its configuration says otherwise. Python would keep what it prints
+ * until kilobytes of it are there, and to all else the variable means nothing.
+ */
+const unlessSet: readonly [string, string][] = [['PYTHONUNBUFFERED', '1']]
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What a worker inherits: the usual variables and those that `passEnv` names (`AWS_*`). */
+/** What a worker gets by itself: the usual variables and those that `passEnv` names (`AWS_*`). */
 export function inherited(env: Environment, passEnv: readonly string[]): Map<string, string> {
   const patterns = [...always, ...passEnv]
   const passes = (name: string): boolean =>
     patterns.some((pattern) =>
       pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
     )
-  const passed = new Map<string, string>()
+  const passed = new Map(unlessSet)
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && !name.startsWith('BERTH_') && passes(name)) passed.set(name, value)
   }
   return passed
+}
+
+/** What every shell sets for itself, and what npm sets for its scripts. */
+const noise = /^(PWD|OLDPWD|SHLVL|_|npm_.*|BERTH_.*)$/
+
+/** Names of the variables of the gateway that a worker does not get. */
+export function withheldFrom(env: Environment, handed: ReadonlyMap<string, string>): string[] {
+  return Object.keys(env).filter((name) => !handed.has(name) && !noise.test(name))
 }
 
 /** Variables of an `envFile`, or the line that cannot be read. */

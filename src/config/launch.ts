@@ -6,7 +6,7 @@ import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import { shownCommand, shownUrl } from './describe.ts'
 import { createTaking, unfitValue, type Taking } from './credentials.ts'
 import type { Entry, EntryContext } from './entry-context.ts'
-import { inherited, isProgram, readEnvFile } from './environment.ts'
+import { inherited, isProgram, readEnvFile, withheldFrom } from './environment.ts'
 import { codeOf, expandHome, isFolder, textReader } from './folders.ts'
 import { splitHint } from './here.ts'
 import { readLimits, readSandbox } from './isolation.ts'
@@ -63,6 +63,10 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
       fill: filler(entry, context, scope),
       files: [envFilePath(entry, context), ...files],
     }),
+    origin: {
+      isCommandLine: context.literal,
+      withheld: withheldFrom(context.env, env),
+    },
   }
   const driver = options.isolation ?? 'process'
   const credentials = taking.credentials()

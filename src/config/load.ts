@@ -26,7 +26,7 @@ import { createProblems, type Problems } from './problems.ts'
 import { generalOptions, slices } from './schema.ts'
 import { readSecretOptions, warnOfSecrets } from './secrets.ts'
 import { readServers } from './servers.ts'
-import { readSource, type SourceInput } from './source.ts'
+import { optionNamed, readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
 
 export interface LoadInput extends SourceInput {
@@ -44,7 +44,7 @@ export interface LoadInput extends SourceInput {
  * `Problem`. No value of the environment is in it, and of the file only names and places.
  */
 export function loadConfig(input: LoadInput): Config {
-  const problems = createProblems()
+  const problems = createProblems(input.command === undefined ? undefined : optionNamed)
   const notes: string[] = []
   const source = readSource(input, problems, {
     notes,

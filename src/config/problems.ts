@@ -23,12 +23,13 @@ export interface Problems {
   throwIfAny(what: string): void
 }
 
-export function createProblems(): Problems {
+/** @param named what a path is called where it was not written in a file. */
+export function createProblems(named: (path: string) => string = (path) => path): Problems {
   const found: Problem[] = []
   return {
     found,
     add(path, message) {
-      found.push({ path: typeof path === 'string' ? path : showPath(path), message })
+      found.push({ path: named(typeof path === 'string' ? path : showPath(path)), message })
     },
     throwIfAny(what) {
       if (found.length === 0) return

@@ -164,7 +164,7 @@ function warnOfSharing(servers: readonly Server[], warnings: string[]): void {
   )
   if (fixed.length > 0) {
     warnings.push(
-      `${listed(fixed)} ${fixed.length === 1 ? 'has' : 'have'} a fixed port, so there is one session at a time; a server that listens on the port in PORT has no such limit.`,
+      `${listed(fixed)} ${fixed.length === 1 ? 'has' : 'have'} a fixed port, so there is one session at a time; a server that listens on the port in PORT has no such limit, nor has one with isolation: sandbox and network: private.`,
     )
   }
 }

@@ -21,10 +21,8 @@ export interface SourceInput {
   waysToGive?: string | undefined
   file?: string | undefined
   command?: readonly string[] | undefined
-  /** With `command`: the server speaks HTTP on `$PORT`. */
-  http?: boolean | undefined
-  /** With `command`: it speaks HTTP on this port. */
-  port?: number | undefined
+  /** With `command`: what else is to be said of the server, as keys of an entry. */
+  entry?: Tree | undefined
   cwd: string
 }
 
@@ -102,13 +100,7 @@ function fromCommand(input: SourceInput, words: readonly string[], problems: Pro
   if (command === undefined || command === '') {
     problems.add('', 'there is no command after --. Example: serve -- python3 server.py')
   }
-  const isHttp = input.http === true || input.port !== undefined
-  const server = {
-    command,
-    args,
-    ...(isHttp ? { transport: 'http' } : {}),
-    ...(input.port === undefined ? {} : { port: input.port }),
-  }
+  const server = { ...input.entry, command, args }
   return {
     file: undefined,
     name: 'The command line',
@@ -116,4 +108,12 @@ function fromCommand(input: SourceInput, words: readonly string[], problems: Pro
     literal: true,
     tree: { mcpServers: { server } },
   }
+}
+
+/** The option that stands for a key of the one server: `mcpServers.server.envFile` → `--env-file`. */
+export function optionNamed(path: string): string {
+  const [, key, name] = /^mcpServers\.server\.(\w+)(?:\.(\w+))?/.exec(path) ?? []
+  if (key === undefined || ['command', 'args'].includes(key)) return path
+  const option = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return name === undefined ? `--${option}` : `--${option} ${name}`
 }

@@ -90,15 +90,17 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_SPAWN: entry(502, -32603, 'operator', false, 'The command {command} could not be started: {why}.'),
   // prettier-ignore
-  ERR_WORKERS_EXITED_EARLY: entry(502, -32603, 'worker', false, 'The command {command} exited ({how}) before it served anything.'),
+  ERR_WORKERS_EXITED_EARLY: entry(502, -32603, 'worker', false, 'The command {command} exited ({how}) before it served anything.{hint}'),
   // prettier-ignore
   ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {timeoutMs} ms.'),
   // prettier-ignore
   ERR_WORKERS_REFUSED: entry(502, -32603, 'worker', false, 'The server {command} did not accept {what}: {how}.'),
   // prettier-ignore
-  ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use, and under isolation process a fixed port serves one session at a time. Let the server listen on $PORT (fastmcp run FILE does), or set isolation: sandbox with network: private.'),
+  ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use by {who}. A fixed port serves one session at a time. {advice}'),
   // prettier-ignore
   ERR_WORKERS_NOT_LOOPBACK: entry(502, -32603, 'operator', false, 'The server {server} listens on {address}, not on loopback.'),
+  // prettier-ignore
+  ERR_WORKERS_LISTENS_ELSEWHERE: entry(502, -32603, 'operator', false, 'The command {command} listens on {where} {instead}. {advice}'),
   // prettier-ignore
   ERR_WORKERS_DRIVER_UNAVAILABLE: entry(503, -32603, 'operator', false, 'The driver {driver} cannot run here: {why}'),
   // prettier-ignore

@@ -1,9 +1,11 @@
+import { Writable } from 'node:stream'
+
 import type { Logger } from 'pino'
 import { pino } from 'pino'
 import pretty from 'pino-pretty'
 
 import type { BerthEvents, EventName, Events } from './events.ts'
-import { hasColors } from './terminal.ts'
+import { escapedInJson, hasColors, isTerminal } from './terminal.ts'
 
 /**
  * What is never written, wherever it stands in a line. Rooms do not log secrets in the first
@@ -41,16 +43,26 @@ export function createLogger({ level, isPretty, stream }: LogOptions): Logger {
       censor: '[redacted]',
     },
   }
-  if (!isPretty) return pino(options, stream)
+  if (!isPretty) return pino(options, isTerminal(stream) ? escaping(stream) : stream)
   const prettyStream = pretty({
     colorize: hasColors(stream),
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname',
     singleLine: true,
     sync: true,
-    destination: stream,
+    destination: escaping(stream),
   })
   return pino(options, prettyStream)
+}
+
+/** What workers and clients say stands in the lines, and a terminal would obey it. */
+function escaping(stream: NodeJS.WritableStream): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      stream.write(escapedInJson(String(chunk)))
+      done()
+    },
+  })
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -78,12 +90,26 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
     statusCode < 500 ? 'debug' : code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error',
 }
 
-/** Writes the news of the house down. */
-export function logEvents(events: Events, logger: Logger): void {
+/**
+ * Writes the news of the house down.
+ *
+ * @param isOutputShown what workers write is seen beside the log, and left out of it
+ */
+export function logEvents(
+  events: Events,
+  logger: Logger,
+  { isOutputShown = false }: { isOutputShown?: boolean } = {},
+): void {
   events.onAny((name, news) => {
     const level = levels[name] as Level | ((about: typeof news) => Level) | undefined
     if (level === undefined) return
     const at = typeof level === 'function' ? level(news) : level
-    logger[at](news as object, name as string)
+    logger[at](isOutputShown ? withoutOutput(news) : news, name as string)
   })
+}
+
+function withoutOutput(news: object): object {
+  if (!('details' in news) || typeof news.details !== 'object') return news
+  const { lastLines: _, ...details } = news.details as Record<string, unknown>
+  return { ...news, details }
 }

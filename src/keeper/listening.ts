@@ -32,7 +32,9 @@ export async function findListening(port: number, pids: () => number[]): Promise
     if (table === undefined) continue // no IPv6, or no /proc at all
     isReadable = true
     try {
-      for (const { address, inode } of listeners(table, port)) {
+      for (const { hexAddress, port: listened, inode } of listening(table)) {
+        if (listened !== port) continue
+        const address = readAddress(hexAddress)
         inodes ??= inodesOf(pids())
         const own = inodes.has(inode) ? await reach(address, port) : undefined
         if (own?.state === 'ready') return own
@@ -49,6 +51,31 @@ export async function findListening(port: number, pids: () => number[]): Promise
   return found
 }
 
+/** A socket that a worker listens on. */
+export interface Listener {
+  address: string
+  port: number
+}
+
+/** All of these processes; none without /proc. */
+export function listenersOf(pids: () => number[]): Listener[] {
+  let inodes: Set<string> | undefined
+  const found: Listener[] = []
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    const table = openTable(file)
+    if (table === undefined) continue
+    try {
+      for (const { hexAddress, port, inode } of listening(table)) {
+        inodes ??= inodesOf(pids())
+        if (inodes.has(inode)) found.push({ address: readAddress(hexAddress), port })
+      }
+    } finally {
+      closeSync(table)
+    }
+  }
+  return found
+}
+
 async function reach(address: string, port: number): Promise<Listening> {
   if (address === '0.0.0.0') return { state: 'ready', address: '127.0.0.1', exposed: true }
   if (address === '::') {
@@ -60,8 +87,9 @@ async function reach(address: string, port: number): Promise<Listening> {
   return isLoopback ? { state: 'ready', address, exposed: false } : { state: 'elsewhere', address }
 }
 
-interface Listener {
-  address: string
+interface ListeningSocket {
+  hexAddress: string
+  port: number
   inode: string
 }
 
@@ -73,13 +101,12 @@ function openTable(file: string): number | undefined {
   }
 }
 
-const listening = '0A'
+const listens = '0A'
 /** Not much more than a line: the kernel looks up no more than what is asked for. */
 const piece = Buffer.alloc(256)
 
 /** Sockets that listen come first, and what is behind them is not read. */
-function* listeners(table: number, port: number): Generator<Listener> {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
+function* listening(table: number): Generator<ListeningSocket> {
   let rest = ''
   for (let bytes = readSync(table, piece); bytes > 0; bytes = readSync(table, piece)) {
     const lines = `${rest}${piece.toString('latin1', 0, bytes)}`.split('\n')
@@ -87,11 +114,9 @@ function* listeners(table: number, port: number): Generator<Listener> {
     for (const line of lines) {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
       if (state === 'st' || local === undefined || inode === undefined) continue
-      if (state !== listening) return
-      const [address, localPort] = local.split(':')
-      if (localPort === hexPort && address !== undefined) {
-        yield { address: readAddress(address), inode }
-      }
+      if (state !== listens) return
+      const [hexAddress = '', port = ''] = local.split(':')
+      yield { hexAddress, port: Number.parseInt(port, 16), inode }
     }
   }
 }

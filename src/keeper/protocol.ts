@@ -42,6 +42,8 @@ export interface KeeperSpec {
   transport: 'stdio' | 'http'
   /** Set for `http`. */
   port: number | null
+  /** Path of the endpoint of an HTTP server. */
+  path: string
   relay: boolean
   /** What it answers is no MCP, and is passed on as it is. */
   isPlain?: true
@@ -90,6 +92,7 @@ export interface KeeperStarted {
 export interface KeeperFailure {
   code: ErrorCode
   params: Record<string, string | number>
+  listens?: ListensElsewhere
   exitCode: number | null
   signal: string | null
   lastLines: string[]
@@ -103,6 +106,16 @@ export interface KeeperExit {
   usage: Usage
   /** It ended, unasked, after it had wanted more memory than it may have. */
   oom?: true
+  /** It was ended because it speaks there, and not on its standard output. */
+  listens?: ListensElsewhere
+}
+
+/** Where a server listens that does not speak where it should, and what answers there. */
+export interface ListensElsewhere {
+  address: string
+  port: number
+  /** `agent`: AgentCore's contract of `/invocations`; `sse`: MCP's HTTP+SSE of 2024. */
+  speaks: 'mcp' | 'agent' | 'sse' | 'unknown'
 }
 
 export const nonceHeader = 'x-berth-nonce'

@@ -1,10 +1,12 @@
+import type { ElsewhereWatch } from './elsewhere.ts'
+import { nextLookMs } from './elsewhere.ts'
 import { findListening, isListenedOn } from './listening.ts'
-import type { KeeperFailure, KeeperStarted } from './protocol.ts'
+import type { KeeperFailure, KeeperStarted, ListensElsewhere } from './protocol.ts'
 
 /** What came of the wait for a server's listening socket. */
 export type Listened =
   | Pick<KeeperStarted, 'address' | 'warning'>
-  | Pick<KeeperFailure, 'code' | 'params'>
+  | Pick<KeeperFailure, 'code' | 'params' | 'listens'>
   /** It has ended meanwhile. */
   | undefined
 
@@ -14,6 +16,7 @@ export interface ListeningOptions {
   /** Processes that a listening socket may belong to. */
   pids(): number[]
   hasExited(): boolean
+  elsewhere: ElsewhereWatch
 }
 
 const shortestPauseMs = 3
@@ -24,9 +27,11 @@ const firstLookMs = 500
 
 /** Looks again and again, until the server listens, may not go on, or has ended. */
 export async function waitUntilListening(options: ListeningOptions): Promise<Listened> {
-  const { port, startTimeoutMs, pids, hasExited } = options
+  const { port, startTimeoutMs, pids, hasExited, elsewhere } = options
   const startedAtMs = Date.now()
   let isForeign = false
+  let lookElsewhereAtMs = nextLookMs(firstLookMs)
+  let listens: ListensElsewhere | undefined
   for (let lookAtMs = firstLookMs; !hasExited();) {
     const waitedMs = Date.now() - startedAtMs
     // A stranger answers every knock, and who listens elsewhere answers none.
@@ -44,6 +49,17 @@ export async function waitUntilListening(options: ListeningOptions): Promise<Lis
       }
       isForeign = found.state === 'foreign'
       lookAtMs = waitedMs * 1.2 + firstLookMs
+    }
+    if (listens !== undefined) {
+      return { code: 'ERR_WORKERS_LISTENS_ELSEWHERE', params: { port }, listens }
+    }
+    if (waitedMs >= lookElsewhereAtMs) {
+      // Whoever keeps us waiting there must not keep the server from being found ready.
+      lookElsewhereAtMs = Infinity
+      void elsewhere.look().then((found) => {
+        listens = found
+        lookElsewhereAtMs = nextLookMs(Date.now() - startedAtMs)
+      })
     }
     if (waitedMs > startTimeoutMs) {
       const who = isForeign ? ' (another process does)' : ''

@@ -1,12 +1,19 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, writeFileSync } from 'node:fs'
-import { constants } from 'node:os'
+import { closeSync, openSync } from 'node:fs'
 
-import type { Usage } from './protocol.ts'
+import { watchElsewhere, watchSilence } from './elsewhere.ts'
+import { describeExit, leaveExit, seenThrough } from './exit.ts'
 import { createLineSplitter } from './lines.ts'
 import { openOutputFile } from './output-file.ts'
-import type { KeeperExit, KeeperFailure, KeeperSpec, KeeperStarted } from './protocol.ts'
+import type {
+  KeeperExit,
+  KeeperFailure,
+  KeeperSpec,
+  KeeperStarted,
+  ListensElsewhere,
+  Usage,
+} from './protocol.ts'
 import { longer, waitUntilListening } from './readiness.ts'
 import { problemOfWrapped, whySpawnFailed } from './spawn-problem.ts'
 import type { Tree } from '../ground/process-tree.ts'
@@ -86,6 +93,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   let isAsked = false
   /** Why its keeper has ended it, where that says more than the signal. */
   let endedFor: string | undefined
+  let listens: ListensElsewhere | undefined
 
   let settle: (code: number | null, signal: string | null) => void = () => undefined
   const exited = new Promise<KeeperExit>((resolve) => {
@@ -98,7 +106,11 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       output.close()
       const seen = { ...ended, how, lastLines: output.lastLines(), usage: usage.atEnd() }
       const isOom = !isAsked && hasKilled(spec.oomFile)
-      const exit: KeeperExit = isOom ? { ...seen, oom: true } : seen
+      const exit: KeeperExit = {
+        ...seen,
+        ...(isOom ? { oom: true } : {}),
+        ...(listens === undefined ? {} : { listens }),
+      }
       leaveExit(spec.exitFile, exit)
       resolve(exit)
     }
@@ -116,7 +128,18 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     if (!isAsked) void kill()
   })
 
-  const lines = createLineSplitter((line) => options.onLine(line.toString('utf8')), messageMaxBytes)
+  const { path, startTimeoutMs } = spec
+  const elsewhere = watchElsewhere({ pids: tree.pids, path, port: spec.port, startTimeoutMs })
+  const isEnding = (): boolean => hasExited || isAsked
+  const silence = watchSilence(elsewhere, { startTimeoutMs, isOver: isEnding }, (found) => {
+    listens = found
+    end(`it listens on ${found.address}:${found.port} and says nothing on stdio`)
+  })
+  const lines = createLineSplitter((bytes) => {
+    const line = bytes.toString('utf8')
+    silence.heard(line)
+    options.onLine(line)
+  }, messageMaxBytes)
   child?.stderr?.on('data', output.stream())
   if (spec.transport === 'stdio') {
     child?.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
@@ -133,10 +156,13 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   /** A server that cannot hear or speak any more serves nobody. Most are about to exit. */
   function broken(stream: string): void {
     setTimeout(() => {
-      if (hasExited || isAsked) return
-      ask(`it closed its ${stream}`)
-      setTimeout(() => void kill(), brokenGraceMs)
+      if (!isEnding()) end(`it closed its ${stream}`)
     }, brokenMs)
+  }
+
+  function end(why: string): void {
+    ask(why)
+    setTimeout(() => void kill(), brokenGraceMs)
   }
 
   function ask(why?: string): void {
@@ -167,14 +193,12 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   }
 
   const failure = (
-    code: KeeperFailure['code'],
-    params: KeeperFailure['params'],
+    what: Pick<KeeperFailure, 'code' | 'params' | 'listens'>,
     exit?: KeeperExit,
   ): Readiness => ({
     ok: false,
     failure: {
-      code,
-      params,
+      ...what,
       exitCode: exit?.code ?? null,
       signal: exit?.signal ?? null,
       lastLines: exit?.lastLines ?? output.lastLines(),
@@ -183,10 +207,12 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 
   const exitedEarly = exited.then((exit) =>
     spawnProblem === undefined
-      ? failure('ERR_WORKERS_EXITED_EARLY', { how: exit.how }, exit)
+      ? failure({ code: 'ERR_WORKERS_EXITED_EARLY', params: { how: exit.how } }, exit)
       : failure(
-          'ERR_WORKERS_SPAWN',
-          { why: whySpawnFailed(spawnProblem, { ...spec, ...spec.wrapped }) },
+          {
+            code: 'ERR_WORKERS_SPAWN',
+            params: { why: whySpawnFailed(spawnProblem, { ...spec, ...spec.wrapped }) },
+          },
           exit,
         ),
   )
@@ -199,12 +225,13 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     }
     const listened = await waitUntilListening({
       port: spec.port ?? 0,
-      startTimeoutMs: spec.startTimeoutMs,
+      startTimeoutMs,
       pids: tree.pids,
       hasExited: () => hasExited,
+      elsewhere,
     })
     if (listened === undefined) return exitedEarly
-    if ('code' in listened) return failure(listened.code, listened.params)
+    if ('code' in listened) return failure(listened)
     return { ok: true, started: { pid, ...listened } }
   }
 
@@ -215,6 +242,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       const stdin = child?.stdin
       if (hasExited || stdin?.writable !== true) return false
       stdin.write(`${line}\n`)
+      silence.asked()
       return true
     },
     ask,
@@ -231,15 +259,6 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     lastLines: () => output.lastLines(),
     usage: () => usage.look(),
     note: (line) => output.note(line),
-  }
-}
-
-/** Left for whoever comes later, as far as there is room for it. */
-function leaveExit(file: string, exit: KeeperExit): void {
-  try {
-    writeFileSync(file, JSON.stringify(exit), { mode: 0o600 })
-  } catch {
-    // The disk is full or the folder has gone; that must not keep the tree from being ended.
   }
 }
 
@@ -268,23 +287,4 @@ function spawnServer(spec: KeeperSpec): ChildProcess {
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
-}
-
-type Ending = Pick<KeeperExit, 'code' | 'signal'>
-
-/** A wrapper that stays ends as a shell does: with 128 and the number of the server's signal. */
-function seenThrough(code: number | null, signal: string | null, spec: KeeperSpec): Ending {
-  if (spec.wrapped?.stays !== true || code === null || code <= 128) return { code, signal }
-  const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
-  return name === undefined ? { code, signal } : { code: null, signal: name }
-}
-
-function describeExit(
-  { code, signal }: Ending,
-  spawnProblem: Error | undefined,
-  endedFor: string | undefined,
-): string {
-  if (spawnProblem !== undefined) return 'it could not be started'
-  if (endedFor !== undefined) return endedFor
-  return signal === null ? `exit code ${code ?? 'unknown'}` : `killed by ${signal}`
 }

@@ -9,6 +9,7 @@ import { isStoreAway } from './moving.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
 import { toldOf } from './record.ts'
 import type { OwnSession, Session } from './session.ts'
+import { detailsOf, startDetails, startFailure } from './start-failure.ts'
 import { workerIsGone } from './session.ts'
 import type { Lease, RecordChanges } from './store.ts'
 
@@ -204,22 +205,20 @@ export function createEnding(options: EndingOptions): Ending {
     async workerExited(session, exit) {
       // Those who stay see it, too.
       if (session.end !== undefined || options.hasLeft()) return
-      const failedStart = session.record.state !== 'live'
-      const code = failedStart ? 'ERR_WORKERS_EXITED_EARLY' : 'ERR_SESSIONS_ENDED'
-      const { launch } = session.server
-      const command = launch.shown
+      if (session.record.state !== 'live') {
+        // They are at hand: its keeper has told them with its end.
+        const lines = (await session.worker?.lastLines()) ?? []
+        const { server } = session
+        const error = startFailure(server, startDetails(exit, lines, server))
+        await close(session, 'start-failed', error)
+        return
+      }
+      const reason = 'worker-exited'
+      const details = detailsOf(exit)
       await close(
         session,
-        failedStart ? 'start-failed' : 'worker-exited',
-        new GatewayError(code, {
-          params: { command, how: exit.how, reason: 'worker-exited' },
-          details: {
-            exitCode: exit.code,
-            signal: exit.signal,
-            how: exit.how,
-            ...(exit.oom === undefined ? {} : { oom: exit.oom }),
-          },
-        }),
+        reason,
+        new GatewayError('ERR_SESSIONS_ENDED', { params: { reason }, details }),
       )
     },
 

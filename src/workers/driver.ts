@@ -1,6 +1,6 @@
-import type { Usage } from '../keeper/protocol.ts'
+import type { ListensElsewhere, Usage } from '../keeper/protocol.ts'
 
-export type { Usage } from '../keeper/protocol.ts'
+export type { ListensElsewhere, Usage } from '../keeper/protocol.ts'
 
 /**
  * The contract of a driver: one way of starting and isolating the worker of a session.
@@ -137,6 +137,16 @@ export interface LocalLaunch {
   limits: Limits
   /** Of drivers that are a wall; others have the host's network and see all files. */
   sandbox: SandboxOptions
+  /** For advice when a start fails; absent: a file, and nothing is known of the environment. */
+  origin?: LaunchOrigin
+}
+
+/** Where a launch was written, and what it did not hand on. */
+export interface LaunchOrigin {
+  /** After `--` on the command line; else in a file. */
+  isCommandLine: boolean
+  /** Names of variables that the gateway has and the worker does not get. */
+  withheld: readonly string[]
 }
 
 /** What one worker may use; absent: as much as it gets. */
@@ -237,6 +247,8 @@ export interface WorkerExit {
   how: string
   /** It ended because it wanted more memory than it may have. */
   oom?: true
+  /** It was ended because it speaks there, and not where it should. */
+  listens?: ListensElsewhere
 }
 
 /**

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 
 import { GatewayError, messageOf } from '../ground/errors.ts'
+import { listensElsewhere } from './advice.ts'
 import type { LocalSpec } from './driver.ts'
 import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperFailure, KeeperSpec, KeeperStarted } from '../keeper/protocol.ts'
+import { missingVariableHint } from './missing-variable.ts'
 import { isRelayed } from './process-handle.ts'
 
 /** A gateway that is there ends a worker when its time is over, and gets as long for that. */
@@ -33,11 +35,21 @@ export async function startServer(options: {
     })
   if (answer.statusCode === 200) return answer.body as KeeperStarted
   if (answer.statusCode !== 502) throw keeperFailed(`it answered ${answer.statusCode}`)
-  const { code, params, exitCode, signal: killedBy, lastLines } = answer.body as KeeperFailure
-  const command = local.launch.shown
-  throw new GatewayError(code, {
-    params: { ...params, command, server: local.server },
-    details: { command, exitCode, signal: killedBy, lastLines },
+  throw failed(answer.body as KeeperFailure, local, spec.port)
+}
+
+/** What a keeper says, with what helps. */
+function failed(failure: KeeperFailure, local: LocalSpec, port: number | null): GatewayError {
+  const { code, params, listens, exitCode, signal, lastLines } = failure
+  const { launch, server, env, credentials } = local
+  const command = launch.shown
+  if (listens !== undefined) return listensElsewhere(launch, listens, { port, lastLines })
+  const { origin } = launch
+  const given = Object.keys({ ...env, ...credentials })
+  const hint = missingVariableHint({ lines: lastLines, given, origin })
+  return new GatewayError(code, {
+    params: { ...params, command, server, hint },
+    details: { command, exitCode, signal, lastLines },
   })
 }
 
@@ -60,6 +72,7 @@ export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
     env: port === null ? env : { ...env, PORT: String(port) },
     transport: launch.transport,
     port,
+    path: launch.path,
     relay: isRelayed(launch),
     ...(launch.isPlain === true ? { isPlain: true } : {}),
     outputFile: join(directory, 'output.log'),

@@ -1,4 +1,5 @@
 import { GatewayError } from '../ground/errors.ts'
+import { portTakenAdvice } from './advice.ts'
 import type { LocalSpec, WorkerHandle } from './driver.ts'
 import type { Ports } from './ports.ts'
 import { isPortFree } from './ports.ts'
@@ -53,14 +54,20 @@ export function createLocalPorts(
         const free = await ports.take()
         return { port: free, portKind: 'free', release: releaseFree(free) }
       }
-      if (!fixed.has(port)) {
+      const isOurs = fixed.has(port)
+      if (!isOurs) {
         // Before the first await: two sessions may start at the same time.
         fixed.add(port)
         if (await isPortFree(port)) return { port, portKind: 'fixed', release: releaseFixed(port) }
         fixed.delete(port)
       }
       throw new GatewayError('ERR_WORKERS_PORT_TAKEN', {
-        params: { port, server: local.server },
+        params: {
+          port,
+          server: local.server,
+          who: isOurs ? 'another session' : 'another program',
+          advice: portTakenAdvice(local.launch.origin),
+        },
         retryAfterSeconds: 10,
       })
     },

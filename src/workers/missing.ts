@@ -5,8 +5,10 @@ import { join } from 'node:path'
 
 import { systemClock } from '../ground/clock.ts'
 import { createEvents } from '../ground/events.ts'
+import type { LocalLaunch, Probe } from './driver.ts'
 import { ownIdentity } from './identity.ts'
 import { setUpWorkers } from './setup.ts'
+import type { Supervisor } from './supervisor.ts'
 import type { Wish } from './wishes.ts'
 import { findMissing } from './wishes.ts'
 
@@ -18,6 +20,25 @@ export async function findAllMissing(all: Wish[], searchPath: string): Promise<s
       launch.kind === 'local' && (requireLimits || driver !== 'process'),
   )
   if (servers.length === 0) return []
+  return tryOut(servers, searchPath, async (supervisor) => {
+    const found = await Promise.all(servers.map((wish) => findMissing(wish, supervisor)))
+    return found.flatMap(({ problems }) => problems)
+  })
+}
+
+/** Whether a server with this launch could be had in a sandbox here. */
+export function findSandboxFor(launch: LocalLaunch, searchPath: string): Promise<Probe> {
+  // Where there are limits, groups would be tried out as well, which moves this process.
+  const wanted = { ...launch, limits: {} }
+  const wish = { name: '', driver: 'sandbox', launch: wanted, requireLimits: false }
+  return tryOut([wish], searchPath, (supervisor) => supervisor.probe('sandbox', wanted))
+}
+
+async function tryOut<T>(
+  servers: readonly Wish[],
+  searchPath: string,
+  ask: (supervisor: Supervisor) => Promise<T>,
+): Promise<T> {
   const stateDir = mkdtempSync(join(tmpdir(), 'berth-check-'))
   try {
     const workers = await setUpWorkers({
@@ -31,9 +52,9 @@ export async function findAllMissing(all: Wish[], searchPath: string): Promise<s
       servers,
       spareKeepers: 0,
     })
-    const found = await Promise.all(servers.map((wish) => findMissing(wish, workers.supervisor)))
+    const answer = await ask(workers.supervisor)
     await workers.close()
-    return found.flatMap(({ problems }) => problems)
+    return answer
   } finally {
     rmSync(stateDir, { recursive: true, force: true })
   }

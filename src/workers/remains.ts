@@ -44,8 +44,9 @@ const outOfMemory = 'it wanted more memory than it may have (limits.memory), and
 /** As its keeper has written it down, or as it looks without. */
 export function exitOf(exit: KeeperExit | undefined, end: KeeperEnd): WorkerExit {
   if (exit === undefined) return { code: null, signal: 'SIGKILL', how: howWithoutKeeper(end) }
-  const { code, signal, how, oom } = exit
-  return oom === true ? outOfMemoryOf({ code, signal, how }) : { code, signal, how }
+  const { code, signal, how, oom, listens } = exit
+  const told = { code, signal, how, ...(listens === undefined ? {} : { listens }) }
+  return oom === true ? outOfMemoryOf(told) : told
 }
 
 export const outOfMemoryOf = (exit: WorkerExit): WorkerExit => ({

@@ -30,9 +30,9 @@ export async function findMissing(
   supervisor: Asked,
 ): Promise<{ probe: Probe; problems: string[] }> {
   const probe = await supervisor.probe(driver, launch)
-  const problems = probe.available
-    ? []
-    : [`mcpServers.${name}.isolation: ${driver} cannot be had here: ${probe.why}.`]
+  const isCommandLine = launch.kind === 'local' && launch.origin?.isCommandLine === true
+  const place = isCommandLine ? '--isolation' : `mcpServers.${name}.isolation`
+  const problems = probe.available ? [] : [`${place}: ${driver} cannot be had here: ${probe.why}.`]
   for (const limit of supervisor.enforcement(driver, launch)) {
     if (!requireLimits || limit.by !== null) continue
     problems.push(`mcpServers.${name}.limits.${limit.limit}: cannot be enforced: ${limit.why}.`)

@@ -26,7 +26,7 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
       ],
       [['-c', 'a.yaml', 'b.yaml'], 2, /serve takes one file: a\.yaml and b\.yaml are 2\./],
       [['--'], 2, /There is no command after --/],
-      [['--http'], 2, /--http and --port say how COMMAND speaks: write it after --/],
+      [['--http'], 2, /--http says how COMMAND is run: write that after --/],
       [
         ['a.yaml', '--', 'node'],
         2,

@@ -47,10 +47,30 @@ describe('serve at a terminal', { concurrency: 3 }, () => {
     const serving = await serveAtTerminal(['--', 'node', 'noisy.mjs'], { env: { NO_COLOR: '1' } })
     if (serving === undefined) return
     await connectClient(t, serving.mcp('server'))
-    await serving.says(/server\/[0-9a-f]{4} │ one two\r\n/)
+    await serving.says(/server\/[0-9a-f]{4} │ one     two\r\n/)
     serving.child.stdin.write(controlC)
     const { stdout } = await serving.done
     assert.equal(stdout.includes('\u001b'), false, JSON.stringify(stdout))
+  })
+
+  it('shows the last words of a server that died at its start, as it wrote them', async (t) => {
+    const { put, serveAtTerminal } = place(t)
+    put(
+      'dies.mjs',
+      `console.error('Traceback:\\n    in main\\n\\tat tab\\u009b31m\\u202e\\n1%\\r2%')
+      process.exit(1)`,
+    )
+    const serving = await serveAtTerminal(['--http', '--', 'node', 'dies.mjs'])
+    if (serving === undefined) return
+    await assert.rejects(connectClient(t, serving.mcp('server')), /ERR_WORKERS_EXITED_EARLY/)
+    await serving.says(/session\.closed/)
+    const said = stripVTControlCharacters(serving.said())
+    const name = /server\/[0-9a-f]{4} │ /.exec(said)?.[0] ?? ''
+    const lines = ['Traceback:', '    in main', '        at tab', '2%'].map((line) => name + line)
+    assert.ok(said.includes(lines.join('\r\n')), said)
+    assert.doesNotMatch(said, /lastLines|\u009b|\u202e/)
+    serving.child.stdin.write(controlC)
+    assert.equal((await serving.done).code, 0)
   })
 
   it('logs JSON lines there when asked to', async (t) => {

@@ -31,17 +31,18 @@ test('a command alone is one stdio server, at /mcp too', (t) => {
     relay: false,
     limits: {},
     sandbox: { network: 'host', outbound: true, mounts: [], hidden: [] },
+    origin: { isCommandLine: true, withheld: [] },
   })
 })
 
 test('http gives it the port in PORT, and a port is fixed', (t) => {
   const command = ['./serve.sh', '--port', '${PORT}']
   const files = { 'serve.sh': '#!/bin/sh\n' }
-  const free = loadConfig(inputOf(t, { command, http: true }, files))
+  const free = loadConfig(inputOf(t, { command, entry: { transport: 'http' } }, files))
   assert.deepEqual(launchOf(free, 'server').args, ['--port', '${PORT}'])
   assert.equal(launchOf(free, 'server').transport, 'http')
   assert.match(launchOf(free, 'server').command, /^\/.*\/serve\.sh$/)
-  const fixed = loadConfig(inputOf(t, { command, port: 8000 }, files))
+  const fixed = loadConfig(inputOf(t, { command, entry: { transport: 'http', port: 8000 } }, files))
   assert.deepEqual(launchOf(fixed, 'server').args, ['--port', '8000'])
   assert.equal(launchOf(fixed, 'server').port, 8000)
 })
@@ -70,6 +71,24 @@ test('a file beside a command, no command and a port out of range are errors', (
     /either a file or a command/,
   )
   assert.match(problemsIn(inputOf(t, { command: [] }))[''] ?? '', /no command after --/)
-  const found = problemsIn(inputOf(t, { command: ['node'], port: 70_000 }))
-  assert.match(found['mcpServers.server.port'] ?? '', /from 1 to 65535/)
+  const found = problemsIn(
+    inputOf(t, { command: ['node'], entry: { transport: 'http', port: 70_000 } }),
+  )
+  assert.match(found['--port'] ?? '', /from 1 to 65535/)
+})
+
+test('what options say of the server is named by them', (t) => {
+  const entry = { env: { 'A B': 'secret', OK: '${PATH}' }, envFile: 'no.env', passEnv: ['?'] }
+  const found = problemsIn(inputOf(t, { command: ['node'], entry }))
+  assert.match(found['--env-file'] ?? '', /no\.env cannot be read \(ENOENT\)/)
+  assert.match(found['--pass-env'] ?? '', /the name of a variable/)
+  const sound = { ...entry, envFile: '.env', passEnv: ['MY_*'] }
+  const files = { '.env': 'OK=file\nFROM_FILE=1\nMY_KEY=file' }
+  const env = { MY_KEY: 'shell', MY_OTHER: 'shell' }
+  const config = loadConfig(inputOf(t, { command: ['node'], entry: sound, env }, files))
+  const given = serverOf(config, 'server').env
+  assert.deepEqual(
+    [given.OK, given.FROM_FILE, given.MY_KEY, given.MY_OTHER],
+    ['${PATH}', '1', 'file', 'shell'],
+  )
 })

@@ -40,6 +40,7 @@ test('every key of a server with a command arrives', (t) => {
       mounts: [],
       hidden: [config.file, config.file?.replace('berth.yaml', 'x.env')],
     },
+    origin: { isCommandLine: false, withheld: [] },
   })
   assert.equal(found.driver, 'process')
   assert.match(found.cwd, /project\/sub$/)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 
-import { load, problemsOf, serverOf, withServer } from './in-folder.ts'
+import { launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
 
 const usual = {
   ...{ PATH: '/bin', HOME: '/h', USER: 'u', LOGNAME: 'u', SHELL: '/bin/sh', LANG: 'C' },
@@ -11,6 +11,8 @@ const usual = {
   ...{ SSL_CERT_FILE: 'c', SSL_CERT_DIR: 'c', NODE_EXTRA_CA_CERTS: 'c' },
   ...{ REQUESTS_CA_BUNDLE: 'c', CURL_CA_BUNDLE: 'c' },
 }
+/** What every worker gets, set here or not. */
+const always = { PYTHONUNBUFFERED: '1' }
 const rest = {
   ...{ AWS_KEY: 'k', AWS_REGION: 'r', GITHUB_TOKEN: 'g', OTHER: 'o', LC: 'x', PATHS: 'x' },
   ...{ BERTH_LOG_LEVEL: 'info', TMPDIR: '/t', NODE_OPTIONS: '--inspect', LD_PRELOAD: 'x' },
@@ -18,7 +20,7 @@ const rest = {
 
 test('a worker gets the usual variables and nothing else', (t) => {
   const config = load(t, withServer(), { env: { ...usual, ...rest } })
-  assert.deepEqual(serverOf(config).env, usual)
+  assert.deepEqual(serverOf(config).env, { ...usual, ...always })
 })
 
 test('passEnv adds names and beginnings', (t) => {
@@ -26,6 +28,7 @@ test('passEnv adds names and beginnings', (t) => {
   const config = load(t, withServer({ passEnv }), { env: { ...usual, ...rest } })
   assert.deepEqual(serverOf(config).env, {
     ...usual,
+    ...always,
     ...{ AWS_KEY: 'k', AWS_REGION: 'r', GITHUB_TOKEN: 'g' },
   })
   const found = problemsOf(t, withServer({ passEnv: ['*', 'A=b', 'A_*_B'] }))
@@ -71,7 +74,7 @@ test('what every session is given cannot be set', (t) => {
     warnings.join('\n'),
     /sets BERTH_WORKSPACE and TMPDIR in env, but every session is given its own/,
   )
-  assert.deepEqual(servers[0]?.env, { ...usual, A: 'b' })
+  assert.deepEqual(servers[0]?.env, { ...usual, ...always, A: 'b' })
 })
 
 test('an envFile that is not there, or has a line that is none, is named', (t) => {
@@ -80,4 +83,22 @@ test('an envFile that is not there, or has a line that is none, is named', (t) =
   const files = { 'project/.env': 'A=1\n\nhush hush\n' }
   const bad = problemsOf(t, withServer({ envFile: '.env' }), { files })
   assert.match(bad['mcpServers.demo.envFile'] ?? '', /^line 3 of \.env is not NAME=value/)
+})
+
+test('what Python prints is seen at once, unless it is said otherwise', (t) => {
+  const valueOf = (server: object, env = {}, files = {}): string | undefined =>
+    serverOf(load(t, withServer(server), { env: { ...usual, ...env }, files })).env.PYTHONUNBUFFERED
+  assert.equal(valueOf({}, { PYTHONUNBUFFERED: '' }), '1', 'the own one is not handed on')
+  assert.equal(valueOf({ passEnv: ['PYTHON*'] }, { PYTHONUNBUFFERED: '' }), '')
+  assert.equal(valueOf({ env: { PYTHONUNBUFFERED: '0' } }), '0')
+  assert.equal(valueOf({ env: { PYTHONUNBUFFERED: null } }), undefined)
+  assert.equal(valueOf({ envFile: '.env' }, {}, { 'project/.env': 'PYTHONUNBUFFERED=x\n' }), 'x')
+})
+
+test('what the gateway has and a worker does not get is known by name alone', (t) => {
+  const own = { OTHER: 'o', PWD: '/', SHLVL: '1', BERTH_LOG_LEVEL: 'info', npm_config_x: 'x' }
+  const config = load(t, withServer({ passEnv: ['AWS_*'] }), {
+    env: { ...usual, ...own, AWS_KEY: 'k', SECRET: 'hidden' },
+  })
+  assert.deepEqual(launchOf(config).origin, { isCommandLine: false, withheld: ['OTHER', 'SECRET'] })
 })

@@ -44,6 +44,7 @@ async function startKeeper(t: TestContext) {
     env: {},
     transport: 'stdio',
     port: null,
+    path: '/mcp',
     relay: false,
     outputFile: join(folder, 'output.log'),
     outputMaxBytes: 1_000_000,

@@ -49,6 +49,7 @@ async function startKeeper(t: TestContext) {
     env: {},
     transport: port === null ? 'stdio' : 'http',
     port,
+    path: '/mcp',
     relay: false,
     outputFile: join(folder, 'output.log'),
     outputMaxBytes: 1_000_000,

@@ -124,7 +124,10 @@ suite('a fixed port', { concurrency: 4 }, () => {
     const start = startRig(t).start(['tells-who.js'], { http: true, port })
     await assert.rejects(start, (thrown: Error & { retryAfterSeconds?: number }) => {
       hasCode('ERR_WORKERS_PORT_TAKEN')(thrown)
-      assert.match(thrown.message, new RegExp(`^Port ${port} of server fixture is in use, .*PORT`))
+      assert.match(
+        thrown.message,
+        new RegExp(`^Port ${port} of server fixture is in use by another program\\. .*in PORT`),
+      )
       assert.equal(thrown.retryAfterSeconds, 10)
       return true
     })

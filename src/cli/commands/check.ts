@@ -1,7 +1,8 @@
 import { describeServer } from '../../config/describe.ts'
 import { defineCommand } from '../command.ts'
-import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
+import { configOfServers, configOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'
+import { serverOptions } from '../server-options.ts'
 import { authorizerLines } from '../serve-screen.ts'
 
 export const check = defineCommand({
@@ -51,6 +52,7 @@ export const check = defineCommand({
     }
     if (!values.start) return 0
     const { tryServers } = await import('../trial.ts')
-    return (await tryServers(config, { stdout, signal })) ? 0 : 1
+    const typed = { values: { ...values, start: false }, rest }
+    return (await tryServers(config, { stdout, signal, typed })) ? 0 : 1
   },
 })

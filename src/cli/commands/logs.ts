@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-import { isTerminal, plain, plainLine } from '../../ground/terminal.ts'
+import { escapedInJson, isTerminal, outputLine, plainLine } from '../../ground/terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import type { SessionView } from '../session-lines.ts'
@@ -45,12 +45,12 @@ export const logs = defineCommand({
     const path = `/api/sessions/${encodeURIComponent(id)}/logs?lines=${lines}&follow=${values.follow}`
     const response = await gateway.stream(path, signal)
     // Whoever pipes it wants what was written, and nobody what it could do to their terminal.
-    const shown = isTerminal(stdout) ? plain : (text: string) => text
+    const shown = isTerminal(stdout) ? outputLine : (text: string) => text
     let hasOutput = false
     try {
       for await (const line of linesOf(response)) {
         hasOutput = true
-        stdout.write(`${values.json ? JSON.stringify({ line }) : shown(line)}\n`)
+        stdout.write(`${values.json ? escapedInJson(JSON.stringify({ line })) : shown(line)}\n`)
       }
     } catch (cause) {
       if (!signal.aborted) throw cause

@@ -1,9 +1,10 @@
 import { invocationUrl } from '../../config/runtime-arn.ts'
 import { writeJson } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
-import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
+import { configOfServers, configOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'
 import { ownUrl } from '../own-url.ts'
+import { serverOptions } from '../server-options.ts'
 
 export const runtimes = defineCommand({
   name: 'runtimes',

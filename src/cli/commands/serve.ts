@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { takePassedSockets } from '../../ground/passed-sockets.ts'
 import { isTerminal } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
-import { configOfServers, configOptions, serverOptions } from '../config-options.ts'
+import { configOfServers, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { banner, showOutput, stoppingLine } from '../serve-screen.ts'
+import { serverOptions } from '../server-options.ts'
 import { checkTakeover, handedOverLine, takeoverLine } from '../takeover.ts'
 import { portValue } from '../values.ts'
 
@@ -60,10 +61,14 @@ export const serve = defineCommand({
     'If systemd passes sockets (a .socket unit), Berth listens on those, and --host, --listen-port',
     'and --admin-port do not count.',
     '',
+    'COMMAND gets PATH, HOME and the like of this shell, and what --pass-env, --env-file and --env name;',
+    'later ones win. What stands in --env is seen in lists of processes: give secrets in the other two.',
+    '',
     'examples:',
     '  mcp-berth serve --config config/berth.yaml',
-    '  mcp-berth serve -- python3 server.py',
+    '  mcp-berth serve --pass-env OPENAI_API_KEY -- python3 server.py',
     '  mcp-berth serve --http -- node server.js',
+    '  mcp-berth serve --port 8000 --isolation sandbox --network private -- python3 agentcore_server.py',
   ],
   async run({ positionals, values, rest, stdout, stderr, env, signal }) {
     const sockets = takePassedSockets(env)
@@ -78,22 +83,37 @@ export const serve = defineCommand({
     const { withPassedSockets } = await import('../../config/passed.ts')
     const config = withPassedSockets(configured, sockets)
     if (values.takeover) checkTakeover(config)
-    const [{ startGateway }, { createLogger, logEvents }] = await Promise.all([
-      import('../../gateway.ts'),
-      import('../../ground/log.ts'),
-    ])
+    const [{ startGateway }, { createLogger, logEvents }, { ownPortAdvice, ownPortNotes }] =
+      await Promise.all([
+        import('../../gateway.ts'),
+        import('../../ground/log.ts'),
+        import('../own-port.ts'),
+      ])
+    const typed = { values, rest }
+    const said = new Set<string>()
+    const sayOnce = (lines: string[]): void => {
+      const isNew = lines.length > 0 && !said.has(lines.join())
+      said.add(lines.join())
+      if (isNew) writeLines(stderr, [...lines, ''])
+    }
     const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
     const gateway = await startGateway(config, {
       followsOutput: isPretty,
       sockets,
       takeover: values.takeover,
       onEvents: (events) => {
-        logEvents(events, createLogger({ level: config.log.level, isPretty, stream: stdout }))
         if (isPretty) showOutput(events, stdout)
+        const logger = createLogger({ level: config.log.level, isPretty, stream: stdout })
+        logEvents(events, logger, { isOutputShown: isPretty })
+        events.on('session.closed', (news) => {
+          // Without it there is the error, which says the same in general.
+          ownPortAdvice(config, news, typed).then(sayOnce, () => undefined)
+        })
       },
     })
     writeLines(stderr, banner(config, gateway, { stderr, env }))
     if (values.takeover) writeLines(stderr, [takeoverLine(gateway.predecessor)])
+    sayOnce(await ownPortNotes(config, typed))
     const stopped = signal.aborted ? undefined : once(signal, 'abort').then(() => undefined)
     const news = await Promise.race([stopped, gateway.handedOver])
     writeLines(stderr, [news === undefined ? stoppingLine(config) : handedOverLine(news)])

@@ -43,7 +43,7 @@ export async function runLoadCommand(context: LoadContext): Promise<number> {
     return await runLoad(context)
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown
-    writeLines(context.stderr, [`mcp-berth: ${messageOf(thrown)}`])
+    writeLines(context.stderr, [context.asCalled(`mcp-berth: ${messageOf(thrown)}`)])
     return exitCodes.INCONCLUSIVE
   }
 }

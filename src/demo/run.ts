@@ -37,6 +37,8 @@ export interface DemoOptions {
   startGateway: (config: DemoConfig) => Promise<DemoGateway>
   /** A gateway that runs already and has a server `trip-planner`; nothing is started then. */
   baseUrl?: string
+  /** Puts into a text how a command of Berth is called here. */
+  asCalled: (text: string) => string
   /** The questions of one of the two sessions are asked at this terminal. */
   interactive: boolean
   out: Writable
@@ -70,11 +72,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     gateway = await openGateway(options, stage)
     url = new URL(`/servers/${serverName}/mcp`, gateway.url)
     await playAll(options, stage, url)
-    stage.scene('That is Berth. Your own server: npx mcp-berth serve -- python3 server.py')
+    const own = options.asCalled('mcp-berth serve -- python3 server.py')
+    stage.scene(`That is Berth. Your own server: ${own}`)
     return 0
   } catch (error) {
     if (signal?.aborted === true) return 130
-    stage.fail(toFailure(error, url).message)
+    stage.fail(options.asCalled(toFailure(error, url).message))
     return 1
   } finally {
     await gateway?.close()

@@ -28,7 +28,7 @@ export const clientConfig = defineCommand({
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
     const { listen, servers, authorization, clientNotes } = await configOf({ env }, values, {
-      waysToGive: `a file (${commandName} --config FILE)`,
+      waysToGive: `a file (mcp-berth ${commandName} --config FILE)`,
     })
     const baseUrl = ownUrl(listen, values.url)
     for (const note of clientNotes) writeLines(stderr, [`note: ${note}`])

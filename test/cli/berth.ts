@@ -136,8 +136,8 @@ function descriptorOf(server: Server): number {
 }
 
 /** What a user has, and nothing that says that this is a test. */
-function plain(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const foreign = /^(BERTH_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$)/
+export function plain(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const foreign = /^(BERTH_|npm_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$)/
   return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name)))
 }
 

@@ -16,7 +16,7 @@ export interface Start {
 }
 
 /**
- * Texts of every room name the commands of Berth as `mcp-berth NAME …`. This puts what the user
+ * Texts of every room name the commands of Berth as `mcp-berth COMMAND …`. This puts what the user
  * typed, or has to type, in place of `mcp-berth`, so that the line can be pasted.
  */
 export type CalledAs = (text: string) => string

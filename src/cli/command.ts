@@ -34,7 +34,7 @@ export interface Context<O extends CommandOptions = CommandOptions> {
   stderr: Writable
   /** The process's own. */
   env: Record<string, string | undefined>
-  /** For every line with a command of Berth's in it: `mcp-berth NAME` becomes what was typed. */
+  /** For every line with a command of Berth's in it: `mcp-berth COMMAND` becomes what was typed. */
   asCalled: CalledAs
   /** Aborted by the first SIGINT or SIGTERM; the second one ends the process. */
   signal: AbortSignal

@@ -67,7 +67,9 @@ export function readSource(
 }
 
 function nothingText(
-  { waysToGive = 'a file (mcp-berth serve --config FILE) or a command (mcp-berth serve -- COMMAND)' }: SourceInput,
+  {
+    waysToGive = 'a file (mcp-berth serve --config FILE) or a command (mcp-berth serve -- COMMAND)',
+  }: SourceInput,
   notes: readonly string[],
 ): string {
   const give = `give ${waysToGive}, or put one of ${usualFiles.join(', ')} into this folder.`

@@ -20,7 +20,7 @@ export const clientConfig = defineCommand({
   details: [
     'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',
   ],
-  async run({ positionals, values, stdout, stderr, env }) {
+  async run({ positionals, values, stdout, stderr, env, asCalled }) {
     const [client] = positionals
     noMore(positionals, 1)
     const kind = clientKinds.find((known) => known === client)
@@ -31,7 +31,7 @@ export const clientConfig = defineCommand({
       waysToGive: `a file (mcp-berth ${commandName} --config FILE)`,
     })
     const baseUrl = ownUrl(listen, values.url)
-    for (const note of clientNotes) writeLines(stderr, [`note: ${note}`])
+    for (const note of clientNotes) writeLines(stderr, [asCalled(`note: ${note}`)])
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])

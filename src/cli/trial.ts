@@ -27,7 +27,12 @@ const gatewayFirstMs = 5000
  */
 export async function tryServers(
   config: Config,
-  { stdout, asCalled, signal, typed }: Pick<Context, 'stdout' | 'asCalled' | 'signal'> & { typed: Typed },
+  {
+    stdout,
+    asCalled,
+    signal,
+    typed,
+  }: Pick<Context, 'stdout' | 'asCalled' | 'signal'> & { typed: Typed },
 ): Promise<boolean> {
   const { green, red, dim, yellow } = styleFor(stdout)
   const closed = new Map<string, Closed>()

@@ -100,7 +100,7 @@ function fromCommand(input: SourceInput, words: readonly string[], problems: Pro
     problems.add('', 'give either a file or a command after --, not both.')
   }
   if (command === undefined || command === '') {
-    problems.add('', 'there is no command after --. Example: serve -- python3 server.py')
+    problems.add('', 'there is no command after --. Example: mcp-berth serve -- python3 server.py')
   }
   const server = { ...input.entry, command, args }
   return {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { defaultStateDir, expandHome } from '../config/folders.ts'
 import type { GatewayIdentity } from '../ground/identity-files.ts'
 import { readIdentities } from '../ground/identity-files.ts'
+import { startTimeOf } from '../ground/process-tree.ts'
 import type { CommandOptions, Values } from './command.ts'
 import { UsageError } from './command.ts'
 import { configOf, configOptions } from './config-options.ts'
@@ -80,12 +81,9 @@ function addressOf(given: string): string {
   return /^https?:\/\//.test(address) ? address : `http://${address}`
 }
 
-function isRunning({ pid }: GatewayIdentity): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false // it was killed, and could not remove its file
-  }
+/** One that was killed could not remove its file, and its pid may be another's by now. */
+function isRunning({ pid, startTime }: GatewayIdentity): boolean {
+  return startTimeOf(pid) === startTime
 }
 
 function clientOf({ adminUrl, token }: GatewayIdentity): Pick<RunningGateway, 'fetch' | 'stream'> {

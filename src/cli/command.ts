@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 
+import type { CalledAs } from './called-as.ts'
+
 /** One option of a command: what `parseArgs` of node:util wants, and what the help says. */
 export interface CommandOption {
   readonly type: 'string' | 'boolean'
@@ -32,6 +34,8 @@ export interface Context<O extends CommandOptions = CommandOptions> {
   stderr: Writable
   /** The process's own. */
   env: Record<string, string | undefined>
+  /** For every line with a command of Berth's in it: `mcp-berth COMMAND` becomes what was typed. */
+  asCalled: CalledAs
   /** Aborted by the first SIGINT or SIGTERM; the second one ends the process. */
   signal: AbortSignal
 }

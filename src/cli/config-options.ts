@@ -57,7 +57,7 @@ export async function configOfServers(
     throw new UsageError(`Give either a file (${config}) or a command after --, not both.`)
   }
   const entry = entryOf(values)
-  const waysToGive = `a file (${name} --config FILE) or a command (${name} -- COMMAND)`
+  const waysToGive = `a file (mcp-berth ${name} --config FILE) or a command (mcp-berth ${name} -- COMMAND)`
   return configOf({ env }, { ...values, config }, { command: rest, entry, flags, waysToGive })
 }
 

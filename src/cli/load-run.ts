@@ -43,7 +43,7 @@ export async function runLoadCommand(context: LoadContext): Promise<number> {
     return await runLoad(context)
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown
-    writeLines(context.stderr, [`mcp-berth: ${messageOf(thrown)}`])
+    writeLines(context.stderr, [context.asCalled(`mcp-berth: ${messageOf(thrown)}`)])
     return exitCodes.INCONCLUSIVE
   }
 }
@@ -160,7 +160,9 @@ async function ownTarget(
   const wanted = level === 'private-network' ? 'sandbox, private network' : isolation
   const isCompared = !values['no-break-outs']
   const berth = await startOwnBerth(env, { wanted, sessions, users, durationMs, isCompared })
-  if (berth.note !== undefined) progress.say(`No sandbox here: ${plainLine(berth.note, 300)}`)
+  if (berth.note !== undefined) {
+    progress.say(context.asCalled(`No sandbox here: ${plainLine(berth.note, 300)}`))
+  }
   progress.say(`started Berth with its probe, isolation ${berth.isolation}: ${berth.url.href}`)
   return {
     options: {

@@ -18,7 +18,7 @@ import { styleFor } from './output.ts'
 export function banner(
   config: Config,
   gateway: Gateway,
-  { stderr, env }: Pick<Context, 'stderr' | 'env'>,
+  { stderr, env, asCalled }: Pick<Context, 'stderr' | 'env' | 'asCalled'>,
 ): string[] {
   const { bold, dim, yellow } = styleFor(stderr)
   const { servers, listen } = config
@@ -48,15 +48,15 @@ export function banner(
     const setting = config.authorization.servers[first.name] ?? 'none'
     lines.push('', `Try it:  ${trialOf(first, gateway.url)}${tokenOption(setting, where)}`)
   }
-  lines.push(`Watch:   npx mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
-  return lines
+  lines.push(`Watch:   mcp-berth sessions${where}  (admin API on ${gateway.adminUrl})`, '')
+  return lines.map(asCalled)
 }
 
 function trialOf(server: Config['servers'][number], base: string): string {
   const url = `${base}${endpointPath(server)}`
   return server.protocol === 'http'
     ? `curl -i ${url} -H 'Content-Type: application/json' -d '{"prompt": "hello"}'`
-    : `npx mcp-berth tools ${url}`
+    : `mcp-berth tools ${url}`
 }
 
 type AuthorizerSetting = Config['authorization']['servers'][string]
@@ -72,7 +72,7 @@ function isLocalIssuer(setting: AuthorizerSetting): boolean {
 function tokenOption(setting: AuthorizerSetting, stateDirOption: string): string {
   if (setting === 'none') return ''
   return isLocalIssuer(setting)
-    ? ` --header "Authorization: Bearer $(npx mcp-berth identity token${stateDirOption})"`
+    ? ` --header "Authorization: Bearer $(mcp-berth identity token${stateDirOption})"`
     : " --header 'Authorization: Bearer TOKEN'"
 }
 

@@ -1,5 +1,3 @@
-import type { Writable } from 'node:stream'
-
 import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
 import { credentialsOf, isOfCaller, placeholderOf } from '../ground/credentials.ts'
@@ -12,6 +10,7 @@ import { endpointPath } from '../ground/paths.ts'
 import { isTerminal, outputLine, plainLine } from '../ground/terminal.ts'
 import { limitLines } from './limit-lines.ts'
 import { styleFor, writeLines } from './output.ts'
+import type { Context } from './command.ts'
 import type { Typed } from './own-port.ts'
 import { ownPortAdvice } from './own-port.ts'
 import { startTrialGateway } from './private-gateway.ts'
@@ -28,7 +27,12 @@ const gatewayFirstMs = 5000
  */
 export async function tryServers(
   config: Config,
-  { stdout, signal, typed }: { stdout: Writable; signal: AbortSignal; typed: Typed },
+  {
+    stdout,
+    asCalled,
+    signal,
+    typed,
+  }: Pick<Context, 'stdout' | 'asCalled' | 'signal'> & { typed: Typed },
 ): Promise<boolean> {
   const { green, red, dim, yellow } = styleFor(stdout)
   const closed = new Map<string, Closed>()
@@ -65,7 +69,7 @@ export async function tryServers(
         writeLines(stdout, [
           `${green('✓')} ${server.name}: ${time}, ${found}`,
           ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
-          ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }),
+          ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }).map(asCalled),
         ])
       } catch (thrown) {
         if (signal.aborted) return false
@@ -75,7 +79,7 @@ export async function tryServers(
         const reason = plainLine(failures.at(-1) ?? toFailure(thrown, url).message)
         const advice = end === undefined ? [] : await ownPortAdvice(config, end, typed)
         const more = advice.map((line) => `  ${line}`)
-        writeLines(stdout, [`  ${reason}`, ...more, ...outputLines(end)])
+        writeLines(stdout, [...[`  ${reason}`, ...more].map(asCalled), ...outputLines(end)])
       }
     }
   } finally {

@@ -103,7 +103,7 @@ function networkSentence(error: unknown, url: URL): string {
   const code = cause && 'code' in cause ? String(cause.code) : undefined
   switch (code) {
     case 'ECONNREFUSED':
-      return `Nothing listens at ${url.host}. Is Berth running? Start it with: npx mcp-berth serve`
+      return `Nothing listens at ${url.host}. Is Berth running? Start it with: mcp-berth serve`
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `The name ${url.hostname} is not known.`

@@ -1,4 +1,5 @@
 import { endpointPath } from '../ground/paths.ts'
+import { quoted } from '../ground/shell.ts'
 import type { Server } from '../sessions/server.ts'
 
 export const clientKinds = ['claude-code', 'vscode', 'cursor', 'inspector'] as const
@@ -80,8 +81,4 @@ function distinct(entries: readonly Entry[]): Entry[] {
     taken.add(free)
     return { name: free, url }
   })
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -67,7 +67,9 @@ export function readSource(
 }
 
 function nothingText(
-  { waysToGive = 'a file (serve --config FILE) or a command (serve -- COMMAND)' }: SourceInput,
+  {
+    waysToGive = 'a file (mcp-berth serve --config FILE) or a command (mcp-berth serve -- COMMAND)',
+  }: SourceInput,
   notes: readonly string[],
 ): string {
   const give = `give ${waysToGive}, or put one of ${usualFiles.join(', ')} into this folder.`
@@ -98,7 +100,7 @@ function fromCommand(input: SourceInput, words: readonly string[], problems: Pro
     problems.add('', 'give either a file or a command after --, not both.')
   }
   if (command === undefined || command === '') {
-    problems.add('', 'there is no command after --. Example: serve -- python3 server.py')
+    problems.add('', 'there is no command after --. Example: mcp-berth serve -- python3 server.py')
   }
   const server = { ...input.entry, command, args }
   return {

@@ -11,7 +11,8 @@ import { createGiven } from '../client/given.ts'
 import { createStage } from './stage.ts'
 import type { Actor, Stage } from './stage.ts'
 import { visit } from './visitor.ts'
-import type { Identity, Visitor } from './visitor.ts'
+import type { Visitor } from './visitor.ts'
+import type { WorkerProcesses } from './witness.ts'
 import { findProcesses, isGoneWithin, knock, processesLeft } from './witness.ts'
 
 /** What the demo wants of the gateway that it starts: one stdio server with short lifetimes. */
@@ -37,6 +38,8 @@ export interface DemoOptions {
   startGateway: (config: DemoConfig) => Promise<DemoGateway>
   /** A gateway that runs already and has a server `trip-planner`; nothing is started then. */
   baseUrl?: string
+  /** Puts into a text how a command of Berth is called here. */
+  asCalled: (text: string) => string
   /** The questions of one of the two sessions are asked at this terminal. */
   interactive: boolean
   out: Writable
@@ -50,7 +53,8 @@ export interface DemoOptions {
 const serverName = 'trip-planner'
 const you: Actor = { name: 'You', color: 'cyan' }
 const idleSeconds = 3
-const goneLimitMs = 15_000
+// Nobody waits for it but where something is wrong, or the machine very busy.
+const goneLimitMs = 60_000
 // Sessions end with a precision of a second, and looking too early tells nothing.
 const firstLookMs = idleSeconds * 1000 + 1200
 
@@ -70,11 +74,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     gateway = await openGateway(options, stage)
     url = new URL(`/servers/${serverName}/mcp`, gateway.url)
     await playAll(options, stage, url)
-    stage.scene('That is Berth. Your own server: npx mcp-berth serve -- python3 server.py')
+    const own = options.asCalled('mcp-berth serve -- python3 server.py')
+    stage.scene(`That is Berth. Your own server: ${own}`)
     return 0
   } catch (error) {
     if (signal?.aborted === true) return 130
-    stage.fail(toFailure(error, url).message)
+    stage.fail(options.asCalled(toFailure(error, url).message))
     return 1
   } finally {
     await gateway?.close()
@@ -120,8 +125,8 @@ async function playAll(options: DemoOptions, stage: Stage, url: URL): Promise<vo
     if (!walksAway || !stays) return
     const pair: Pair = [walksAway, stays]
     const workers = await showWorkers(pair, stage, url)
-    // Only what can be seen while it runs can be said to have ended.
-    const isInSight = workers.every((worker) => findProcesses(worker).all.length > 0)
+    // Only what was seen while it ran can be said to have ended.
+    const isInSight = workers.every(({ all }) => all.length > 0)
     await showConversations(pair, stage, isScripted)
     const isOwnGateway = options.baseUrl === undefined
     const inSight = isOwnGateway && isInSight ? workers : []
@@ -136,26 +141,23 @@ async function playAll(options: DemoOptions, stage: Stage, url: URL): Promise<vo
 
 type Pair = readonly [walksAway: Visitor, stays: Visitor]
 
-async function showWorkers(pair: Pair, stage: Stage, url: URL): Promise<Identity[]> {
-  const workers = await Promise.all(pair.map((visitor) => visitor.identity()))
-  const [one, other] = workers
+async function showWorkers(pair: Pair, stage: Stage, url: URL): Promise<WorkerProcesses[]> {
+  const identities = await Promise.all(pair.map((visitor) => visitor.identity()))
+  const [one, other] = identities
   if (one?.process === other?.process) {
     throw new Failure('Both sessions run in the same process. They should not.')
   }
+  const workers = identities.map(findProcesses)
   stage.tell(`The gateway is at ${url.origin}`)
   for (const [index, visitor] of pair.entries()) {
-    stage.check(`${ownerOf(visitor)} own worker: ${workerWords(workers[index])}`)
+    const name = workers[index]?.server ?? identities[index]?.process ?? ''
+    stage.check(`${ownerOf(visitor)} own worker: process ${name}`)
   }
   return workers
 }
 
 function ownerOf({ name }: Actor): string {
   return name === you.name ? 'Your' : `${name}'s`
-}
-
-function workerWords(worker: Identity | undefined): string {
-  const pid = worker && findProcesses(worker).server
-  return `process ${pid ?? worker?.process ?? ''}`
 }
 
 async function showConversations(pair: Pair, stage: Stage, isScripted: boolean): Promise<void> {
@@ -178,7 +180,7 @@ async function showConversations(pair: Pair, stage: Stage, isScripted: boolean):
 
 async function showIdleEnd(
   [walksAway, stays]: Pair,
-  [worker]: Identity[],
+  [worker]: WorkerProcesses[],
   stage: Stage,
   url: URL,
   signal: AbortSignal | undefined,
@@ -210,9 +212,10 @@ async function showGoodbye([, stays]: Pair, stage: Stage, url: URL): Promise<voi
   stage.check('Its id answers 404')
 }
 
-async function showEnded(workers: Identity[], text: string, stage: Stage): Promise<void> {
+async function showEnded(workers: WorkerProcesses[], text: string, stage: Stage): Promise<void> {
   if (workers.length === 0) return
-  const left = await processesLeft(workers, goneLimitMs)
+  const processes = workers.flatMap(({ all }) => all)
+  const left = await processesLeft(processes, goneLimitMs)
   if (left.length > 0) throw new Failure(`A worker is still there: process ${left.join(', ')}.`)
   stage.check(text)
 }

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js'
 
+import { startTimeOf } from '../ground/process-tree.ts'
+
 /** Knocks at a session from outside, as a client would. @returns the HTTP status. */
 export async function knock(url: URL, sessionId: string): Promise<number> {
   const response = await fetch(url, {
@@ -41,40 +43,48 @@ export interface WorkerIdentity {
   pidNamespace: string | null
 }
 
+/** A process that was seen. By its pid alone a later one could be taken for it. */
+export interface Seen {
+  pid: number
+  startTime: string
+}
+
 /** The processes of a worker as they are numbered here. */
 export interface WorkerProcesses {
   /** The server's own; undefined if it cannot be found from here. */
   server: number | undefined
-  all: number[]
+  all: Seen[]
 }
 
+/**
+ * To be called while the worker is there: the number of a PID namespace belongs to the next one as
+ * soon as this one has ended, and that may be another gateway's.
+ */
 export function findProcesses({ pid, pidNamespace }: WorkerIdentity): WorkerProcesses {
   if (pidNamespace === namespaceOf('self')) {
-    const all = isRunning(pid) ? [pid] : []
-    return { server: all[0], all }
+    const all = seen([pid])
+    return { server: all[0]?.pid, all }
   }
   if (pidNamespace === null) return { server: undefined, all: [] }
-  const all = numbersIn('/proc').filter((one) => namespaceOf(one) === pidNamespace)
-  return { server: all.find((one) => innermostPid(one) === pid), all }
+  const all = seen(numbersIn('/proc').filter((one) => namespaceOf(one) === pidNamespace))
+  return { server: all.find((one) => innermostPid(one.pid) === pid)?.pid, all }
 }
 
-/** @returns the processes of these workers that are still there after `limitMs`. */
-export async function processesLeft(workers: WorkerIdentity[], limitMs: number): Promise<number[]> {
+/** @returns which of them are still there after `limitMs`. */
+export async function processesLeft(processes: Seen[], limitMs: number): Promise<number[]> {
   const untilMs = Date.now() + limitMs
   for (;;) {
-    const left = workers.flatMap((worker) => findProcesses(worker).all)
-    if (left.length === 0 || Date.now() >= untilMs) return left
+    const left = processes.filter(({ pid, startTime }) => startTimeOf(pid) === startTime)
+    if (left.length === 0 || Date.now() >= untilMs) return left.map(({ pid }) => pid)
     await sleep(100)
   }
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+function seen(pids: number[]): Seen[] {
+  return pids.flatMap((pid) => {
+    const startTime = startTimeOf(pid)
+    return startTime === undefined ? [] : [{ pid, startTime }]
+  })
 }
 
 /** Null where there are no namespaces, and where this process is not ours to look at. */

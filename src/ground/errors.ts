@@ -140,7 +140,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_AUTH_NO_METADATA: entry(404, -32000, 'client', false, 'There is no protected resource here: the server is unknown, or asks for no token.'),
   // prettier-ignore
-  ERR_AUTH_LOCAL_ISSUER: entry(500, -32603, 'operator', false, 'There is no local issuer in {folder}. Run npx mcp-berth identity init with the same state directory.'),
+  ERR_AUTH_LOCAL_ISSUER: entry(500, -32603, 'operator', false, 'There is no local issuer in {folder}. Run mcp-berth identity init with the same state directory.'),
   // prettier-ignore
   ERR_ADMIN_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. Sessions are at /api/sessions, metrics at /metrics.'),
   // prettier-ignore

@@ -153,3 +153,22 @@ export function statFieldsOf(pid: number | 'self'): string[] | undefined {
     return undefined
   }
 }
+
+/**
+ * When a process was started, in the system's own words; undefined when there is none (or a zombie).
+ * With the pid it names a process for good: pids are used again, and so are the numbers of namespaces.
+ */
+export function startTimeOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return startTimeByPs(pid)
+  const fields = statFieldsOf(pid)
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+function startTimeByPs(pid: number): string | undefined {
+  try {
+    const line = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
+    return line.trim() === '' ? undefined : line.trim()
+  } catch {
+    return undefined
+  }
+}

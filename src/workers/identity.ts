@@ -4,7 +4,7 @@ import { existsSync, linkSync, readFileSync, readlinkSync, rmSync, writeFileSync
 import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
-import { onlyChildOf, statFieldsOf } from '../ground/process-tree.ts'
+import { onlyChildOf, startTimeOf } from '../ground/process-tree.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
 export function ownIdentity(): ProcessIdentity {
@@ -55,13 +55,6 @@ export function childOf(pid: number): ProcessIdentity | undefined {
   const startTime = child === undefined ? undefined : startTimeOf(child)
   if (child === undefined || startTime === undefined) return undefined
   return { bootId: bootId(), pid: child, startTime }
-}
-
-/** When a process was started, in clock ticks since boot; undefined when there is none (or a zombie). */
-export function startTimeOf(pid: number): string | undefined {
-  if (process.platform !== 'linux') return startTimeByPs(pid)
-  const fields = statFieldsOf(pid)
-  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
 /** Where a worker can be stopped from: this boot, this PID namespace, this state directory. */
@@ -117,14 +110,5 @@ function readBootId(): string {
     } catch {
       return 'unknown'
     }
-  }
-}
-
-function startTimeByPs(pid: number): string | undefined {
-  try {
-    const line = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' })
-    return line.trim() === '' ? undefined : line.trim()
-  } catch {
-    return undefined
   }
 }

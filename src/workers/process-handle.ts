@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Endpoint, LocalLaunch, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
-import { hasEnded, killIfAlive, ownPidNamespace, startTimeOf } from './identity.ts'
+import { hasEnded, killIfAlive, ownPidNamespace } from './identity.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
-import { markedTree, workerMark } from '../ground/process-tree.ts'
+import { markedTree, startTimeOf, workerMark } from '../ground/process-tree.ts'
 import { needsGroups } from './limits/enforcement.ts'
 import type { ClaimedPort } from './local-ports.ts'
 

@@ -3,14 +3,14 @@ import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 
 import { exportJWK, generateKeyPair } from 'jose'
-import { Provider } from 'oidc-provider'
 
 import { atEnd } from '../support/at-end.ts'
 
 /** A certified OpenID provider, with registration of clients and tokens that are JWTs. */
 export async function startOidcProvider(t: TestContext, scope: string): Promise<string> {
-  // It warns of what one must not do outside of tests.
+  // It warns of what one must not do outside of tests, and as soon as it is imported of Node 20.
   for (const method of ['info', 'warn'] as const) t.mock.method(console, method, () => undefined)
+  const { Provider } = await import('oidc-provider')
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   atEnd(t, () => {

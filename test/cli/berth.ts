@@ -9,6 +9,7 @@ import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { need } from '../support/needs.ts'
 import { tempDir } from '../support/temp.ts'
+import { installed } from './installed.ts'
 
 export const main = compiled('src/cli/main.js')
 const terminalScript = join(
@@ -72,19 +73,20 @@ export function place(t: TestContext): Place {
   const folder = join(root, 'project')
   const stateHome = join(root, 'state')
   mkdirSync(folder)
+  const { command: program, env: usual } = installed(root)
 
   const run = (words: string[], options: RunOptions = {}): Running => {
     const { cwd = folder, env = {}, sockets = {} } = options
     const [command = '', ...args] = words
     const child = spawn(command, args, {
       cwd,
-      env: { ...plainEnvironment(), XDG_STATE_HOME: stateHome, ...env },
+      env: { ...plain(usual), XDG_STATE_HOME: stateHome, ...env },
       stdio: ['pipe', 'pipe', 'pipe', ...Object.values(sockets).map(descriptorOf)],
     })
     return follow(t, child as ChildProcessWithoutNullStreams)
   }
   const start: Place['start'] = (args, options = {}) => {
-    const words = [process.execPath, main, ...args]
+    const words = [process.execPath, program, ...args]
     const names = Object.keys(options.sockets ?? {})
     if (names.length === 0) return run(words, options)
     const told = { LISTEN_FDS: String(names.length), LISTEN_FDNAMES: names.join(':') }
@@ -96,12 +98,12 @@ export function place(t: TestContext): Place {
     const python = need(t, 'python3')
     if (python === undefined) return undefined
     const env = { TERM: 'xterm-256color', ...options.env }
-    return run([python, terminalScript, process.execPath, main, ...args], { ...options, env })
+    return run([python, terminalScript, process.execPath, program, ...args], { ...options, env })
   }
   const listening = async (running: Running): Promise<Serving> => {
     const [, url = ''] = await running.says(/listens on \S*?(http:\/\/[\w.:[\]]+)/)
     // The last line of what it says at its start.
-    await running.says(/Watch: +npx/)
+    await running.says(/Watch: +mcp-berth/)
     return { ...running, url, mcp: (server) => `${url}/servers/${server}/mcp` }
   }
 
@@ -134,9 +136,9 @@ function descriptorOf(server: Server): number {
 }
 
 /** What a user has, and nothing that says that this is a test. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  const foreign = /^(BERTH_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$)/
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
+export function plain(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const foreign = /^(BERTH_|npm_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$)/
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name)))
 }
 
 function follow(t: TestContext, child: ChildProcessWithoutNullStreams): Running {

@@ -138,7 +138,7 @@ test('failures are one sentence with what to do', async (t) => {
     ],
     [
       [`http://127.0.0.1:${closed}/mcp`, 'x'],
-      /Nothing listens at 127\.0\.0\.1:\d+\. Is Berth running\? Start it with: npx mcp-berth serve\n$/,
+      /Nothing listens at 127\.0\.0\.1:\d+\. Is Berth running\? Start it with: mcp-berth serve\n$/,
     ],
     [
       [new URL('/wrong', url).href, 'x'],

@@ -32,6 +32,16 @@ describe('demo', { concurrency: 3 }, () => {
     assertNothingLeft(here)
   })
 
+  it('is not disturbed by another one', async (t) => {
+    const places = [place(t), place(t)]
+    const outcomes = await Promise.all(places.map((here) => here.berth(['demo'], temporary(here))))
+    for (const { code, stdout } of outcomes) {
+      assert.equal(code, 0, stdout)
+      if (process.platform === 'linux') assert.match(stdout, /✓ Workers left: 0/)
+    }
+    for (const here of places) assertNothingLeft(here)
+  })
+
   it('ends at Ctrl-C in the middle of it, and leaves nothing', async (t) => {
     const here = place(t)
     const running = here.start(['demo'], temporary(here))

@@ -21,7 +21,7 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   assert.equal(init.code, 0, init.stderr)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   assert.equal(statSync(join(here.stateDir, 'identity')).mode & 0o777, 0o700)
-  assert.match(init.stderr, /npx mcp-berth identity token/)
+  assert.match(init.stderr, /mcp-berth identity token/)
 
   const block = parse(init.stdout) as {
     authorizerConfiguration: { customJWTAuthorizer: { discoveryUrl: string } }
@@ -31,8 +31,8 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   here.put('berth.json', { ...block, mcpServers: { demo: server } })
   const [serving, token] = await Promise.all([here.serve([]), here.berth(['identity', 'token'])])
   assert.deepEqual([token.code, token.stderr], [0, ''])
-  const tryIt = ' --header "Authorization: Bearer $(npx mcp-berth identity token)"\n'
-  assert.ok(serving.said().includes(`npx mcp-berth tools ${serving.mcp('demo')}${tryIt}`))
+  const tryIt = ' --header "Authorization: Bearer $(mcp-berth identity token)"\n'
+  assert.ok(serving.said().includes(`mcp-berth tools ${serving.mcp('demo')}${tryIt}`))
   assert.match(token.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
 
   const ask = (bearer?: string) =>
@@ -65,7 +65,7 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   assert.ok(!existsSync(join(here.stateDir, 'identity')))
   const after = await here.berth(['identity', 'token'])
   assert.deepEqual([after.code, after.stdout], [1, ''])
-  assert.match(after.stderr, /no local issuer in .*npx mcp-berth identity init/)
+  assert.match(after.stderr, /no local issuer in .*mcp-berth identity init/)
 })
 
 test('a token says what it is told to say', async (t) => {
@@ -111,7 +111,7 @@ test('a gateway that wants a local issuer and finds none says how to make one', 
     here.berth(['check', '--start']),
   ])
   assert.equal(code, 1)
-  assert.match(stderr, /no local issuer in .*npx mcp-berth identity init/)
+  assert.match(stderr, /no local issuer in .*mcp-berth identity init/)
   assert.equal(trial.code, 0, 'servers can be tried without any token')
   assert.match(trial.stdout, /✓ demo/)
 })

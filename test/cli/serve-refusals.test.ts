@@ -10,7 +10,7 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
       [
         [],
         1,
-        /there is no configuration: give a file \(serve .* or a command .*berth\.yaml, .*mcp\.json/,
+        /there is no configuration: give a file \(mcp-berth serve .* or a command .*berth\.yaml, .*mcp\.json/,
       ],
       [['no.yaml'], 1, /project\/no\.yaml has a problem:\n {2}there is no such file\.\n$/],
       [['.'], 1, /this is a folder; name the file in it/],

@@ -82,7 +82,7 @@ describe('serve', { concurrency: 3 }, () => {
     const said = serving.said()
     assert.ok(said.includes(`${serving.url}, known as https://mcp.example.com/berth, with `), said)
     assert.match(said, /^https:\/\/mcp\.example\.com\/berth\/servers\/planner\/mcp and /m)
-    assert.ok(said.includes(`npx mcp-berth tools ${serving.url}/servers/planner/mcp`), said)
+    assert.ok(said.includes(`mcp-berth tools ${serving.url}/servers/planner/mcp`), said)
     const [, stateDir = ''] = /sessions --state-dir '(.*own state)' /.exec(said) ?? []
     const listed = await berth(['sessions', '--json', '--state-dir', stateDir])
     assert.deepEqual(listed, { code: 0, stdout: '[]\n', stderr: '' })

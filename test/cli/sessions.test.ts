@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { writeIdentity } from '../../src/ground/identity-files.ts'
 import { handleOf } from '../../src/sessions/record.ts'
 import { compiled } from '../support/config.ts'
 import { connectClient } from '../support/mcp-client.ts'
@@ -114,6 +117,13 @@ describe('sessions', { concurrency: 3 }, () => {
 
   it('says so when no gateway runs, or several do', async (t) => {
     const { serve, berth, stateDir } = place(t)
+    // A gateway that was killed, and whose pid is another's by now.
+    const gateways = join(stateDir, 'gateways')
+    mkdirSync(gateways, { recursive: true, mode: 0o700 })
+    writeIdentity(gateways, {
+      ...{ bootId: 'x', pid: process.pid, startTime: 'earlier', pidNamespace: '' },
+      ...{ url: 'http://127.0.0.1:9', adminUrl: 'http://127.0.0.1:9', token: 'x' },
+    })
     for (const args of [['sessions'], ['sessions', 'show', 'x'], ['logs'], ['logs', 'x', '-f']]) {
       const { code, stdout, stderr } = await berth(args)
       assert.deepEqual([code, stdout], [2, ''])

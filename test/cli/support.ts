@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+import { tempDir } from '../support/temp.ts'
+import { installed } from './installed.ts'
 
 export interface Outcome {
   code: number | null
@@ -13,7 +13,8 @@ export interface Outcome {
 
 /** The built command as a process of its own, with nobody at its stdin. */
 export function start(t: TestContext, ...args: string[]): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, [main, ...args], { stdio: 'pipe' })
+  const { command, env } = installed(tempDir(t))
+  const child = spawn(process.execPath, [command, ...args], { stdio: 'pipe', env })
   t.after(() => child.kill('SIGKILL'))
   child.stdin.end()
   return child

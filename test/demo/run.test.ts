@@ -13,7 +13,8 @@ function listener(): { out: PassThrough; said: () => string } {
   return { out, said: () => said }
 }
 
-const quick = { interactive: false, paceMs: 0 }
+const asCalled = (text: string): string => text
+const quick = { interactive: false, paceMs: 0, asCalled }
 
 test('the demo plays two conversations, shows them apart and ends them', async (t) => {
   const { out, said } = listener()
@@ -86,7 +87,7 @@ test('a gateway that does not start, and a missing terminal, are told in a sente
   assert.match(failing.said(), /✗ No port is free\.\n$/)
 
   const blind = listener()
-  assert.equal(await runDemo({ startGateway, interactive: true, out: blind.out }), 1)
+  assert.equal(await runDemo({ startGateway, interactive: true, asCalled, out: blind.out }), 1)
   assert.match(blind.said(), /✗ The questions can only be asked at a terminal\.\n$/)
 })
 

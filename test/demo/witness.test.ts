@@ -35,10 +35,11 @@ async function startWorker(
 
 test('a worker among our own processes is found, and then known to be gone', async (t) => {
   const { identity, pid, kill } = await startWorker(t, [])
-  assert.deepEqual(findProcesses(identity), { server: pid, all: [pid] })
-  assert.deepEqual(await processesLeft([identity], 0), [pid])
+  const { server, all } = findProcesses(identity)
+  assert.deepEqual([server, all.map((one) => one.pid)], [pid, [pid]])
+  assert.deepEqual(await processesLeft(all, 0), [pid])
   await kill()
-  assert.deepEqual(await processesLeft([identity], 5000), [])
+  assert.deepEqual(await processesLeft(all, 5000), [])
 })
 
 test('a worker in a PID namespace is found by the number that it has here', async (t) => {
@@ -51,10 +52,22 @@ test('a worker in a PID namespace is found by the number that it has here', asyn
   assert.equal(identity.pid, 1)
   const { server, all } = findProcesses(identity)
   assert.ok(server !== undefined && server !== 1)
-  assert.deepEqual(all, [server])
+  assert.deepEqual(
+    all.map(({ pid }) => pid),
+    [server],
+  )
   assert.equal(readlinkSync(`/proc/${server}/ns/pid`), identity.pidNamespace)
   await kill()
-  assert.deepEqual(await processesLeft([identity], 5000), [])
+  assert.deepEqual(await processesLeft(all, 5000), [])
+})
+
+test('who comes after a worker and has its number is not taken for it', async (t) => {
+  const { identity, kill } = await startWorker(t, [])
+  const { all } = findProcesses(identity)
+  await kill()
+  const neighbour = await startWorker(t, [])
+  const sameNumber = all.map((one) => ({ ...one, pid: neighbour.identity.pid }))
+  assert.deepEqual(await processesLeft(sameNumber, 0), [])
 })
 
 test('a worker that cannot be seen from here is not taken for another one', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 
 import type { WorkerHandle } from '../../src/workers/driver.ts'
-import { startTimeOf } from '../../src/workers/identity.ts'
+import { startTimeOf } from '../../src/ground/process-tree.ts'
 import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
 import { alive } from '../support/processes.ts'

@@ -28,7 +28,7 @@ export const check = defineCommand({
     '',
     'exit codes: 0 all is well, 1 something is wrong, 2 wrong usage',
   ],
-  async run({ positionals, rest, values, stdout, stderr, env, signal }) {
+  async run({ positionals, rest, values, stdout, stderr, env, asCalled, signal }) {
     const config = await configOfServers('check', { positionals, rest, env }, values)
     const { bold, red, yellow } = styleFor(stdout)
     const name = config.file ?? 'The command line'
@@ -39,7 +39,9 @@ export const check = defineCommand({
     writeLines(stdout, [
       `${bold(name)} ${verdict}: ${count} ${count === 1 ? 'server' : 'servers'}.`,
     ])
-    for (const warning of config.warnings) writeLines(stderr, [yellow(`note: ${warning}`)])
+    for (const warning of config.warnings) {
+      writeLines(stderr, [yellow(`note: ${asCalled(warning)}`)])
+    }
     if (!values.start) {
       writeLines(stdout, [
         ...config.servers.map(describeServer),
@@ -47,12 +49,12 @@ export const check = defineCommand({
       ])
     }
     if (missing.length > 0) {
-      writeLines(stderr, [...missing.map((line) => red(line)), adviceForMissing])
+      writeLines(stderr, [...missing.map(red), adviceForMissing].map(asCalled))
       return 1
     }
     if (!values.start) return 0
     const { tryServers } = await import('../trial.ts')
     const typed = { values: { ...values, start: false }, rest }
-    return (await tryServers(config, { stdout, signal, typed })) ? 0 : 1
+    return (await tryServers(config, { stdout, asCalled, signal, typed })) ? 0 : 1
   },
 })

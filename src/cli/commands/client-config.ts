@@ -20,7 +20,7 @@ export const clientConfig = defineCommand({
   details: [
     'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',
   ],
-  async run({ positionals, values, stdout, stderr, env }) {
+  async run({ positionals, values, stdout, stderr, env, asCalled }) {
     const [client] = positionals
     noMore(positionals, 1)
     const kind = clientKinds.find((known) => known === client)
@@ -28,10 +28,10 @@ export const clientConfig = defineCommand({
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
     }
     const { listen, servers, authorization, clientNotes } = await configOf({ env }, values, {
-      waysToGive: `a file (${commandName} --config FILE)`,
+      waysToGive: `a file (mcp-berth ${commandName} --config FILE)`,
     })
     const baseUrl = ownUrl(listen, values.url)
-    for (const note of clientNotes) writeLines(stderr, [`note: ${note}`])
+    for (const note of clientNotes) writeLines(stderr, [asCalled(`note: ${note}`)])
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])

@@ -17,7 +17,7 @@ export const demo = defineCommand({
     'each with a worker of their own, and you see how their sessions end. The demo needs nothing',
     'else, and leaves nothing behind.',
   ],
-  async run({ positionals, values, stdin, stdout, env, signal }) {
+  async run({ positionals, values, stdin, stdout, env, asCalled, signal }) {
     noMore(positionals, 0)
     const [{ runDemo }, { startPrivateGateway }] = await Promise.all([
       import('../../demo/run.ts'),
@@ -27,6 +27,7 @@ export const demo = defineCommand({
       interactive: values.interactive,
       input: stdin,
       out: stdout,
+      asCalled,
       signal,
       startGateway: (config) => startPrivateGateway({ mcpServers: config.servers }, env),
     })

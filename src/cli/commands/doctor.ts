@@ -17,7 +17,7 @@ export const doctor = defineCommand({
     '',
     'exit codes: 0 the machine was examined, whatever it can do, 1 it was not, 2 wrong usage',
   ],
-  async run({ positionals, values, stdout, env }) {
+  async run({ positionals, values, stdout, env, asCalled }) {
     noMore(positionals, 0)
     const { examineMachine } = await import('../../gateway.ts')
     const { findings, summary } = await examineMachine({ searchPath: env.PATH ?? '' })
@@ -31,7 +31,7 @@ export const doctor = defineCommand({
       `${marks[state]} ${bold(feature)}: ${plain(reason)}`,
       ...helps.map((help) => dim(`    ${help}`)),
     ])
-    writeLines(stdout, [...lines, '', summary])
+    writeLines(stdout, [...lines, '', summary].map(asCalled))
     return 0
   },
 })

@@ -79,13 +79,14 @@ export const identity = defineCommand({
   },
 })
 
-async function init(stateDir: string, { values, stdout, stderr }: Run): Promise<number> {
+async function init(stateDir: string, { values, stdout, stderr, asCalled }: Run): Promise<number> {
   const port = portValue('admin-port', values['admin-port'], 1) ?? 8081
   const { initLocalIssuer, localIssuerPath } = await localIssuer()
   const url = `http://127.0.0.1:${port}${localIssuerPath}`
   const { discoveryUrl } = await initLocalIssuer(stateDir, url)
   if (!discoveryUrl.startsWith(`${url}/`) && values['admin-port'] !== undefined) {
-    writeLines(stderr, ['There is one for another port already; identity cleanup removes it.'])
+    const hint = asCalled('mcp-berth identity cleanup')
+    writeLines(stderr, [`There is one for another port already; ${hint} removes it.`])
   }
   writeLines(stderr, [`The local issuer is in ${stateDir}/identity. For the configuration:`, ''])
   writeLines(stdout, [
@@ -97,7 +98,7 @@ async function init(stateDir: string, { values, stdout, stderr }: Run): Promise<
   writeLines(stderr, [
     '',
     'or, for every token of it: authorizerConfiguration: local',
-    'Then start mcp-berth serve again. A token: npx mcp-berth identity token',
+    asCalled('Then start mcp-berth serve again. A token: mcp-berth identity token'),
   ])
   return 0
 }

@@ -70,7 +70,7 @@ export const serve = defineCommand({
     '  mcp-berth serve --http -- node server.js',
     '  mcp-berth serve --port 8000 --isolation sandbox --network private -- python3 agentcore_server.py',
   ],
-  async run({ positionals, values, rest, stdout, stderr, env, signal }) {
+  async run({ positionals, values, rest, stdout, stderr, env, asCalled, signal }) {
     const sockets = takePassedSockets(env)
     const configured = await configOfServers('serve', { positionals, rest, env }, values, {
       host: values.host,
@@ -94,7 +94,7 @@ export const serve = defineCommand({
     const sayOnce = (lines: string[]): void => {
       const isNew = lines.length > 0 && !said.has(lines.join())
       said.add(lines.join())
-      if (isNew) writeLines(stderr, [...lines, ''])
+      if (isNew) writeLines(stderr, [...lines.map(asCalled), ''])
     }
     const isPretty = config.log.pretty === 'auto' ? isTerminal(stdout) : config.log.pretty
     const gateway = await startGateway(config, {
@@ -111,7 +111,7 @@ export const serve = defineCommand({
         })
       },
     })
-    writeLines(stderr, banner(config, gateway, { stderr, env }))
+    writeLines(stderr, banner(config, gateway, { stderr, env, asCalled }))
     if (values.takeover) writeLines(stderr, [takeoverLine(gateway.predecessor)])
     sayOnce(await ownPortNotes(config, typed))
     const stopped = signal.aborted ? undefined : once(signal, 'abort').then(() => undefined)

@@ -32,7 +32,7 @@ export const sessions = defineCommand({
     const stopsAll = verb === 'stop' && values.all && id === undefined
     if (verb !== 'list' && id === undefined && !stopsAll) {
       throw new UsageError(
-        `Which session? mcp-berth sessions lists them; then sessions ${verb} ID.`,
+        `Which session? mcp-berth sessions lists them; then mcp-berth sessions ${verb} ID.`,
       )
     }
     const gateway = await findGateway(env, values)

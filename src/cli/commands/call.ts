@@ -21,6 +21,7 @@ export const call = defineCommand({
       description:
         'answer sampling by a program: it reads the request as JSON, and prints the reply',
     },
+    keep: { type: 'boolean', description: 'leave the session open, and say how to go on with it' },
     ...targetOptions,
   },
   details: [
@@ -31,11 +32,15 @@ export const call = defineCommand({
     '  mcp-berth call http://127.0.0.1:8080/servers/trip-planner/mcp plan_trip',
     `  mcp-berth call http://127.0.0.1:8080/mcp monthly_report --args '{"month": "2026-11"}'`,
     '',
+    'Each call has a session of its own, with a fresh worker at a Berth. With --keep it stays open',
+    'for later calls (--session ID), until it is idle for too long; mcp-berth shell keeps one open',
+    'while you work.',
+    '',
     'exit codes: 0 the tool succeeded, 1 it reported an error or could not be called, 2 wrong usage',
   ],
-  async run({ positionals, values, stdin, stdout, stderr, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
     const [url, tool] = positionals
-    const target = targetOf(url, values)
+    const target = targetOf(url, values, env)
     if (tool === undefined) {
       throw new UsageError('The name of the tool is missing; mcp-berth tools URL lists them.')
     }
@@ -55,6 +60,7 @@ export const call = defineCommand({
         given: createGiven(pairs, answers),
         sampleWith: values['sample-with'],
         json: values.json,
+        keep: values.keep,
       },
       { stdin, stdout, stderr, signal },
     )

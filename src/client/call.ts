@@ -47,7 +47,7 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
         const lines = json ? [] : goOnLines(target, 'call', [name], id)
         for (const line of lines) io.stderr.write(`${line}\n`)
       }
-      return result.isError === true || session.answering.hadMisfit() ? 1 : 0
+      return result.isError === true || session.answering.misfits() > 0 ? 1 : 0
     },
     call,
   )

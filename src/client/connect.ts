@@ -68,12 +68,14 @@ export interface Connection {
   /**
    * Runs one request of `client` with the options that it hands over.
    *
+   * @param stop ends this request alone, and the server is told that it is cancelled
    * @throws LinkLost when the connection broke, Silence when the server said nothing for too
    *   long, and what the request itself throws.
    */
   request: <T>(
     run: (options: RequestOptions) => Promise<T>,
     onprogress?: (progress: Progress) => void,
+    stop?: AbortSignal,
   ) => Promise<T>
   /** Ends the session with DELETE and closes the connection. Never throws. */
   end(): Promise<void>
@@ -160,8 +162,10 @@ export async function connect(
   async function request<T>(
     run: (options: RequestOptions) => Promise<T>,
     onprogress?: (progress: Progress) => void,
+    stop?: AbortSignal,
   ): Promise<T> {
-    const patience = createPatience(silenceMs, signal)
+    const stops = [signal, stop].filter((one) => one !== undefined)
+    const patience = createPatience(silenceMs, AbortSignal.any(stops))
     open.add(patience)
     try {
       return await run({

@@ -1,6 +1,23 @@
 import { defineCommand, UsageError } from '../command.ts'
+import type { CommandOptions } from '../command.ts'
 import { targetOf, targetOptions } from '../target.ts'
 import { jsonObjectValue, noMore, pairValues } from '../values.ts'
+
+/** How the questions of a tool are answered before they are asked. */
+export const answerOptions = {
+  answer: {
+    type: 'string',
+    multiple: true,
+    value: 'KEY=VALUE',
+    description: 'answer a question before it is asked; repeatable',
+  },
+  answers: { type: 'string', value: 'JSON', description: 'answer several at once' },
+  'sample-with': {
+    type: 'string',
+    value: 'COMMAND',
+    description: 'answer sampling by a program: it reads the request as JSON, and prints the reply',
+  },
+} as const satisfies CommandOptions
 
 export const call = defineCommand({
   name: 'call',
@@ -8,19 +25,7 @@ export const call = defineCommand({
   usage: 'URL TOOL [options]',
   options: {
     args: { type: 'string', value: 'JSON', description: 'the arguments of the tool' },
-    answer: {
-      type: 'string',
-      multiple: true,
-      value: 'KEY=VALUE',
-      description: 'answer a question before it is asked; repeatable',
-    },
-    answers: { type: 'string', value: 'JSON', description: 'answer several at once' },
-    'sample-with': {
-      type: 'string',
-      value: 'COMMAND',
-      description:
-        'answer sampling by a program: it reads the request as JSON, and prints the reply',
-    },
+    ...answerOptions,
     keep: { type: 'boolean', description: 'leave the session open, and say how to go on with it' },
     ...targetOptions,
   },

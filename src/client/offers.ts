@@ -1,10 +1,12 @@
-import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
+import { McpError } from '@modelcontextprotocol/sdk/types.js'
 import type { Prompt, Resource, ResourceTemplate, Tool } from '@modelcontextprotocol/sdk/types.js'
 
 import { closest } from '../ground/closest.ts'
 import { plainLine } from '../ground/terminal.ts'
 import type { Connection } from './connect.ts'
 import { Failure } from './failures.ts'
+
+const methodNotFound = -32601
 
 export interface Resources {
   resources: Resource[]
@@ -81,7 +83,7 @@ async function orNone<T>(connection: Connection, list: Promise<T[]>): Promise<T[
   try {
     return await list
   } catch (error) {
-    const isUnknown = error instanceof McpError && Number(error.code) === ErrorCode.MethodNotFound
+    const isUnknown = error instanceof McpError && error.code === methodNotFound
     if (connection.agreed === undefined && isUnknown) return []
     throw error
   }

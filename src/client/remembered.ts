@@ -55,7 +55,7 @@ export function createRemembered(folder: string): Remembered {
     recall(url, sessionId) {
       try {
         const text = readFileSync(fileOf(url, sessionId), 'utf8')
-        return agreedSchema.parse(JSON.parse(text)) as Agreed
+        return agreedSchema.parse(JSON.parse(text))
       } catch {
         return undefined
       }

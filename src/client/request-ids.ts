@@ -43,7 +43,7 @@ function sent(message: JSONRPCMessage, out: Shift): JSONRPCMessage {
     return {
       ...message,
       params: { ...params, requestId: out(params['requestId']) },
-    } as JSONRPCMessage
+    }
   }
   const meta = params._meta
   const token = meta?.progressToken
@@ -63,5 +63,5 @@ function received(message: JSONRPCMessage, back: Shift): JSONRPCMessage {
   return {
     ...message,
     params: { ...params, progressToken: back(params['progressToken']) },
-  } as JSONRPCMessage
+  }
 }

@@ -39,6 +39,10 @@ export const shell = defineCommand({
       given: createGiven(pairs, answers),
       sampleWith: values['sample-with'],
     }
-    return runShell(target, options, { stdin, stdout, stderr, signal })
+    // Whoever closes the terminal leaves, too.
+    const hangUp = new AbortController()
+    process.once('SIGHUP', () => hangUp.abort(new Error('Hung up.')))
+    const stop = AbortSignal.any([signal, hangUp.signal])
+    return runShell(target, options, { stdin, stdout, stderr, signal: stop })
   },
 })

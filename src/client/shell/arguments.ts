@@ -1,5 +1,4 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
-import type { JsonSchemaType } from '@modelcontextprotocol/sdk/validation'
 
 import { closest } from '../../ground/closest.ts'
 import { messageOf } from '../../ground/errors.ts'
@@ -95,7 +94,7 @@ function parsed(text: string): unknown {
 /** @returns what is wrong, if anything is. */
 function validatorOf(schema: object): (value: unknown) => string | undefined {
   try {
-    const validate = new AjvJsonSchemaValidator().getValidator(schema as JsonSchemaType)
+    const validate = new AjvJsonSchemaValidator().getValidator(schema)
     return (value) => validate(value).errorMessage?.replaceAll(/(^|, )data\/?/g, '$1')
   } catch {
     // The schema refers to others, or is beyond the validator; the whole is checked later.

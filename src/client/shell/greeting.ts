@@ -39,8 +39,8 @@ export function helpLines(verbs: readonly Verb[]): string[] {
   ]
 }
 
-export function helpOf({ name, usage, about }: Verb): string {
-  return `${`${name} ${usage}`.trim()}: ${about}.`
+export function helpOf({ name, usage, about, more = [] }: Verb): string[] {
+  return [`${`${name} ${usage}`.trim()}: ${about}.`, ...more]
 }
 
 function counted(count: number, what: string): string | undefined {

@@ -40,6 +40,7 @@ export interface Live {
   end(): Promise<void>
   /** It stays open when it is left. @returns its id, if it has one. */
   keep(): string | undefined
+  staysOpen(): boolean
   /** @returns whether it was ended; else it stays open. */
   leave(): Promise<boolean>
   /** Of the server's messages, wanted in every session. */
@@ -127,6 +128,7 @@ export function createLive({ target, handlers, isKept, onEnded }: LiveOptions): 
       isLeft = true
       return open && keepInMind(target, open.connection)
     },
+    staysOpen: () => isLeft,
     leave,
   }
 }

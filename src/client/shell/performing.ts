@@ -16,7 +16,7 @@ const help: Verb = {
   mostWords: 1,
   run({ input, stdout }) {
     const [name] = input.words
-    const lines = name === undefined ? helpLines(verbs) : [helpOf(verbNamed(name, []))]
+    const lines = name === undefined ? helpLines(verbs) : helpOf(verbNamed(name, []))
     stdout.write(`${lines.join('\n')}\n`)
     return Promise.resolve(true)
   },

@@ -16,10 +16,10 @@ export function createScript({ stdin, stderr, signal }: Io): Console {
     lineNumber: () => lineNumber,
     async next() {
       for (;;) {
-        const { done, value } = await lines.next()
-        if (done === true || signal.aborted) return undefined
+        const next = await lines.next()
+        if (next.done === true || signal.aborted) return undefined
         lineNumber += 1
-        if (/^\s*[^#\s]/.test(value)) return value
+        if (/^\s*[^#\s]/.test(next.value)) return next.value
       }
     },
     tell: (text) => stderr.write(`${text}\n`),

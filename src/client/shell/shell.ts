@@ -37,7 +37,10 @@ export async function runShell(target: Target, options: ShellOptions, io: Io): P
     const isOver = live.current() === undefined
     const hasEnded = await live.leave()
     if (!isOver && !hasEnded) tellKept(target, id, io)
-    else if (hasEnded && desk.isTerminal) io.stderr.write('The session has ended.\n')
+    else if (hasEnded && desk.isTerminal) {
+      // The prompt is still there.
+      io.stderr.write(`${io.signal.aborted ? '\n' : ''}The session has ended.\n`)
+    }
   }
 }
 
@@ -119,7 +122,7 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
   /** @returns whether there is a session to work in. */
   async function offer(): Promise<boolean> {
     const ending = live.ending()
-    if (!parts.isEndTold) {
+    if (!parts.isEndTold || !desk.isTerminal) {
       complain(ending === undefined ? 'No session is open.' : endingText(ending))
       parts.isEndTold = true
     }
@@ -202,7 +205,7 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
         desk.remember(line)
         const handled = await handle(line)
         if (handled.outcome === 'leave') return hasFailed
-        if (handled.outcome === false) hasFailed = true
+        if (!handled.outcome) hasFailed = true
         draft = handled.draft
       }
     },

@@ -52,7 +52,7 @@ export function createTerminal(options: TerminalOptions): Console {
   let work: AbortController | undefined
   let typedAhead: Pressed[] = []
   /** Said while a question is open, which draws relative to where it was. */
-  let unsaid: string[] = []
+  const unsaid: string[] = []
 
   function onKey(text: string | undefined, key: Key): void {
     if (key.ctrl !== true || key.name !== 'c') {
@@ -69,13 +69,18 @@ export function createTerminal(options: TerminalOptions): Console {
     emitKeypressEvents(input)
     input.off('keypress', onKey)
     input.on('keypress', onKey)
-    input.setRawMode?.(true)
+    setRawMode(true)
     input.resume()
+  }
+
+  /** Node crashes when the terminal is gone. */
+  function setRawMode(isRaw: boolean): void {
+    if (!input.destroyed && !input.readableEnded) input.setRawMode?.(isRaw)
   }
 
   function leaveKeys(): void {
     input.off('keypress', onKey)
-    input.setRawMode?.(false)
+    setRawMode(false)
     input.pause()
   }
 
@@ -108,6 +113,8 @@ export function createTerminal(options: TerminalOptions): Console {
     })
     editor = own
     own.on('line', (typed) => finish(typed))
+    // It says again what the terminal says, and there nobody has to hear it twice.
+    own.on('error', () => undefined)
     own.on('close', () => {
       if (editor !== own) return
       output.write('\n')
@@ -175,10 +182,11 @@ export function createTerminal(options: TerminalOptions): Console {
 
   const onAbort = (): void => {
     work?.abort(signal.reason)
-    if (editor !== undefined) output.write('\n')
     if (answer !== undefined) finish(undefined)
   }
   signal.addEventListener('abort', onAbort)
+  // The terminal was closed.
+  input.on('error', onAbort)
   takeKeys()
 
   return {
@@ -224,6 +232,7 @@ export function createTerminal(options: TerminalOptions): Console {
     },
     close() {
       signal.removeEventListener('abort', onAbort)
+      // `error` stays: the last change of its mode may fail yet.
       if (editor !== undefined) closeEditor()
       leaveKeys()
     },

@@ -48,6 +48,8 @@ export interface Verb {
   readonly name: string
   readonly usage: string
   readonly about: string
+  /** Lines for `help COMMAND`. */
+  readonly more?: readonly string[]
   readonly completes?: Completes
   /** How many words it takes at most; undefined: any number. */
   readonly mostWords?: number
@@ -62,8 +64,15 @@ export const levels: readonly LoggingLevel[] = LoggingLevelSchema.options
 
 const call: Verb = {
   name: 'call',
-  usage: 'TOOL [key=value … | JSON]',
-  about: 'call a tool; --answer KEY=VALUE answers a question before it is asked',
+  usage: 'TOOL [key=value …|JSON]',
+  about: 'call a tool',
+  more: [
+    'Values are read as the tool wants them; quotes hold one with spaces together:',
+    '  call get-sum a=2 b=40',
+    '  call echo message="hello there"',
+    '  call get-sum {"a": 2, "b": 40}',
+    '--answer key=value answers a question before it is asked, --json prints the raw result.',
+  ],
   completes: 'call',
   async run(doing) {
     const { input, json, signal, bar, tell } = doing
@@ -147,7 +156,7 @@ const prompts: Verb = {
 
 const prompt: Verb = {
   name: 'prompt',
-  usage: 'NAME [key=value … | JSON]',
+  usage: 'NAME [key=value …|JSON]',
   about: 'get a prompt',
   completes: 'prompts',
   async run({ live, input, json, signal, stdout, stderr }) {
@@ -164,7 +173,7 @@ const prompt: Verb = {
 const log: Verb = {
   name: 'log',
   usage: '[LEVEL]',
-  about: `show or set from which level on the server's messages come`,
+  about: 'show or set which messages the server sends',
   completes: 'levels',
   mostWords: 1,
   async run({ live, input, signal, tell }) {
@@ -196,7 +205,7 @@ const log: Verb = {
 const status: Verb = {
   name: 'status',
   usage: '',
-  about: 'show the session, and whether the server answers',
+  about: 'show the session, and whether it answers',
   mostWords: 0,
   async run({ live, json, signal, stdout }) {
     const session = live.session()
@@ -213,7 +222,8 @@ const status: Verb = {
 const renew: Verb = {
   name: 'new',
   usage: '',
-  about: 'open a new session; the one before is ended if it was opened here',
+  about: 'open a new session in place of this one',
+  more: ['The session before it ends, unless it is kept or was opened elsewhere.'],
   mostWords: 0,
   async run({ open }) {
     await open()
@@ -224,7 +234,8 @@ const renew: Verb = {
 const keep: Verb = {
   name: 'keep',
   usage: '',
-  about: 'leave the session open when you quit, and say how to go on with it',
+  about: 'leave the session open when you quit',
+  more: ['It says the id, and the command that goes on with it.'],
   mostWords: 0,
   run({ live, json, stdout, tell, goOnText }) {
     live.session()
@@ -251,7 +262,8 @@ const end: Verb = {
 const quit: Verb = {
   name: 'quit',
   usage: '',
-  about: 'leave; a session that was opened here ends, unless it is kept',
+  about: 'leave, and end the session unless it is kept',
+  more: ['A session that was opened elsewhere (--session) stays open; end ends it.'],
   mostWords: 0,
   run: () => Promise.resolve('leave' as const),
 }

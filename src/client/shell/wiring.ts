@@ -96,7 +96,10 @@ function terminalDesk(live: Live, bar: ProgressBar, folder: string, io: Io): Par
     history: history.lines,
     complete: createCompletion({ commands: verbsByName, levels, current: live.current }),
     beforeWriting: bar.hide,
-    leavingText: () => `quit or Ctrl-D leaves.`,
+    leavingText: () =>
+      live.staysOpen()
+        ? 'quit or Ctrl-D leaves; the session stays open.'
+        : 'quit or Ctrl-D leaves, and ends the session.',
     signal: io.signal,
   })
   return { ...terminal, remember: history.add }

@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 
+import { handleOf } from '../../src/ground/handle.ts'
 import { compiled } from '../support/config.ts'
+import { startTestGateway } from '../support/gateway.ts'
 import { place } from './berth.ts'
 import type { Outcome, Place } from './berth.ts'
 
-const planner = compiled('src/demo/trip-planner.js')
 const everything = join(
   import.meta.dirname,
   ...['..', '..', '..', 'node_modules', '@modelcontextprotocol', 'server-everything'],
   ...['dist', 'index.js'],
+)
+
+const gateway = await startTestGateway(
+  { after },
+  {
+    planner: { command: ['node', compiled('src/demo/trip-planner.js')] },
+    everything: { command: ['node', everything] },
+    exits: { command: ['node', compiled('test/fixtures/workers/sdk-stdio.js')] },
+  },
 )
 
 function script(
@@ -25,10 +35,10 @@ function script(
   return done
 }
 
-describe('a shell without a terminal', { concurrency: 3 }, () => {
+describe('a shell without a terminal', () => {
   it('does in one session what stands on its stdin, and ends it', async (t) => {
     const here = place(t)
-    const url = (await here.serve(['--', 'node', planner])).mcp('server')
+    const url = gateway.mcp('planner')
     const { code, stdout, stderr } = await script(here, url, [
       '# a trip',
       '',
@@ -39,13 +49,13 @@ describe('a shell without a terminal', { concurrency: 3 }, () => {
     assert.equal(code, 0, stderr)
     assert.match(stdout, /^Booked: (TRIP-\w+)\n[^]*\n\1: Lisbon, beach and sea[^]*\n\{\n/)
     assert.match(stderr, /^5\/5 Adding up the price$/m)
-    assert.equal((await here.berth(['sessions', '--json'])).stdout, '[]\n')
+    await gateway.saw('session.closed', ({ reason }) => reason === 'client-deleted')
     assert.ok(!existsSync(join(here.stateDir, 'client', 'history')))
   })
 
   it('says which lines failed, goes on, and exits 1', async (t) => {
     const here = place(t)
-    const url = (await here.serve(['--', 'node', planner])).mcp('server')
+    const url = gateway.mcp('planner')
     const { code, stdout, stderr } = await script(here, url, [
       'list_trips',
       'cal list_trips',
@@ -67,7 +77,7 @@ describe('a shell without a terminal', { concurrency: 3 }, () => {
 
   it('reads resources, gets prompts, and shows the messages of the server', async (t) => {
     const here = place(t)
-    const url = (await here.serve(['--', 'node', everything])).mcp('server')
+    const url = gateway.mcp('everything')
     const { code, stdout, stderr } = await script(here, url, [
       'read demo://resource/dynamic/text/7',
       'prompt completable-prompt department=Engineering name=Alice',
@@ -90,33 +100,31 @@ describe('a shell without a terminal', { concurrency: 3 }, () => {
     assert.match(stderr, /^The server decides which of its messages come\. Levels: debug, info/m)
     assert.match(stderr, /^The server's messages come from level debug on\.$/m)
     assert.match(stderr, /^line 9: There is no level loud\. There are: debug, /m)
-    assert.match(stderr, /^\[\w+\] \w+-level message$/m)
+    assert.match(stderr, /^\[\w+\] \w+[- ]level[- ]message$/m)
   })
 
   it('tells why its session has ended, and can open another one', async (t) => {
     const here = place(t)
-    const hangs = compiled('test/fixtures/workers/sdk-stdio.js')
-    const url = (await here.serve(['--', 'node', hangs])).mcp('server')
-    const { code, stdout, stderr } = await script(here, url, [
-      'call exit',
-      'call cancellations',
-      'new',
-      'call cancellations',
-      'end',
-      'status',
-    ])
+    const url = gateway.mcp('exits')
+    const { child, done } = here.start(['shell', url])
+    child.stdin.write('call exit\n')
+    // Only then the gateway knows.
+    await gateway.saw('session.closed', ({ server }) => server === 'exits')
+    child.stdin.end(['call cancellations', 'new', 'call cancellations', 'end', 'status'].join('\n'))
+    const { code, stdout, stderr } = await done
     assert.equal(code, 1)
     assert.equal(stdout, '0\n')
-    const [first, second, third, fourth] = stderr.trimEnd().split('\n')
-    assert.match(first ?? '', /^line 1: The session has ended[^:]*: the process of its server/)
-    assert.match(second ?? '', /^line 2: The session has ended/)
-    assert.equal(third, 'The session has ended. new opens another one.')
-    assert.equal(fourth, 'line 6: No session is open.')
+    assert.match(stderr, /^line 1: .*The server ended \(exit code 3\) before it answered/m)
+    assert.match(stderr, /^line 2: The session has ended at [\d:]+: the process of its server/m)
+    assert.match(
+      stderr,
+      /^The session has ended\. new opens another one\.\nline 6: No session is open\.\n$/m,
+    )
   })
 
   it('leaves a session open that is to be kept, or was not its own', async (t) => {
     const here = place(t)
-    const url = (await here.serve(['--', 'node', planner])).mcp('server')
+    const url = gateway.mcp('planner')
     const kept = await script(here, url, ['call whoami'], ['--keep'])
     const [, id = ''] = /shell \S+ --session (\S+)\n$/.exec(kept.stderr) ?? []
     assert.notEqual(id, '', kept.stderr)
@@ -129,6 +137,7 @@ describe('a shell without a terminal', { concurrency: 3 }, () => {
       [ended.code, ended.stderr],
       [0, 'The session has ended. new opens another one.\n'],
     )
-    assert.equal((await here.berth(['sessions', '--json'])).stdout, '[]\n')
+    const session = handleOf(id)
+    await gateway.saw('session.closed', (news) => news.session === session)
   })
 })

@@ -16,7 +16,8 @@ const help: Verb = {
   mostWords: 1,
   run({ input, stdout }) {
     const [name] = input.words
-    const lines = name === undefined ? helpLines(verbs) : helpOf(verbNamed(name, []))
+    const lines =
+      name === undefined ? helpLines(verbs) : helpOf(verbFor(name) ?? unknownVerb(name, []))
     stdout.write(`${lines.join('\n')}\n`)
     return Promise.resolve(true)
   },
@@ -42,15 +43,19 @@ export interface Command {
 /**
  * Reads one line.
  *
- * @param tools are known by name, for whoever forgets to say `call`
+ * @param toolNames of the server, for whoever forgets to say `call`
  * @param isJson whether results are wanted raw in any case
  * @throws Failure if it is no command
  */
-export function commandOf(line: string, tools: readonly string[], isJson: boolean): Command {
+export async function commandOf(
+  line: string,
+  toolNames: () => Promise<string[]>,
+  isJson: boolean,
+): Promise<Command> {
   const read = readLine(line)
   if ('problem' in read) throw new Failure(read.problem)
   const { command, input } = read
-  const verb = verbNamed(command, tools)
+  const verb = verbFor(command) ?? unknownVerb(command, await toolNames())
   const extra = verb.mostWords === undefined ? undefined : input.words[verb.mostWords]
   if (extra !== undefined) {
     const usage = `${verb.name} ${verb.usage}`.trim()
@@ -63,9 +68,9 @@ export function commandOf(line: string, tools: readonly string[], isJson: boolea
   }
 }
 
-function verbNamed(name: string, tools: readonly string[]): Verb {
-  const verb = verbsByName.get(aliases.get(name) ?? name)
-  if (verb !== undefined) return verb
+const verbFor = (name: string): Verb | undefined => verbsByName.get(aliases.get(name) ?? name)
+
+function unknownVerb(name: string, tools: readonly string[]): never {
   const meant = tools.includes(name) ? `call ${name}` : closest(name, verbsByName.keys())
   const hint = meant === undefined ? 'help lists them.' : `Did you mean ${meant}?`
   throw new Failure(plainLine(`There is no command ${name}. ${hint}`))

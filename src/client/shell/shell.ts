@@ -151,11 +151,16 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
     })
   }
 
-  function read(line: string): Command | undefined {
+  async function toolNames(): Promise<string[]> {
+    const catalogue = live.current()?.catalogue
+    // At a terminal they were asked for at the beginning.
+    const tools = desk.isTerminal ? catalogue?.knownTools() : await catalogue?.tools()
+    return (tools ?? []).map(({ name }) => name)
+  }
+
+  async function read(line: string): Promise<Command | undefined> {
     try {
-      const tools = live.current()?.catalogue.knownTools() ?? []
-      const names = tools.map(({ name }) => name)
-      return commandOf(line, names, options.json)
+      return await commandOf(line, () => toolNames().catch(() => []), options.json)
     } catch (error) {
       complain(toFailure(error, target.url).message)
       return undefined
@@ -164,7 +169,7 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
 
   /** @returns what is to stand at the next prompt. */
   async function handle(line: string): Promise<{ outcome: Outcome; draft: string }> {
-    const command = read(line)
+    const command = await read(line)
     if (command === undefined) return { outcome: false, draft: '' }
     const hasSession = !command.needsSession || live.current() !== undefined
     const outcome = hasSession && (await desk.whileBusy((stop) => perform(command, stop)))

@@ -1,7 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-import { createRemembered } from '../client/remembered.ts'
 import type { Target } from '../client/session.ts'
 import { defaultStateDir, expandHome } from '../config/folders.ts'
 import type { CommandOptions, Values } from './command.ts'
@@ -46,7 +45,7 @@ export function targetOf(
     headers: headerValues(values.header),
     silenceMs: secondsValue('timeout', values.timeout, 300),
     session: sessionValue(values.session),
-    remembered: createRemembered(join(clientFolder(env), 'sessions')),
+    keptIn: join(clientFolder(env), 'sessions'),
   }
 }
 

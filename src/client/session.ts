@@ -12,7 +12,7 @@ import type { Given } from './given.ts'
 import { HttpFailure } from './link.ts'
 import { createProgressBar } from './progress-bar.ts'
 import type { ProgressBar } from './progress-bar.ts'
-import type { Remembered } from './remembered.ts'
+import { createRemembered } from './remembered.ts'
 
 /** Where the server is, and how to talk to it. */
 export interface Target {
@@ -22,7 +22,8 @@ export interface Target {
   silenceMs: number
   /** The id of an open session to go on with, which stays open then. */
   session: string | undefined
-  remembered: Remembered
+  /** The folder where it is remembered what kept sessions have agreed on. */
+  keptIn: string
 }
 
 /** What the user sees and types. Results go to stdout, everything else to stderr. */
@@ -86,20 +87,23 @@ export async function inSession(
 
 /** @throws what `connect` throws. */
 export function connectTo(
-  { url, headers, silenceMs, session: id, remembered }: Target,
+  { url, headers, silenceMs, session: id, keptIn }: Target,
   handlers: Handlers,
   options: Pick<ConnectOptions, 'signal' | 'onGone' | 'isPatient'>,
 ): Promise<Connection> {
-  const session = id === undefined ? undefined : { id, agreed: remembered.recall(url, id) }
+  const session =
+    id === undefined ? undefined : { id, agreed: createRemembered(keptIn).recall(url, id) }
   return connect(url, handlers, { headers, silenceMs, ...(session && { session }), ...options })
 }
 
 /** @returns the id; undefined if the server keeps no sessions. */
 export function keepInMind(
-  { url, remembered }: Target,
+  { url, keptIn }: Target,
   { sessionId, agreed }: Connection,
 ): string | undefined {
-  if (sessionId !== undefined && agreed !== undefined) remembered.keep(url, sessionId, agreed)
+  if (sessionId !== undefined && agreed !== undefined) {
+    createRemembered(keptIn).keep(url, sessionId, agreed)
+  }
   return sessionId
 }
 

@@ -5,23 +5,26 @@ import { answerOptions } from './call.ts'
 
 export const shell = defineCommand({
   name: 'shell',
-  summary: 'Keep one session of an MCP server open, and work in it',
+  summary: 'Work in one session of an MCP server, at a prompt',
   usage: 'URL [options]',
   options: {
-    keep: { type: 'boolean', description: 'leave the session open at the end, and say its id' },
+    keep: { type: 'boolean', description: 'leave the session open when you quit' },
     ...answerOptions,
     ...targetOptions,
   },
   details: [
-    'At a terminal: a prompt with completion (Tab) and history; help there lists the commands.',
-    'Ctrl-C cancels what runs; quit or Ctrl-D ends the session. Elsewhere the commands come from',
-    'stdin, one a line; # begins a comment.',
+    'All that you call runs in the same session, so at a Berth the same worker serves it. Type help',
+    'for the commands. Tab completes them, with tools, arguments and values; the arrow keys bring',
+    'back what you typed. Ctrl-C cancels what runs, quit or Ctrl-D leaves and ends the session. One',
+    'that you went on with (--session) stays open.',
+    '',
+    'Without a terminal the commands come from stdin, one a line.',
     '',
     'examples:',
     '  mcp-berth shell http://127.0.0.1:8080/servers/trip-planner/mcp',
-    `  printf '%s\\n' 'call whoami' 'call whoami' | mcp-berth shell http://127.0.0.1:8080/mcp`,
+    '  mcp-berth shell http://127.0.0.1:8080/servers/trip-planner/mcp < commands.txt',
     '',
-    'exit codes: 0 done, 1 no session, or a command from stdin failed, 2 wrong usage',
+    'exit codes: 0 done, 1 no session could be opened or a command from stdin failed, 2 wrong usage',
   ],
   async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
     const target = targetOf(positionals[0], values, env)

@@ -5,6 +5,7 @@ import type { Connection, Handlers } from '../connect.ts'
 import { endingOf } from '../endings.ts'
 import type { Ending } from '../endings.ts'
 import { Failure } from '../failures.ts'
+import { createRemembered } from '../remembered.ts'
 import { connectTo, keepInMind } from '../session.ts'
 import type { Target } from '../session.ts'
 import { createCatalogue } from './catalogue.ts'
@@ -122,7 +123,7 @@ export function createLive({ target, handlers, isKept, onEnded }: LiveOptions): 
       open = undefined
       const id = ended?.connection.sessionId
       await ended?.connection.end()
-      if (id !== undefined) target.remembered.forget(target.url, id)
+      if (id !== undefined) createRemembered(target.keptIn).forget(target.url, id)
     },
     keep() {
       isLeft = true

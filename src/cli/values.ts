@@ -60,6 +60,12 @@ export function jsonObjectValue(option: string, text: string | undefined): Recor
   throw new UsageError(`--${option} takes a JSON object, for instance '{"name": "value"}'.`)
 }
 
+/** The id of a session, as servers may give them: visible ASCII. */
+export function sessionValue(text: string | undefined): string | undefined {
+  if (text === undefined || /^[\x21-\x7e]+$/.test(text)) return text
+  throw new UsageError('--session takes the id of a session, which has neither spaces nor accents.')
+}
+
 /** `--answer key=value` */
 export function pairValues(option: string, texts: string[]): [string, string][] {
   return texts.map((text) => {

@@ -19,24 +19,31 @@ export interface AnsweringOptions {
   sampleWith: string | undefined
   /** Called before anything is written to stderr. */
   beforeWriting(): void
+  /** Says something that comes by itself. Default: on stderr. */
+  tell?(text: string): void
+  /** Runs a question at the terminal. Default: at once. */
+  atKeyboard?<T>(turn: () => Promise<T>): Promise<T>
 }
 
 /** The handlers of a person at a terminal, or of a script that was given its answers before. */
 export interface Answering {
   handlers: Handlers
-  /** Whether a question was cancelled, because the answer that was given for it did not fit. */
-  hadMisfit(): boolean
+  /** How many questions were cancelled, because the answer that was given did not fit. */
+  misfits(): number
 }
 
 export function createAnswering(options: AnsweringOptions): Answering {
   const { stdin, stderr, given } = options
   const screen = screenOf(stdin, stderr)
-  let hadMisfit = false
-  const oneAtATime = createTurns()
-  const tell = (text: string): void => {
+  let misfits = 0
+  const inTurn = createTurns()
+  const oneAtATime: Turns = (turn) =>
+    inTurn(() => (options.atKeyboard === undefined ? turn() : options.atKeyboard(turn)))
+  const tellOnStderr = (text: string): void => {
     options.beforeWriting()
     stderr.write(`${text}\n`)
   }
+  const tell = options.tell ?? tellOnStderr
 
   async function elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitResult> {
     if (question.mode === 'url') return visit(question.message, question.url, signal)
@@ -48,7 +55,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
     }
     const message = plainLine(question.message)
     if (problems.length > 0) {
-      hadMisfit = true
+      misfits += 1
       tell(`${message} Cancelled: ${problems.join(' ')}`)
       return { action: 'cancel' }
     }
@@ -104,7 +111,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
         if (method === 'notifications/elicitation/complete') tell('The page says that it is done.')
       },
     },
-    hadMisfit: () => hadMisfit,
+    misfits: () => misfits,
   }
 }
 

@@ -4,20 +4,22 @@ import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import type { JsonSchemaType } from '@modelcontextprotocol/sdk/validation'
 
-import { closest } from '../ground/closest.ts'
 import { isTerminal, plain, plainLine, writeJson } from '../ground/terminal.ts'
 import type { Connection } from './connect.ts'
 import { Failure } from './failures.ts'
+import { findTool, toolsOf } from './offers.ts'
 import type { ProgressBar } from './progress-bar.ts'
 import { resultText } from './results.ts'
-import { allPages, inSession } from './session.ts'
-import type { AnswerOptions, Io, Target } from './session.ts'
+import { goOnLines, inSession } from './session.ts'
+import type { AnswerOptions, Io, OpenSession, Target } from './session.ts'
 
 export interface ToolCall extends AnswerOptions {
   tool: string
   args: Record<string, unknown>
   /** The raw result on stdout, and nothing else there. */
   json: boolean
+  /** Leaves the session open, and says how to go on with it. */
+  keep: boolean
 }
 
 /**
@@ -30,49 +32,36 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
   return inSession(
     target,
     io,
-    async ({ connection, bar, answering }) => {
-      const tool = findTool(await toolsOf(connection), call.tool)
-      checkArguments(tool, call.args)
-      const params = { name: call.tool, arguments: call.args }
-      const result = await connection.request(
-        (options) => runTool(connection, tool, params, options, bar),
-        bar.update,
-      )
-      bar.finish()
-      for (const key of call.given.unused()) {
+    async (session) => {
+      const { tool: name, args, json, given } = call
+      const tool = findTool(await toolsOf(session.connection), name)
+      checkArguments(tool, args, `--args '${JSON.stringify(args)}'`)
+      const result = await runTool(session, tool, args)
+      for (const key of given.unused()) {
         io.stderr.write(`The answer ${plainLine(key)} was never asked for.\n`)
       }
-      print(result, call.json, io)
-      return result.isError === true || answering.hadMisfit() ? 1 : 0
+      if (!call.keep) printResult(result, json, io)
+      else {
+        const id = session.keep()
+        printResult(json ? { ...result, sessionId: id ?? null } : result, json, io)
+        const lines = json ? [] : goOnLines(target, 'call', [name], id)
+        for (const line of lines) io.stderr.write(`${line}\n`)
+      }
+      return result.isError === true || session.answering.misfits() > 0 ? 1 : 0
     },
     call,
   )
 }
 
-/** @throws Failure if the server has none. */
-export async function toolsOf(connection: Connection): Promise<Tool[]> {
-  const { client } = connection
-  if (!client.getServerCapabilities()?.tools) {
-    throw new Failure(`The server ${plainLine(connection.serverName)} has no tools.`)
-  }
-  return allPages(
-    (cursor) => connection.request((options) => client.listTools(cursor, options)),
-    ({ tools }) => tools,
-  )
-}
-
-function findTool(tools: Tool[], name: string): Tool {
-  const tool = tools.find((one) => one.name === name)
-  if (tool) return tool
-  const names = tools.map((one) => one.name)
-  const meant = closest(name, names)
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
-  throw new Failure(
-    plainLine(`There is no tool ${name}.${hint} The tools are: ${names.join(', ')}.`),
-  )
-}
-
-function checkArguments({ name, inputSchema }: Tool, args: Record<string, unknown>): void {
+/**
+ * @param shown the arguments as the user has given them
+ * @throws Failure if the tool does not take them
+ */
+export function checkArguments(
+  { name, inputSchema }: Tool,
+  args: Record<string, unknown>,
+  shown: string,
+): void {
   let problem: string | undefined
   try {
     problem = new AjvJsonSchemaValidator().getValidator(inputSchema as JsonSchemaType)(
@@ -86,12 +75,26 @@ function checkArguments({ name, inputSchema }: Tool, args: Record<string, unknow
   const readable = problem
     .replaceAll(/(^|, )data\//g, '$1')
     .replaceAll(/(^|, )data /g, '$1the arguments ')
-  const given = JSON.stringify(args)
-  throw new Failure(plainLine(`${name} does not take --args '${given}': ${readable}.`))
+  throw new Failure(plainLine(`${name} does not take ${shown}: ${readable}.`))
 }
 
-async function runTool(
-  { client }: Connection,
+/** Calls the tool and shows how far it is. */
+export async function runTool(
+  { connection, bar }: Pick<OpenSession, 'connection' | 'bar'>,
+  tool: Tool,
+  args: Record<string, unknown>,
+): Promise<CallToolResult> {
+  const params = { name: tool.name, arguments: args }
+  const result = await connection.request(
+    (options) => requestTool(connection, tool, params, options, bar),
+    bar.update,
+  )
+  bar.finish()
+  return result
+}
+
+async function requestTool(
+  { client, agreed }: Connection,
   tool: Tool,
   params: { name: string; arguments: Record<string, unknown> },
   options: RequestOptions,
@@ -106,7 +109,8 @@ async function runTool(
   for await (const news of client.experimental.tasks.callToolStream(
     params,
     CallToolResultSchema,
-    options,
+    // Where it is not known what the server offers, the SDK would not ask for a task.
+    agreed === undefined ? { ...options, task: {} } : options,
   )) {
     if (news.type === 'result') return news.result
     if (news.type === 'error') throw news.error
@@ -119,7 +123,11 @@ async function runTool(
   throw new Failure(`The task of ${plainLine(tool.name)} ended without a result.`)
 }
 
-function print(result: CallToolResult, json: boolean, { stdout, stderr }: Io): void {
+export function printResult(
+  result: CallToolResult,
+  json: boolean,
+  { stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>,
+): void {
   if (json) {
     writeJson(stdout, result)
     return

@@ -1,6 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import type {
   CreateMessageRequest,
@@ -8,10 +9,13 @@ import type {
   ElicitResult,
   JSONRPCRequest,
   Progress,
+  ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js'
 
 import { version } from '../ground/version.ts'
 import { createLink } from './link.ts'
+import type { HttpFailure } from './link.ts'
+import { withOwnIds } from './request-ids.ts'
 import { createWithdrawals } from './withdrawals.ts'
 
 /** A question of the server to the user: a form to fill in, or a page to visit. */
@@ -37,6 +41,19 @@ export interface ConnectOptions {
   silenceMs?: number
   /** Ends every open request. */
   signal?: AbortSignal
+  /** Goes on with a session that is open already: nothing is initialized. */
+  session?: { id: string; agreed: Agreed | undefined }
+  /** The server does not know the session any more. */
+  onGone?(failure: HttpFailure): void
+  /** Tries for minutes, not for seconds, to get a stream back whose connection broke. */
+  isPatient?: boolean
+}
+
+/** What was agreed on when a session was opened, and holds for all of its life. */
+export interface Agreed {
+  protocolVersion: string
+  capabilities: ServerCapabilities
+  server: { name: string; version: string; title?: string | undefined }
 }
 
 /** An open MCP session, seen from the client. */
@@ -44,15 +61,21 @@ export interface Connection {
   readonly client: Client
   readonly serverName: string
   readonly sessionId: string | undefined
+  /** Undefined in a session that was opened elsewhere, if nobody here has kept it in mind. */
+  readonly agreed: Agreed | undefined
+  /** Whether the server offers this, as far as is known. */
+  offers(capability: keyof ServerCapabilities): boolean
   /**
    * Runs one request of `client` with the options that it hands over.
    *
+   * @param stop ends this request alone, and the server is told that it is cancelled
    * @throws LinkLost when the connection broke, Silence when the server said nothing for too
    *   long, and what the request itself throws.
    */
   request: <T>(
     run: (options: RequestOptions) => Promise<T>,
     onprogress?: (progress: Progress) => void,
+    stop?: AbortSignal,
   ) => Promise<T>
   /** Ends the session with DELETE and closes the connection. Never throws. */
   end(): Promise<void>
@@ -82,20 +105,30 @@ export class RpcFailure extends Error {
 // The SDK always wants a limit; this is the longest that a timer can be set to.
 const noLimitMs = 2 ** 31 - 1
 const endMs = 2000
+// About ten minutes.
+const patientReconnection = {
+  initialReconnectionDelay: 1000,
+  reconnectionDelayGrowFactor: 1.5,
+  maxReconnectionDelay: 15_000,
+  maxRetries: 45,
+}
 
 /** Opens a session: the official client, able to answer elicitation (form, url) and sampling. */
 export async function connect(
   url: URL,
   handlers: Handlers,
-  { headers = {}, silenceMs = 0, signal }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): Promise<Connection> {
+  const { headers = {}, silenceMs = 0, signal, session } = options
   const open = new Set<Patience>()
   const link = createLink((lost) => {
     for (const patience of open) patience.end(lost)
-  })
+  }, options.onGone)
   const transport = new StreamableHTTPClientTransport(url, {
     requestInit: { headers },
     fetch: link.fetch,
+    ...(session !== undefined && { sessionId: session.id }),
+    ...(options.isPatient === true && { reconnectionOptions: patientReconnection }),
   })
   const withdrawals = createWithdrawals()
   transport.onmessage = (message) => {
@@ -129,8 +162,10 @@ export async function connect(
   async function request<T>(
     run: (options: RequestOptions) => Promise<T>,
     onprogress?: (progress: Progress) => void,
+    stop?: AbortSignal,
   ): Promise<T> {
-    const patience = createPatience(silenceMs, signal)
+    const stops = [signal, stop].filter((one) => one !== undefined)
+    const patience = createPatience(silenceMs, AbortSignal.any(stops))
     open.add(patience)
     try {
       return await run({
@@ -147,13 +182,25 @@ export async function connect(
     }
   }
 
-  await request((options) => client.connect(transport as Parameters<Client['connect']>[0], options))
+  const wire = transport as Transport
+  if (session === undefined) {
+    await request((sent) => client.connect(wire, sent))
+  } else {
+    await client.connect(withOwnIds(wire))
+    // Without the header a server goes by what was agreed on.
+    if (session.agreed !== undefined) transport.setProtocolVersion(session.agreed.protocolVersion)
+    // As after `initialize`: a server need not have a stream of its own, and is not waited for.
+    void transport.resumeStream('').catch(() => undefined)
+  }
+  const agreed = session === undefined ? agreedBy(client, transport) : session.agreed
   return {
     client,
-    serverName: client.getServerVersion()?.name ?? url.host,
+    serverName: agreed?.server.name ?? url.host,
     get sessionId() {
       return transport.sessionId
     },
+    agreed,
+    offers: (capability) => agreed === undefined || agreed.capabilities[capability] !== undefined,
     request,
     async end() {
       const late = new Promise<void>((resolve) => setTimeout(resolve, endMs).unref())
@@ -163,6 +210,15 @@ export async function connect(
     },
     leave: () => client.close(),
   }
+}
+
+function agreedBy(client: Client, transport: StreamableHTTPClientTransport): Agreed | undefined {
+  const { protocolVersion } = transport
+  const server = client.getServerVersion()
+  const capabilities = client.getServerCapabilities()
+  if (protocolVersion === undefined || !server || !capabilities) return undefined
+  const { name, version, title } = server
+  return { protocolVersion, capabilities, server: { name, version, title } }
 }
 
 async function answer(

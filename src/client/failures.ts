@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { Silence } from './connect.ts'
+import { endingOf, endingText } from './endings.ts'
 import { HttpFailure, LinkLost } from './link.ts'
 
 /** Something went wrong, and `message` tells the user all of it. */
@@ -21,6 +22,8 @@ export function toFailure(error: unknown, url: URL): Failure {
 }
 
 function sentence(error: unknown, url: URL): string {
+  const ending = endingOf(error)
+  if (ending?.why !== undefined) return endingText(ending)
   if (error instanceof HttpFailure) return httpSentence(error, url)
   if (error instanceof LinkLost) {
     const said = error.cause instanceof HttpFailure ? error.cause.said : undefined

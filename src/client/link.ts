@@ -6,6 +6,7 @@ import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 interface Said {
   said?: string
   code?: string
+  data?: Record<string, unknown>
 }
 
 /** The server answered a request with an HTTP error. */
@@ -15,17 +16,20 @@ export class HttpFailure extends Error {
   readonly said: string | undefined
   /** Berth's own code, if it is a Berth that says one. */
   readonly code: string | undefined
+  /** `error.data` of its body. */
+  readonly data: Record<string, unknown>
   /** Whether the request said who sends it. */
   readonly hadToken: boolean
   /** Whether it belonged to a session that was open before. */
   readonly hadSession: boolean
 
-  constructor(status: number, { said, code }: Said, sent: Headers) {
+  constructor(status: number, { said, code, data = {} }: Said, sent: Headers) {
     super(`The server answered with HTTP status ${status}`)
     this.name = 'HttpFailure'
     this.status = status
     this.said = said
     this.code = code
+    this.data = data
     this.hadToken = sent.has('authorization')
     this.hadSession = sent.has('mcp-session-id')
   }
@@ -53,15 +57,20 @@ const settleMs = 100
 /**
  * The `fetch` of a client's transport that notices what the transport keeps to itself: a stream
  * that ends before its response came, and cannot be resumed, would leave the caller waiting.
+ *
+ * @param onGone the server does not know the session of a request any more
  */
-export function createLink(onLost: (lost: LinkLost) => void): Link {
+export function createLink(
+  onLost: (lost: LinkLost) => void,
+  onGone: (failure: HttpFailure) => void = () => undefined,
+): Link {
   const awaited = new Set<string>()
   let failedResumes = 0
 
   async function post(url: string | URL, init: RequestInit): Promise<Response> {
     const id = requestIdOf(init.body)
     const response = await fetch(url, init)
-    if (response.status >= 400) throw await failureOf(response, init)
+    if (response.status >= 400) throw await failedWith(response, init)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
     if (id === undefined || !isStream || response.body === null) return response
     awaited.add(idKey(id))
@@ -77,7 +86,7 @@ export function createLink(onLost: (lost: LinkLost) => void): Link {
   async function resume(url: string | URL, init: RequestInit): Promise<Response> {
     try {
       const response = await fetch(url, init)
-      if (response.status === 404) onLost(new LinkLost(await failureOf(response.clone(), init)))
+      if (response.status === 404) onLost(new LinkLost(await failedWith(response.clone(), init)))
       failedResumes = 0
       return response
     } catch (error) {
@@ -87,13 +96,25 @@ export function createLink(onLost: (lost: LinkLost) => void): Link {
     }
   }
 
+  async function get(url: string | URL, init: RequestInit): Promise<Response> {
+    const response = await fetch(url, init)
+    if (response.status === 404) await failedWith(response.clone(), init)
+    return response
+  }
+
+  async function failedWith(response: Response, init: RequestInit): Promise<HttpFailure> {
+    const failure = await failureOf(response, init)
+    if (failure.status === 404 && failure.hadSession) onGone(failure)
+    return failure
+  }
+
   return {
     fetch(url, init = {}) {
       if (init.method === 'POST') return post(url, init)
       if (init.method === 'GET' && new Headers(init.headers).has('last-event-id')) {
         return resume(url, init)
       }
-      return fetch(url, init)
+      return init.method === 'GET' ? get(url, init) : fetch(url, init)
     },
     heard(message) {
       const { id } = message as RpcMessage
@@ -121,11 +142,12 @@ function saidIn(text: string): Said {
     const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
     const { message, code, data } = error ?? {}
     // The admin API has its code in `code`, where JSON-RPC has a number.
-    const named = [code, (data as Record<string, unknown> | undefined)?.['code']]
+    const named = [code, (data as Record<string, unknown> | null | undefined)?.['code']]
     const own = named.find((each) => typeof each === 'string')
     return {
       ...(typeof message === 'string' && { said: message }),
       ...(own !== undefined && { code: own }),
+      ...(typeof data === 'object' && data !== null && { data: data as Record<string, unknown> }),
     }
   } catch {
     return {}

@@ -1,8 +1,9 @@
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
+import { handleOf } from '../ground/handle.ts'
 import type { Adopting } from './adopting.ts'
 import type { SessionRecord } from './record.ts'
-import { handleOf, toldOf } from './record.ts'
+import { toldOf } from './record.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
 

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { handleOf } from '../ground/handle.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Sessions } from './manager.ts'
-import { handleOf } from './record.ts'
 
 const everyMs = 10 * 60 * 1000
 

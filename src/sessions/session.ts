@@ -1,8 +1,8 @@
 import type { Clock } from '../ground/clock.ts'
 import type { EndReason, TrafficCounts } from '../ground/events.ts'
+import { handleOf } from '../ground/handle.ts'
 import type { Endpoint, Worker } from '../workers/driver.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
-import { handleOf } from './record.ts'
 import type { Server } from './server.ts'
 import type { Touch, Touched } from './store.ts'
 

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-bedrock-agentcore'
 import type { InvokeAgentRuntimeCommandInput } from '@aws-sdk/client-bedrock-agentcore'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import { atEnd } from '../support/at-end.ts'
 import { need } from '../support/needs.ts'
 import { initializeMessage } from '../support/raw-session.ts'

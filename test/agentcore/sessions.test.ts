@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../support/raw-session.ts'
 import { awsError, rpcError, runtimeSession, signature, startRuntime, stopSession } from './rig.ts'

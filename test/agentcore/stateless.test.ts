@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import type { RawResponse } from '../support/raw-http.ts'
 import { getStream, postRpc, rawRequest } from '../support/raw-http.ts'

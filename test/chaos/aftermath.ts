@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import { cgroupsOf, mountsBelow } from '../run/kernel-leaks.ts'
 import { eventually } from '../support/eventually.ts'
 import { commandOf, processesWith } from '../support/processes.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'

@@ -1,4 +1,4 @@
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 
 /** What a client knows of one of its sessions. */
 export interface Story {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import type { GatewayProcess, GatewayProcessOptions } from '../support/killable-gateway.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { callTool, openSession } from '../support/raw-mcp.ts'

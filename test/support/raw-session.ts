@@ -1,4 +1,4 @@
-import { handleOf } from '../../src/sessions/record.ts'
+import { handleOf } from '../../src/ground/handle.ts'
 import type { RawResponse, RpcRequest } from './raw-http.ts'
 import { getStream, postRpc, rawRequest } from './raw-http.ts'
 

@@ -4,12 +4,13 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 
 import { GatewayError } from '../../ground/errors.ts'
+import { handleOf } from '../../ground/handle.ts'
 import { Type } from '../../ground/schema.ts'
 import type { SessionDirectories } from '../../sessions/directories.ts'
 import type { Sessions } from '../../sessions/manager.ts'
 import { followOutput } from '../../sessions/output.ts'
 import type { SessionRecord } from '../../sessions/record.ts'
-import { handleOf, states, UsageRecord } from '../../sessions/record.ts'
+import { states, UsageRecord } from '../../sessions/record.ts'
 
 const time = Type.String({ description: 'ISO 8601' })
 

@@ -1,6 +1,23 @@
 import { defineCommand, UsageError } from '../command.ts'
+import type { CommandOptions } from '../command.ts'
 import { targetOf, targetOptions } from '../target.ts'
 import { jsonObjectValue, noMore, pairValues } from '../values.ts'
+
+/** How the questions of a tool are answered before they are asked. */
+export const answerOptions = {
+  answer: {
+    type: 'string',
+    multiple: true,
+    value: 'KEY=VALUE',
+    description: 'answer a question before it is asked; repeatable',
+  },
+  answers: { type: 'string', value: 'JSON', description: 'answer several at once' },
+  'sample-with': {
+    type: 'string',
+    value: 'COMMAND',
+    description: 'answer sampling by a program: it reads the request as JSON, and prints the reply',
+  },
+} as const satisfies CommandOptions
 
 export const call = defineCommand({
   name: 'call',
@@ -8,19 +25,8 @@ export const call = defineCommand({
   usage: 'URL TOOL [options]',
   options: {
     args: { type: 'string', value: 'JSON', description: 'the arguments of the tool' },
-    answer: {
-      type: 'string',
-      multiple: true,
-      value: 'KEY=VALUE',
-      description: 'answer a question before it is asked; repeatable',
-    },
-    answers: { type: 'string', value: 'JSON', description: 'answer several at once' },
-    'sample-with': {
-      type: 'string',
-      value: 'COMMAND',
-      description:
-        'answer sampling by a program: it reads the request as JSON, and prints the reply',
-    },
+    ...answerOptions,
+    keep: { type: 'boolean', description: 'leave the session open, and say how to go on with it' },
     ...targetOptions,
   },
   details: [
@@ -31,11 +37,15 @@ export const call = defineCommand({
     '  mcp-berth call http://127.0.0.1:8080/servers/trip-planner/mcp plan_trip',
     `  mcp-berth call http://127.0.0.1:8080/mcp monthly_report --args '{"month": "2026-11"}'`,
     '',
+    'Each call has a session of its own, so at a Berth a worker of its own. With --keep the session',
+    'stays open, and later calls go on with it (--session ID). To make many calls in one session,',
+    'use mcp-berth shell.',
+    '',
     'exit codes: 0 the tool succeeded, 1 it reported an error or could not be called, 2 wrong usage',
   ],
-  async run({ positionals, values, stdin, stdout, stderr, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
     const [url, tool] = positionals
-    const target = targetOf(url, values)
+    const target = targetOf(url, values, env)
     if (tool === undefined) {
       throw new UsageError('The name of the tool is missing; mcp-berth tools URL lists them.')
     }
@@ -55,6 +65,7 @@ export const call = defineCommand({
         given: createGiven(pairs, answers),
         sampleWith: values['sample-with'],
         json: values.json,
+        keep: values.keep,
       },
       { stdin, stdout, stderr, signal },
     )

@@ -12,12 +12,13 @@ import { resources } from './resources.ts'
 import { runtimes } from './runtimes.ts'
 import { serve } from './serve.ts'
 import { sessions } from './sessions.ts'
+import { shell } from './shell.ts'
 import { tools } from './tools.ts'
 
 /** Every command, in the order of the help. One file and one line make another. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
   [
-    ...[demo, serve, check, doctor, call, tools, resources, prompts, sessions, logs],
+    ...[demo, serve, check, doctor, call, shell, tools, resources, prompts, sessions, logs],
     identity,
     runtimes,
     load,

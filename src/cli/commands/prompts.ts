@@ -15,9 +15,9 @@ export const prompts = defineCommand({
     '  mcp-berth prompts http://127.0.0.1:8080/servers/expenses/mcp',
     `  mcp-berth prompts http://127.0.0.1:8080/servers/expenses/mcp budget_review --args '{"budget": "900"}'`,
   ],
-  async run({ positionals, values, stdin, stdout, stderr, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
     const [url, name] = positionals
-    const target = targetOf(url, values)
+    const target = targetOf(url, values, env)
     noMore(positionals, 2)
     const args = jsonObjectValue('args', values.args)
     if (name === undefined && values.args !== undefined) {

@@ -15,25 +15,30 @@ import { selectFiles } from './run/files.ts'
 import type { TestFile } from './run/files.ts'
 import { lastLine } from './run/last-line.ts'
 import { watchLeaks } from './run/leaks.ts'
+import type { TestEvent } from './run/events.ts'
+import { groupsOf } from './run/groups.ts'
 import { runFiles } from './run/run-files.ts'
 import { createTally } from './run/tally.ts'
-import { putTogether } from './run/together.ts'
 
 const usage = `usage: node dist/test/run.js [OPTION ...] [FILTER ...]
 
-Prepares what tests need from the system, runs the compiled test files whose names contain one of
-the filters (all without), and then looks for what they left behind.
+Prepares what tests need from the system, runs the compiled test files that a filter names (all
+without), and then looks for what they left behind. A filter is a folder below test/, such as
+proxy, or a part of the names of files.
 
   --root FOLDER      the project (default: this one)
-  --silent SECONDS   stop a file in which no test begins or ends for so long (default: 60)
+  --at-once N        how many processes run tests at a time (default: one more than processors)
+  --grace SECONDS    how long what is just ending may take until it is left behind (default: 20)
+  --silent SECONDS   stop a file in which no test begins or ends for so long (default: 180)
 `
-const endingGraceMs = 3000
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
       root: { type: 'string' },
-      silent: { type: 'string', default: '60' },
+      'at-once': { type: 'string', default: String(Math.min(availableParallelism() + 1, 4)) },
+      grace: { type: 'string', default: '20' },
+      silent: { type: 'string', default: '180' },
       help: { type: 'boolean' },
     },
     allowPositionals: true,
@@ -42,8 +47,11 @@ async function main(): Promise<void> {
     process.stdout.write(usage)
     return
   }
-  const silentMs = Number(values.silent) * 1000
-  if (!(silentMs > 0)) throw new Error(`--silent takes seconds, not ${values.silent}`)
+  const [concurrency, graceMs, silentMs] = (['at-once', 'grace', 'silent'] as const).map((name) => {
+    const value = Number(values[name])
+    if (value > 0) return name === 'at-once' ? Math.ceil(value) : value * 1000
+    throw new Error(`--${name} takes a number, not ${values[name]}`)
+  }) as [number, number, number]
   const startedMs = performance.now()
   const projectDir = values.root ?? join(import.meta.dirname, '..', '..')
   const stop = stopOnSignals()
@@ -53,6 +61,8 @@ async function main(): Promise<void> {
   const { leaks, tally } = await runTests(files, {
     outcomes,
     stop,
+    concurrency,
+    graceMs,
     silentMs,
     startedMs,
   })
@@ -100,13 +110,20 @@ function stopOnSignals(): Stop {
   return stop
 }
 
-async function runTests(
-  files: TestFile[],
-  run: { outcomes: Outcome[]; stop: Stop; silentMs: number; startedMs: number },
-) {
+interface Run {
+  outcomes: Outcome[]
+  stop: Stop
+  concurrency: number
+  graceMs: number
+  silentMs: number
+  startedMs: number
+}
+
+async function runTests(files: TestFile[], run: Run) {
   // Short, because unix sockets are made in it (104 bytes on macOS, whose own folder has 49).
   const base = tmpdir().length > 32 ? '/tmp' : tmpdir()
   const folder = mkdtempSync(join(base, 'bt-'))
+  const programs = mkdtempSync(join(base, 'br-'))
   const outer = process.env['BERTH_TEST_RUN']
   const marker = [outer, randomBytes(6).toString('hex')].filter(Boolean).join('.')
   try {
@@ -116,21 +133,27 @@ async function runTests(
     const results = createTally()
     const events = new PassThrough({ objectMode: true })
     const printed = pipeline(events, new spec(), process.stdout, { end: false })
-    await runFiles(putTogether(files), {
-      concurrency: Math.min(availableParallelism() + 1, 4),
-      silentMs: run.silentMs,
-      signal: run.stop.signal,
-      onTest: watch.look,
-      onFile: (_file, list) => {
-        for (const event of results.add(list)) events.write(event)
-      },
-    })
-    const leaks = await watch.settle(run.stop.signal.aborted ? 0 : endingGraceMs)
-    for (const event of results.summary(performance.now() - run.startedMs)) events.write(event)
-    events.end()
-    await printed
+    const show = (list: TestEvent[]): void => {
+      for (const event of list) events.write(event)
+    }
+    const work = async (): Promise<string[]> => {
+      await runFiles(groupsOf(files, run.concurrency), {
+        concurrency: run.concurrency,
+        folder: programs,
+        silentMs: run.silentMs,
+        signal: run.stop.signal,
+        onTest: watch.look,
+        onProcess: (list) => show(results.add(list)),
+      })
+      const leaks = await watch.settle(run.stop.signal.aborted ? 0 : run.graceMs)
+      show(results.summary(performance.now() - run.startedMs))
+      events.end()
+      return leaks
+    }
+    const [leaks] = await Promise.all([work(), printed])
     return { leaks, tally: results.tally }
   } finally {
+    rmSync(programs, { recursive: true, force: true })
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   }
 }

@@ -8,6 +8,7 @@ import { HttpFailure, LinkLost } from '../../src/client/link.ts'
 import { accept, startHttp } from '../demo/support.ts'
 import { startVicious, streamOf } from '../demo/vicious-server.ts'
 import type { Rpc } from '../demo/vicious-server.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const done = { content: [{ type: 'text', text: 'done' }] }
 const form = { type: 'object', properties: { a: { type: 'string', pattern: '^x' } } }
@@ -151,7 +152,7 @@ test('a stream that is resumed in a session that has ended fails the call', asyn
 
 test('a silent server is given up, and time spent on a question does not count', async (t) => {
   const silent = await startVicious(t, { call: () => undefined })
-  const impatient = await dial(t, silent, {}, { silenceMs: 100 })
+  const impatient = await dial(t, silent, {}, { silenceMs: 3000 })
   await assert.rejects(impatient.call(), Silence)
 
   let finish = (): void => undefined
@@ -163,8 +164,8 @@ test('a silent server is given up, and time spent on a question does not count',
     answer: () => finish(),
   })
   const elicit: Handlers['elicit'] = () =>
-    new Promise((resolve) => setTimeout(() => resolve({ action: 'cancel' }), 1000))
-  const { call } = await dial(t, asking, { elicit }, { silenceMs: 500 })
+    meanwhile(3500).then(() => ({ action: 'cancel' as const }))
+  const { call } = await dial(t, asking, { elicit }, { silenceMs: 3000 })
   assert.deepEqual(await call(), done)
 })
 

@@ -6,7 +6,6 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { systemClock } from '../../src/ground/clock.ts'
 import { createKeeperClient } from '../../src/workers/keeper-client.ts'
@@ -17,6 +16,7 @@ import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
+import { longEnoughMs, meanwhile } from '../support/patience.ts'
 import { alive, processesWith } from '../support/processes.ts'
 import { tempDir } from '../support/temp.ts'
 import { outlivingNamespace } from '../workers/rig.ts'
@@ -54,7 +54,7 @@ async function startKeeper(t: TestContext) {
     outputFile: join(folder, 'output.log'),
     outputMaxBytes: 1_000_000,
     exitFile,
-    startTimeoutMs: 10_000,
+    startTimeoutMs: longEnoughMs,
     outlives,
     wrapped: null,
   })
@@ -122,7 +122,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
       maxMs: long,
       orphanMs: long,
     })
-    await sleep(200)
+    await meanwhile(200)
     assert.ok(alive(pid))
     assert.equal(processes(), 1)
     assert.equal((await client.call('POST', '/keeper/stop?graceMs=5000')).statusCode, 204)
@@ -147,9 +147,9 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
     const leaveFirst = await comeTo(keeper)
     const leaveSecond = await comeTo(keeper)
     keeper.letGo()
-    await sleep(2200)
+    await meanwhile(2200)
     leaveFirst()
-    await sleep(2200)
+    await meanwhile(2200)
     assert.equal(keeper.processes(), 1)
     leaveSecond()
     await keeper.ended
@@ -157,7 +157,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('ends its server when its time is over, though a gateway is there, and says so', async (t) => {
-    const { client, ended, exit } = await leaveServer(t, { maxMs: 2000, orphanMs: long })
+    const { client, ended, exit } = await leaveServer(t, { maxMs: 8000, orphanMs: long })
     const watch = await client.watch()
     assert.deepEqual(await watch?.over, exit())
     assert.equal(exit().how, 'maxLifetime was over')

@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/ground/clock.ts'
 import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { invocationUrl } from '../../src/config/runtime-arn.ts'
 import type { Gateway } from '../../src/gateway.ts'
@@ -5,6 +6,7 @@ import { startGateway } from '../../src/gateway.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
 import { testConfig, testServer } from './config.ts'
+import { longEnoughMs } from './patience.ts'
 import type { Owner } from './temp.ts'
 import { tempDir } from './temp.ts'
 
@@ -28,12 +30,14 @@ export async function startTestGateway(
   t: Owner,
   servers: Record<string, TestServer>,
   overrides: TestConfig = {},
+  { clock }: { clock?: Clock } = {},
 ): Promise<TestGateway> {
   const stateDir = tempDir(t)
   const configured = Object.entries(servers).map(([name, options]) => testServer(name, options))
   const gateway = await startGateway(testConfig(stateDir, configured, overrides), {
     // Most tests have one session, and a spare keeper would be started for nobody.
     spareKeepers: 0,
+    ...(clock === undefined ? {} : { clock }),
   })
   atEnd(t, () => gateway.close({ drainMs: 0 }))
   const log: { name: EventName; news: unknown }[] = []
@@ -59,7 +63,7 @@ export async function startTestGateway(
         const limit = setTimeout(() => {
           const all = log.map((entry) => `${entry.name} ${JSON.stringify(entry.news)}`)
           reject(new Error(`no ${name} came; what came:\n${all.join('\n')}`))
-        }, 20_000)
+        }, longEnoughMs)
         const stop = gateway.events.on(name, (news) => {
           if (!fits(news)) return
           clearTimeout(limit)

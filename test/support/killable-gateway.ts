@@ -6,6 +6,7 @@ import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
 import { compiled, testConfig, testServer } from './config.ts'
+import { longEnoughMs } from './patience.ts'
 import type { Owner } from './temp.ts'
 
 /** A gateway in a process of its own (`test/fixtures/gateway-program.ts`), to be killed. */
@@ -21,6 +22,8 @@ export interface GatewayProcess {
   ): Promise<BerthEvents[N]>
   /** What happened so far. */
   seen<N extends EventName>(name: N): BerthEvents[N][]
+  /** Moves its clock on. */
+  advance(ms: number): Promise<void>
   /** The next signal that it was sent and survived. */
   signalled(): Promise<void>
   /** Kills it as nothing can be caught, and settles when it is gone. */
@@ -51,7 +54,7 @@ export async function startGatewayProcess(
     env,
     // A process group of its own, as a shell gives it to what is started at a terminal.
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
@@ -79,11 +82,12 @@ export async function startGatewayProcess(
       }
       const limit = setTimeout(() => {
         reject(new Error(`no ${name} came; what came:\n${JSON.stringify(log, null, 1)}`))
-      }, 20_000)
+      }, longEnoughMs)
       listeners.add(look)
       look()
     })
 
+  let moves = 0
   const { url, predecessor } = (await saw('ready')) as {
     url: string
     predecessor?: { pid: number }
@@ -94,6 +98,12 @@ export async function startGatewayProcess(
     mcp: (server) => `${url}/servers/${server}/mcp`,
     seen: seen as GatewayProcess['seen'],
     saw: saw as GatewayProcess['saw'],
+    async advance(ms) {
+      moves += 1
+      child.stdin.write(`${ms}\n`)
+      const move = moves
+      await saw('moved on', ({ moves: done }: { moves: number }) => done === move)
+    },
     signalled: () => saw('signal').then(() => undefined),
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

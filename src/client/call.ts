@@ -45,7 +45,7 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
         const id = session.keep()
         printResult(json ? { ...result, sessionId: id ?? null } : result, json, io)
         const lines = json ? [] : goOnLines(target, 'call', [name], id)
-        for (const line of lines) io.stderr.write(`${line}\n`)
+        for (const line of lines) io.stderr.write(`${io.asCalled(line)}\n`)
       }
       return result.isError === true || session.answering.misfits() > 0 ? 1 : 0
     },

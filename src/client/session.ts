@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 
+import { quoted } from '../ground/shell.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { createAnswering } from './answering.ts'
 import type { Answering } from './answering.ts'
@@ -33,6 +34,8 @@ export interface Io {
   stderr: Writable
   /** The user wants to stop. */
   signal: AbortSignal
+  /** Puts what the user has typed in place of `mcp-berth`, where a text names a command. */
+  asCalled(text: string): string
 }
 
 export interface AnswerOptions {
@@ -134,6 +137,8 @@ export function goOnLines(
 ): string[] {
   if (id === undefined) return ['The server keeps no sessions, so there is none to go on with.']
   const header = Object.keys(headers).length > 0 ? ', with the same --header' : ''
-  const line = ['npx mcp-berth', command, url.href, ...words, '--session', id].join(' ')
+  const line = ['mcp-berth', command, ...[url.href, ...words, '--session', id].map(quoted)].join(
+    ' ',
+  )
   return [`The session stays open. To go on with it${header}:`, `  ${plainLine(line)}`]
 }

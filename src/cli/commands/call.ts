@@ -43,7 +43,7 @@ export const call = defineCommand({
     '',
     'exit codes: 0 the tool succeeded, 1 it reported an error or could not be called, 2 wrong usage',
   ],
-  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
     const [url, tool] = positionals
     const target = targetOf(url, values, env)
     if (tool === undefined) {
@@ -67,7 +67,7 @@ export const call = defineCommand({
         json: values.json,
         keep: values.keep,
       },
-      { stdin, stdout, stderr, signal },
+      { stdin, stdout, stderr, asCalled, signal },
     )
   },
 })

@@ -15,7 +15,7 @@ export const prompts = defineCommand({
     '  mcp-berth prompts http://127.0.0.1:8080/servers/expenses/mcp',
     `  mcp-berth prompts http://127.0.0.1:8080/servers/expenses/mcp budget_review --args '{"budget": "900"}'`,
   ],
-  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
     const [url, name] = positionals
     const target = targetOf(url, values, env)
     noMore(positionals, 2)
@@ -24,7 +24,7 @@ export const prompts = defineCommand({
       throw new UsageError('--args goes with the name of a prompt.')
     }
     const { getPrompt, listPrompts } = await import('../../client/listing.ts')
-    const io = { stdin, stdout, stderr, signal }
+    const io = { stdin, stdout, stderr, asCalled, signal }
     if (name === undefined) return listPrompts(target, values, io)
     return getPrompt(target, { name, args, json: values.json }, io)
   },

@@ -12,12 +12,12 @@ export const resources = defineCommand({
     '  mcp-berth resources http://127.0.0.1:8080/servers/expenses/mcp',
     '  mcp-berth resources http://127.0.0.1:8080/servers/expenses/mcp expenses://ledger',
   ],
-  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
     const [url, uri] = positionals
     const target = targetOf(url, values, env)
     noMore(positionals, 2)
     const { listResources, readResource } = await import('../../client/listing.ts')
-    const io = { stdin, stdout, stderr, signal }
+    const io = { stdin, stdout, stderr, asCalled, signal }
     if (uri === undefined) return listResources(target, values, io)
     return readResource(target, { uri, json: values.json }, io)
   },

@@ -26,7 +26,7 @@ export const shell = defineCommand({
     '',
     'exit codes: 0 done, 1 no session could be opened or a command from stdin failed, 2 wrong usage',
   ],
-  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
     const target = targetOf(positionals[0], values, env)
     noMore(positionals, 1)
     const pairs = pairValues('answer', values.answer)
@@ -46,6 +46,6 @@ export const shell = defineCommand({
     const hangUp = new AbortController()
     process.once('SIGHUP', () => hangUp.abort(new Error('Hung up.')))
     const stop = AbortSignal.any([signal, hangUp.signal])
-    return runShell(target, options, { stdin, stdout, stderr, signal: stop })
+    return runShell(target, options, { stdin, stdout, stderr, signal: stop, asCalled })
   },
 })

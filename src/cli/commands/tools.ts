@@ -8,10 +8,10 @@ export const tools = defineCommand({
   usage: 'URL [options]',
   options: targetOptions,
   details: ['example:', '  mcp-berth tools http://127.0.0.1:8080/servers/trip-planner/mcp'],
-  async run({ positionals, values, stdin, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
     const target = targetOf(positionals[0], values, env)
     noMore(positionals, 1)
     const { listTools } = await import('../../client/listing.ts')
-    return listTools(target, values, { stdin, stdout, stderr, signal })
+    return listTools(target, values, { stdin, stdout, stderr, asCalled, signal })
   },
 })

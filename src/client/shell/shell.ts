@@ -44,8 +44,8 @@ export async function runShell(target: Target, options: ShellOptions, io: Io): P
   }
 }
 
-function tellKept(target: Target, id: string | undefined, { stderr }: Io): void {
-  stderr.write(`${goOnLines(target, 'shell', [], id).join('\n')}\n`)
+function tellKept(target: Target, id: string | undefined, { stderr, asCalled }: Io): void {
+  stderr.write(`${asCalled(goOnLines(target, 'shell', [], id).join('\n'))}\n`)
 }
 
 interface Shell {
@@ -57,7 +57,7 @@ interface Shell {
 
 function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts): Shell {
   const { desk, live, bar, answering, given } = parts
-  const { stdout, stderr, signal } = io
+  const { stdout, stderr, signal, asCalled } = io
 
   async function open(stop: AbortSignal): Promise<void> {
     const session = await live.open(AbortSignal.any([signal, stop]))
@@ -72,7 +72,8 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
     if (desk.isTerminal) desk.tell(await greetingOf(session))
   }
 
-  function complain(text: string): false {
+  function complain(said: string): false {
+    const text = asCalled(said)
     if (desk.isTerminal) desk.tell(hasColors(stderr) ? styleText('red', text) : text)
     else desk.tell(`line ${desk.lineNumber()}: ${text}`)
     return false
@@ -87,7 +88,7 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
       signal: stop,
       tell: desk.tell,
       open: () => open(stop),
-      goOnText: (id) => goOnLines(target, 'shell', [], id).join('\n'),
+      goOnText: (id) => asCalled(goOnLines(target, 'shell', [], id).join('\n')),
       answerWith(pairs) {
         const before = answering.misfits()
         const { unused } = given.use(pairs)

@@ -7,6 +7,7 @@ import type { Connection, ConnectOptions, Handlers } from '../../src/client/conn
 import { accept } from '../demo/support.ts'
 import { askAdmin } from '../support/admin.ts'
 import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
 
 const command: [string, string] = ['node', compiled('test/fixtures/workers/sdk-stdio.js')]
@@ -59,9 +60,15 @@ test('a client that goes on has all that was agreed on, and is asked what it ask
 })
 
 test('calls of several clients in one session, open at once, do not mix', async (t) => {
-  const first = await dial(t, {})
+  let hangs = 0
+  const counting = {
+    notified: (_method: string, { data }: Record<string, unknown>): void => {
+      if (data === 'hanging') hangs += 1
+    },
+  }
+  const first = await dial(t, {}, counting)
   const session = { id: first.sessionId ?? '', agreed: undefined }
-  const others = await Promise.all([dial(t, { session }), dial(t, { session })])
+  const others = await Promise.all([1, 2].map(() => dial(t, { session }, counting)))
   const all = [first, ...others]
   // Each has counted to the same ids.
   const numbers = all.map((_, index) => 20 + index)
@@ -74,10 +81,13 @@ test('calls of several clients in one session, open at once, do not mix', async 
   const hanging = all.map((connection, index) =>
     call(connection, 'hang', {}, stops[index]?.signal).catch(() => 'stopped'),
   )
-  await gateway.saw('exchange.started', ({ method }) => method === 'tools/call')
+  // A server can only be told to stop what it has begun.
+  await eventually(() => assert.equal(hangs, 3), { withinMs: 40_000 })
   stops[1]?.abort()
   assert.equal(await hanging[1], 'stopped')
-  while ((await call(first, 'cancellations')) !== '1');
+  await eventually(async () => assert.equal(await call(first, 'cancellations'), '1'), {
+    withinMs: 40_000,
+  })
   stops[0]?.abort()
   stops[2]?.abort()
   await Promise.all(hanging)

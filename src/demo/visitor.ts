@@ -49,11 +49,16 @@ export async function visit(
   const { sessionId } = connection
   if (sessionId === undefined) throw new Failure(`${actor.name} was given no session id.`)
 
-  let lastCall: Promise<unknown> = Promise.resolve()
-  const awake = setInterval(() => {
-    // If the session is gone, the next call that matters will say so.
-    lastCall = callTool(connection, 'whoami').catch(() => undefined)
-  }, awakeEveryMs)
+  let lastCall: Promise<unknown> | undefined
+  const stayAwake = (): void => {
+    // One that is not answered yet keeps it awake as well. If the session is gone, the next call
+    // that matters will say so.
+    lastCall ??= callTool(connection, 'whoami')
+      .catch(() => undefined)
+      .finally(() => (lastCall = undefined))
+  }
+  stayAwake()
+  const awake = setInterval(stayAwake, awakeEveryMs)
   async function rest(): Promise<void> {
     clearInterval(awake)
     await lastCall

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { availableParallelism, loadavg } from 'node:os'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 
-import { runDemo } from '../../src/demo/run.ts'
+import { idleSecondsAt, runDemo } from '../../src/demo/run.ts'
 import type { DemoConfig } from '../../src/demo/run.ts'
 import { standIn } from './stand-in-gateway.ts'
 
@@ -14,7 +15,8 @@ function listener(): { out: PassThrough; said: () => string } {
 }
 
 const asCalled = (text: string): string => text
-const quick = { interactive: false, paceMs: 0, asCalled }
+const idleSeconds = idleSecondsAt((loadavg()[0] ?? 0) / availableParallelism())
+const quick = { interactive: false, paceMs: 0, asCalled, idleSeconds }
 
 test('the demo plays two conversations, shows them apart and ends them', async (t) => {
   const { out, said } = listener()
@@ -30,8 +32,8 @@ test('the demo plays two conversations, shows them apart and ends them', async (
   assert.equal(server.command, process.execPath)
   assert.match(String(server.args), /\/trip-planner\.js$/)
   assert.deepEqual(server.lifecycleConfiguration, {
-    idleRuntimeSessionTimeout: 3,
-    maxLifetime: 60,
+    idleRuntimeSessionTimeout: idleSeconds,
+    maxLifetime: 600,
   })
 
   for (const name of ['Ana', 'Ben']) {
@@ -87,7 +89,7 @@ test('a gateway that does not start, and a missing terminal, are told in a sente
   assert.match(failing.said(), /✗ No port is free\.\n$/)
 
   const blind = listener()
-  assert.equal(await runDemo({ startGateway, interactive: true, asCalled, out: blind.out }), 1)
+  assert.equal(await runDemo({ ...quick, startGateway, interactive: true, out: blind.out }), 1)
   assert.match(blind.said(), /✗ The questions can only be asked at a terminal\.\n$/)
 })
 
@@ -102,4 +104,8 @@ test('stopping the demo ends it with 130', async (t) => {
   const startGateway = gateway.start
   assert.equal(await runDemo({ ...quick, startGateway, out, signal }), 130)
   assert.equal(gateway.closed(), true)
+})
+
+test('the demo waits no longer for an idle session than a busy machine needs', () => {
+  assert.deepEqual([0, 0.4, 2, 50].map(idleSecondsAt), [3, 3, 7, 15])
 })

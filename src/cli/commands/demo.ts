@@ -1,3 +1,5 @@
+import { availableParallelism, loadavg } from 'node:os'
+
 import { defineCommand } from '../command.ts'
 import { noMore } from '../values.ts'
 
@@ -19,7 +21,7 @@ export const demo = defineCommand({
   ],
   async run({ positionals, values, stdin, stdout, env, asCalled, signal }) {
     noMore(positionals, 0)
-    const [{ runDemo }, { startPrivateGateway }] = await Promise.all([
+    const [{ idleSecondsAt, runDemo }, { startPrivateGateway }] = await Promise.all([
       import('../../demo/run.ts'),
       import('../private-gateway.ts'),
     ])
@@ -28,6 +30,7 @@ export const demo = defineCommand({
       input: stdin,
       out: stdout,
       asCalled,
+      idleSeconds: idleSecondsAt((loadavg()[0] ?? 0) / availableParallelism()),
       signal,
       startGateway: (config) => startPrivateGateway({ mcpServers: config.servers }, env),
     })

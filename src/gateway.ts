@@ -123,10 +123,10 @@ export async function startGateway(
 
     const examined = await workers.examine(servers)
     const back = await setUpBack({
+      ...here,
       ...config.admin,
       sessions,
       directories,
-      stateDir,
       self: {
         ...place.owner,
         pidNamespace: ownPidNamespace(),

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminToken } from '../auth/admin-token.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { adminReply, asGatewayError } from '../ground/replies.ts'
+import { hostsOf } from '../ground/request-target.ts'
 import type { HandoverRoutesOptions } from './routes/handover.ts'
 import { handoverRoutes } from './routes/handover.ts'
 import type { SessionRoutesOptions } from './routes/sessions.ts'
@@ -29,7 +30,7 @@ export async function adminPlugin(app: FastifyInstance, options: AdminOptions): 
   })
   app.addHook('onRequest', (request, _reply, done) => {
     try {
-      options.check(request.headers.host, request.headers.origin)
+      for (const host of hostsOf(request)) options.check(host, request.headers.origin)
       options.token.check(request.headers.authorization)
       done()
     } catch (thrown) {

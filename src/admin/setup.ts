@@ -1,7 +1,7 @@
 import { createAdminToken } from '../auth/admin-token.ts'
 import type { GatewayIdentity } from '../ground/identity-files.ts'
 import { removeIdentities, removeIdentity, writeIdentity } from '../ground/identity-files.ts'
-import type { ListenOnOptions } from '../ground/listener.ts'
+import type { ListenerOptions, ListenOnOptions } from '../ground/listener.ts'
 import { createListener, listenOn, stopListening } from '../ground/listener.ts'
 import { stateFolder } from '../ground/state-dir.ts'
 import type { SessionDirectories } from '../sessions/directories.ts'
@@ -16,7 +16,8 @@ import { localIssuerRoutes } from './routes/local-issuer.ts'
 /** What tells this process from all others, and its listeners' addresses from theirs. */
 type Self = Pick<GatewayIdentity, 'bootId' | 'pid' | 'startTime' | 'pidNamespace' | 'sharedStore'>
 
-export interface BackSetup extends Pick<AdminOptions, 'limitsOf' | 'check' | 'metrics'> {
+export interface BackSetup
+  extends Pick<AdminOptions, 'limitsOf' | 'check' | 'metrics'>, ListenerOptions {
   sessions: Sessions
   directories: SessionDirectories
   stateDir: string
@@ -49,7 +50,7 @@ export async function setUpBack(options: BackSetup): Promise<Back> {
   const { sessions, directories, stateDir, self, isAlive, limitsOf, check, metrics } = options
   const identities = stateFolder(stateDir, 'gateways')
   const token = createAdminToken()
-  const app = createListener()
+  const app = createListener(options)
   const withdraw = (): void => {
     options.stopListening()
     stopListening(app)

@@ -4,9 +4,10 @@ import { z } from 'zod'
 
 import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
+import { whyUnreached } from '../ground/unreached.ts'
 import { Silence } from './connect.ts'
 import { endingOf, endingText } from './endings.ts'
-import { HttpFailure, LinkLost } from './link.ts'
+import { HttpFailure, LinkLost, NotMcp, Redirected } from './link.ts'
 
 /** Something went wrong, and `message` tells the user all of it. */
 export class Failure extends Error {
@@ -25,6 +26,12 @@ function sentence(error: unknown, url: URL): string {
   const ending = endingOf(error)
   if (ending?.why !== undefined) return endingText(ending)
   if (error instanceof HttpFailure) return httpSentence(error, url)
+  if (error instanceof Redirected) {
+    return `${url.href} redirects to ${error.target.href} (${error.status}). If that is the MCP server, give its URL.`
+  }
+  if (error instanceof NotMcp) {
+    return `${url.href} is no MCP endpoint: it answered with ${error.what}. ${pathHint}`
+  }
   if (error instanceof LinkLost) {
     const said = error.cause instanceof HttpFailure ? error.cause.said : undefined
     const why = said ?? 'The server or its session is gone.'
@@ -44,14 +51,17 @@ function sentence(error: unknown, url: URL): string {
     return `${url.href} answers, but not as an MCP server does. ${error.message}`
   }
   if (error instanceof z.core.$ZodError || error instanceof SyntaxError) {
-    return `${url.href} answers, but what it says is not MCP.`
+    return `${url.href} answers, but what it says is not MCP. ${pathHint}`
   }
   return networkSentence(error, url)
 }
 
+const pathHint = 'Is the path right? Most servers are at /mcp.'
+
 function httpSentence(failure: HttpFailure, url: URL): string {
-  const { status, said, code = '', hadToken, hadSession } = failure
-  const more = said === undefined ? '' : ` It says: ${said}`
+  const { status, said, what, code = '', hadToken, hadSession } = failure
+  const page = what === undefined ? '' : ` It sent ${what}.`
+  const more = said === undefined ? page : ` It says: ${said}`
   if (adminCodes.has(code)) {
     return `${url.host} is the address of Berth's admin API (${status}). Servers are at the other port, the one that serve names first.`
   }
@@ -102,22 +112,20 @@ function workerHint({ code = '' }: HttpFailure, { hostname }: URL): string {
 function networkSentence(error: unknown, url: URL): string {
   // What fetch throws when there is no answer at all.
   const isUnreached = error instanceof TypeError && error.cause instanceof Error
-  const cause = isUnreached ? (error.cause as Error) : undefined
-  const code = cause && 'code' in cause ? String(cause.code) : undefined
-  switch (code) {
-    case 'ECONNREFUSED':
-      return `Nothing listens at ${url.host}. Is Berth running? Start it with: mcp-berth serve`
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `The name ${url.hostname} is not known.`
-    case 'ECONNRESET':
-    case 'EPIPE':
-    case 'UND_ERR_SOCKET':
-      return `The connection to ${url.host} broke. Is it an HTTP server?`
-    case undefined:
-    default:
-      return cause === undefined
-        ? messageOf(error)
-        : `${url.host} could not be reached: ${messageOf(cause)}`
+  const why = isUnreached ? whyUnreached(error, url) : undefined
+  if (why !== undefined) return `${capital(why, url)}.${hintFor(why, url)}`
+  return isUnreached
+    ? `${url.host} could not be reached: ${messageOf(error.cause)}`
+    : messageOf(error)
+}
+
+/** As a sentence begins; a name stays as it is. */
+const capital = (text: string, { hostname }: URL): string =>
+  text.startsWith(hostname) ? text : text.charAt(0).toUpperCase() + text.slice(1)
+
+function hintFor(why: string, { host, pathname, search }: URL): string {
+  if (why.startsWith('nothing listens')) {
+    return ' Is Berth running? Start it with: mcp-berth serve'
   }
+  return why.endsWith('not https://') ? ` Use http://${host}${pathname}${search}` : ''
 }

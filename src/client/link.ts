@@ -2,11 +2,13 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js'
 
 import { idKey, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
+import { mayBeMcp, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
 
 interface Said {
   said?: string
   code?: string
   data?: Record<string, unknown>
+  what?: string
 }
 
 /** The server answered a request with an HTTP error. */
@@ -14,6 +16,8 @@ export class HttpFailure extends Error {
   readonly status: number
   /** What the server says about it, if its body says anything that can be shown. */
   readonly said: string | undefined
+  /** What its body is, in words, if it is nothing that an MCP server sends. */
+  readonly what: string | undefined
   /** Berth's own code, if it is a Berth that says one. */
   readonly code: string | undefined
   /** `error.data` of its body. */
@@ -23,15 +27,41 @@ export class HttpFailure extends Error {
   /** Whether it belonged to a session that was open before. */
   readonly hadSession: boolean
 
-  constructor(status: number, { said, code, data = {} }: Said, sent: Headers) {
+  constructor(status: number, { said, code, what, data = {} }: Said, sent: Headers) {
     super(`The server answered with HTTP status ${status}`)
     this.name = 'HttpFailure'
     this.status = status
     this.said = said
+    this.what = what
     this.code = code
     this.data = data
     this.hadToken = sent.has('authorization')
     this.hadSession = sent.has('mcp-session-id')
+  }
+}
+
+/** The server sends its client to another place, where the client does not go by itself. */
+export class Redirected extends Error {
+  readonly status: number
+  readonly target: URL
+
+  constructor(status: number, target: URL) {
+    super(`The server redirects to ${target.href}`)
+    this.name = 'Redirected'
+    this.status = status
+    this.target = target
+  }
+}
+
+/** Something answered that is no MCP server. */
+export class NotMcp extends Error {
+  /** What came, in words. */
+  readonly what: string
+
+  constructor(what: string) {
+    super(`The answer is ${what}`)
+    this.name = 'NotMcp'
+    this.what = what
   }
 }
 
@@ -71,6 +101,8 @@ export function createLink(
     const id = requestIdOf(init.body)
     const response = await fetch(url, init)
     if (response.status >= 400) throw await failedWith(response, init)
+    checkRedirect(response, url)
+    if (id !== undefined) await checkAnswer(response)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
     if (id === undefined || !isStream || response.body === null) return response
     awaited.add(idKey(id))
@@ -132,12 +164,41 @@ function requestIdOf(body: unknown): RpcId | undefined {
   return (message as RpcMessage).id ?? undefined
 }
 
-async function failureOf(response: Response, { headers }: RequestInit): Promise<HttpFailure> {
-  const text = await response.text().catch(() => '')
-  return new HttpFailure(response.status, saidIn(text), new Headers(headers))
+/** @throws Redirected where the SDK, which follows within the origin alone, would stop */
+function checkRedirect({ status, headers }: Response, url: string | URL): void {
+  const target = redirectTarget(status, headers.get('location'), String(url))
+  if (target === undefined) return
+  const from = new URL(url)
+  const isSecured =
+    target.protocol === 'https:' && target.host === from.hostname && from.host === from.hostname
+  const isNear = target.origin === from.origin || isSecured
+  if (isNear && (status === 307 || status === 308)) return
+  throw new Redirected(status, target)
 }
 
-function saidIn(text: string): Said {
+/** @throws NotMcp for an answer that is one, and says by its head already that it is no message */
+async function checkAnswer(response: Response): Promise<void> {
+  const { headers, ok, status } = response
+  const contentEncoding = headers.get('content-encoding') ?? undefined
+  const isDecoded = contentEncoding === undefined || decoded.test(contentEncoding)
+  const contentType = headers.get('content-type') ?? undefined
+  if (!ok || status === 202 || (isDecoded && mayBeMcp(contentType))) return
+  const body = isDecoded ? Buffer.from(await response.arrayBuffer()) : Buffer.alloc(0)
+  throw new NotMcp(
+    whatElse({ contentType, contentEncoding: isDecoded ? undefined : contentEncoding, body }),
+  )
+}
+
+/** What `fetch` undoes by itself. */
+const decoded = /^\s*(identity|x-gzip|gzip|deflate|br)?\s*$/i
+
+async function failureOf(response: Response, { headers }: RequestInit): Promise<HttpFailure> {
+  const text = await response.text().catch(() => '')
+  const type = response.headers.get('content-type') ?? undefined
+  return new HttpFailure(response.status, saidIn(text, type), new Headers(headers))
+}
+
+function saidIn(text: string, contentType: string | undefined): Said {
   try {
     const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
     const { message, code, data } = error ?? {}
@@ -150,7 +211,8 @@ function saidIn(text: string): Said {
       ...(typeof data === 'object' && data !== null && { data: data as Record<string, unknown> }),
     }
   } catch {
-    return {}
+    if (text.trim() === '') return {}
+    return { what: whatElse({ contentType, contentEncoding: undefined, body: Buffer.from(text) }) }
   }
 }
 

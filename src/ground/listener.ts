@@ -9,8 +9,12 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
 
+import type { Clock } from './clock.ts'
 import { GatewayError, messageOf } from './errors.ts'
+import type { Events } from './events.ts'
 import type { PassedSocket } from './passed-sockets.ts'
+import { routedTarget } from './request-target.ts'
+import { answerTls } from './tls-knock.ts'
 
 /** What is known of a listener beside Fastify. */
 interface Door {
@@ -30,7 +34,14 @@ export interface ListenOnOptions {
   passed?: PassedSocket | undefined
 }
 
+export interface ListenerOptions {
+  clock: Clock
+  /** Told, once a minute at most, of who speaks https:// to it. */
+  events: Events
+}
+
 const tryEveryMs = 20
+const warnEveryMs = 60_000
 const doors = new WeakMap<FastifyInstance, Door>()
 
 /** A token that is far too large is refused by name, not by the parser. */
@@ -42,7 +53,7 @@ const noCompiler = () => (): never => {
 }
 
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
-export function createListener(): FastifyInstance {
+export function createListener(options?: ListenerOptions): FastifyInstance {
   const prefix = randomBytes(4).toString('hex')
   let count = 0
   const app = fastify({
@@ -56,7 +67,9 @@ export function createListener(): FastifyInstance {
       compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler },
     },
     http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
+    rewriteUrl: routedTarget,
   })
+  answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
   const door: Door = { isClosed: false, responses: new Set(), further: [] }
   doors.set(app, door)
   // One for all of them: a closure for each request is to be collected again.
@@ -74,6 +87,17 @@ export function createListener(): FastifyInstance {
     done()
   })
   return app
+}
+
+function tlsWarning({ clock, events }: ListenerOptions): (socket: Socket) => void {
+  let againAtMs = 0
+  return ({ remoteAddress = 'an unknown address', localAddress, localPort }) => {
+    if (clock.now() < againAtMs) return
+    againAtMs = clock.now() + warnEveryMs
+    const here = `${nameOf(localAddress ?? '127.0.0.1')}:${localPort}`
+    const message = `A client at ${remoteAddress} spoke https:// to ${here}, which speaks http://. Let it use http://${here}; where https:// is wanted, a reverse proxy in front has to speak it.`
+    events.emit('operator.warned', { message })
+  }
 }
 
 /**
@@ -103,9 +127,12 @@ export async function listenOn(
     })
   }
   const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host
-  const name = shown.includes(':') && !shown.startsWith('[') ? `[${shown}]` : shown
-  return `http://${name}:${portOf(app.server)}`
+  return `http://${nameOf(shown)}:${portOf(app.server)}`
 }
+
+/** An address as it stands in a URL. */
+const nameOf = (host: string): string =>
+  host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 
 /**
  * Closes the listening sockets at once, so that another process can listen there. Connections

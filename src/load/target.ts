@@ -1,3 +1,4 @@
+import { whyUnreached } from '../ground/unreached.ts'
 import { aside } from './drive/aside.ts'
 
 /** A tool as `tools/list` has it. */
@@ -16,7 +17,10 @@ const hints: Record<string, string> = {
   'http 401':
     " It wants a token that is good there: --header 'Authorization: Bearer …', or --users N.",
   'http 404': ' A Berth with several servers has each at /servers/NAME/mcp.',
+  'no answer in the response': ' Is that an MCP endpoint? Most are at /mcp.',
+  ECONNREFUSED: ' Start it first, or name the right URL.',
 }
+const redirects = ' It redirects: name the URL that it redirects to, which curl -i shows.'
 
 export const isProbe = (tools: readonly ListedTool[]): boolean =>
   probeTools.every((name) => tools.some((tool) => tool.name === name))
@@ -40,10 +44,9 @@ export async function toolsOf(url: URL, headers: Record<string, string>): Promis
     const opened = await session.open()
     if (!opened.ok) {
       const { code } = opened
-      if (/ECONNREFUSED|ENOTFOUND/.test(code)) {
-        throw new Error(`Nothing answers at ${url.host}. Start it first, or name the right URL.`)
-      }
-      throw new Error(`${url.href} does not open a session: ${code}.${hints[code] ?? ''}`)
+      const why = whyUnreached({ code }, url) ?? code
+      const hint = hints[code] ?? (/^http 30/.test(code) ? redirects : '')
+      throw new Error(`${url.href} does not open a session: ${why}.${hint}`)
     }
     const tools: ListedTool[] = []
     let cursor: string | undefined

@@ -7,6 +7,7 @@ import { GatewayError } from '../ground/errors.ts'
 import type { ProtocolName } from '../ground/paths.ts'
 import { shortPath } from '../ground/paths.ts'
 import { asGatewayError, rpcReply } from '../ground/replies.ts'
+import { hostsOf } from '../ground/request-target.ts'
 import type { Guard } from './guard.ts'
 
 export interface MetadataOptions {
@@ -46,7 +47,7 @@ export async function metadataPlugin(
   })
   app.addHook('onRequest', (request, _reply, done) => {
     try {
-      guard.check(request.headers.host, undefined)
+      for (const host of hostsOf(request)) guard.check(host, undefined)
       done()
     } catch (thrown) {
       done(asGatewayError(thrown))
@@ -102,6 +103,5 @@ export async function metadataPlugin(
   }
 }
 
-/** The path of a request as the client wrote it, without a query. */
-export const pathOf = (url: string): string =>
-  url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '')
+/** The path of a request without its query, percent-encoded as the client wrote it. */
+export const pathOf = (url: string): string => url.replace(/[?#].*$/s, '')

@@ -15,6 +15,7 @@ import { serverProtocols } from '../protocols/protocols.ts'
 import type { RuntimeQuery } from '../protocols/runtimes.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
 import { asGatewayError, explain } from '../ground/replies.ts'
+import { hostsOf } from '../ground/request-target.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import { endpointPath } from '../ground/paths.ts'
@@ -92,9 +93,9 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   })
 
   app.addHook('onRequest', (request, reply, done) => {
-    const { host, origin } = request.headers
+    const { origin } = request.headers
     try {
-      guard.check(host, origin)
+      for (const host of hostsOf(request)) guard.check(host, origin)
       if (request.method === 'OPTIONS') {
         const headers = { ...guard.headersFor(origin), ...guard.preflight }
         void reply.code(204).headers(headers).send()

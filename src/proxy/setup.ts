@@ -68,7 +68,7 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
   const left = new AbortController()
   let isDraining = false
 
-  const app = createListener()
+  const app = createListener({ clock, events })
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
   app.get('/readyz', (_request, reply) => {
     const status = isDraining ? 'draining' : options.isStoreAvailable() ? 'ok' : 'store unreachable'

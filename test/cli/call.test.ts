@@ -144,10 +144,13 @@ test('failures are one sentence with what to do', async (t) => {
       [new URL('/wrong', url).href, 'x'],
       /There is no MCP server at .*\/wrong \(404\)\. Berth serves each at \/servers\/NAME\/mcp\./,
     ],
-    [['http://no-such-host.invalid/mcp', 'x'], /The name no-such-host\.invalid is not known\./],
+    [
+      ['http://no-such-host.invalid/mcp', 'x'],
+      /The name no-such-host\.invalid cannot be resolved\./,
+    ],
     [
       [`http://127.0.0.1:${garbage}/mcp`, 'x'],
-      /^mcp-berth: (The connection to|127\.0\.0\.1:\d+ could not be reached)/,
+      /^mcp-berth: What answers at 127\.0\.0\.1:\d+ does not speak HTTP\.\n$/,
     ],
     [
       [url.href, 'add_expense', '--header', 'Origin: https://evil.example'],

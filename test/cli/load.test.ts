@@ -31,7 +31,7 @@ const refusals: [args: string[], says: RegExp][] = [
     /tokens of the local issuer stay on this machine/,
   ],
   [['http://127.0.0.1:1/mcp', '--users', '2'], /no local issuer in .*identity init/],
-  [['http://127.0.0.1:1/mcp'], /Nothing answers at 127\.0\.0\.1:1\. Start it first/],
+  [['http://127.0.0.1:1/mcp'], /nothing listens at 127\.0\.0\.1:1\. Start it first/],
   [['--profile', 'x.yaml'], /--profile x\.yaml cannot be read, because it does not exist\./],
   [
     ['http://127.0.0.1:1/mcp', '--users', '2', '--tokens', 'x'],

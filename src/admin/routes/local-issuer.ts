@@ -9,6 +9,7 @@ import {
 } from '../../auth/local-issuer.ts'
 import { GatewayError } from '../../ground/errors.ts'
 import { adminReply, asGatewayError } from '../../ground/replies.ts'
+import { hostsOf } from '../../ground/request-target.ts'
 
 export interface LocalIssuerOptions {
   stateDir: string
@@ -31,7 +32,7 @@ export async function localIssuerRoutes(
   })
   app.addHook('onRequest', (request, _reply, done) => {
     try {
-      check(request.headers.host, request.headers.origin)
+      for (const host of hostsOf(request)) check(host, request.headers.origin)
       done()
     } catch (thrown) {
       done(asGatewayError(thrown))

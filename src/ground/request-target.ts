@@ -1,0 +1,41 @@
+import type { IncomingMessage } from 'node:http'
+
+/** `http://host:port/path`, as a client writes it that takes the server for a proxy. */
+const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/is
+
+/**
+ * What a request line asks for, as routes have it: the path of an absolute form, whose host takes
+ * the place of `Host` (RFC 9112, section 3.2.2), and no slash at the end.
+ */
+export function routedTarget(request: IncomingMessage): string {
+  const { url = '/' } = request
+  if (url.startsWith('/')) return withoutSlash(url)
+  const [, authority, rest = ''] = absoluteForm.exec(url) ?? []
+  if (authority === undefined) return url
+  request.headers.host = authority
+  return withoutSlash(rest.startsWith('/') ? rest : `/${rest}`)
+}
+
+/**
+ * The names by which a server was asked for, all of which it has to go by: a client that names two
+ * may have been made to name one of them.
+ */
+export function hostsOf(request: {
+  originalUrl: string
+  headers: IncomingMessage['headers']
+  raw: Pick<IncomingMessage, 'rawHeaders'>
+}): readonly (string | undefined)[] {
+  const { headers, originalUrl, raw } = request
+  if (originalUrl.startsWith('/')) return [headers.host]
+  const named = raw.rawHeaders.filter((_, at, all) => at % 2 === 1 && isHost(all[at - 1]))
+  return [headers.host, ...named]
+}
+
+const isHost = (name: string | undefined): boolean => name?.toLowerCase() === 'host'
+
+function withoutSlash(target: string): string {
+  const at = target.indexOf('?')
+  const end = at === -1 ? target.length : at
+  if (end < 2 || target[end - 1] !== '/') return target
+  return target.slice(0, end - 1) + target.slice(end)
+}

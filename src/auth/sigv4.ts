@@ -12,3 +12,11 @@ export function signedCaller({ headers }: Asking): Caller | undefined {
   const keyId = /\bCredential=([\w.+=@:-]{1,128})\//.exec(authorization)?.[1]
   return keyId === undefined ? undefined : { principal: `aws:${keyId}`, identity: undefined }
 }
+
+/** Whether it is the call of an AWS SDK, whatever proves who makes it. */
+export function isAwsCall({ headers }: Asking): boolean {
+  return (
+    headers['amz-sdk-invocation-id'] !== undefined ||
+    headers.authorization?.startsWith('AWS4-') === true
+  )
+}

@@ -112,6 +112,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_AGENTCORE_NO_AGENT: entry(404, -32004, 'client', false, "No endpoint or agent found with qualifier '{qualifier}' for agent '{agent}'. mcp-berth runtimes lists them."),
   // prettier-ignore
+  ERR_AGENTCORE_UNKNOWN_OPERATION: entry(404, -32004, 'client', false, 'Of Amazon Bedrock AgentCore this endpoint has InvokeAgentRuntime and StopRuntimeSession; {operation} is not there. mcp-berth runtimes lists the runtimes that it serves.'),
+  // prettier-ignore
   ERR_AGENTCORE_NO_SESSION: entry(404, -32004, 'client', false, 'Session not found or already terminated'),
   // prettier-ignore
   ERR_AGENTCORE_VALIDATION: entry(400, -32006, 'client', false, '{why}'),

@@ -60,6 +60,7 @@ const kinds = {
 
 /** Those whose status alone would say something else. */
 const byCode: Partial<Record<ErrorCode, keyof typeof kinds>> = {
+  ERR_AGENTCORE_UNKNOWN_OPERATION: 'unknownOperation',
   ERR_PROXY_NOT_FOUND: 'unknownOperation',
   ERR_PROXY_POST_ONLY: 'unknownOperation',
   ERR_SESSIONS_FULL: 'quota',
@@ -70,6 +71,7 @@ const byCode: Partial<Record<ErrorCode, keyof typeof kinds>> = {
 /** They are answered before it matters that the runtime speaks MCP. */
 const beforeMcp: ReadonlySet<ErrorCode> = new Set([
   'ERR_PROXY_NOT_FOUND',
+  'ERR_AGENTCORE_UNKNOWN_OPERATION',
   'ERR_AGENTCORE_NO_AGENT',
   'ERR_AUTH_METHOD',
   'ERR_AUTH_TOKEN_MALFORMED',
@@ -121,11 +123,21 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
     return { ...ours, error: { code: rpcCode, message, data } }
   }
 
-  /** For who sees statuses: as `/servers` has it, with AgentCore's type. */
-  const plainly = (error: GatewayError, { requestId, ids = [] }: ReplyAbout): Reply => {
-    const reply = rpcReply(error, { requestId, ids })
-    return { ...reply, headers: { ...reply.headers, 'x-amzn-errortype': kindOf(error).type } }
+  /**
+   * What AWS SDKs take for an error, by its status: they look for its type in a header and for its
+   * words in `message`, beside which a client of MCP finds its own.
+   */
+  const forBoth = (error: GatewayError, reply: Reply): Reply => {
+    const body = JSON.parse(reply.body) as { error?: { message: string } }
+    const { message } = body.error ?? {}
+    const said = message === undefined ? body : { ...body, message }
+    const headers = { ...reply.headers, 'x-amzn-errortype': kindOf(error).type }
+    return { ...reply, headers, body: JSON.stringify(said) }
   }
+
+  /** For who sees statuses: as `/servers` has it. */
+  const plainly = (error: GatewayError, { requestId, ids = [] }: ReplyAbout): Reply =>
+    forBoth(error, rpcReply(error, { requestId, ids }))
 
   const operation = (error: GatewayError, requestId: string): Reply => {
     const { type, status } = kindOf(error)
@@ -149,7 +161,8 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
         : ids.map((id) => envelope(error, requestId, id))
     const { headers } = rpcReply(error, { requestId })
     const { rpcStatus: statusCode } = kindFor(error)
-    return { statusCode, headers, body: JSON.stringify(body), code: error.code }
+    const reply = { statusCode, headers, body: JSON.stringify(body), code: error.code }
+    return statusCode < 400 ? reply : forBoth(error, reply)
   }
 
   return {

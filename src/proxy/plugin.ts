@@ -88,8 +88,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   )
   app.setErrorHandler((thrown, request, reply) => sendError(request, reply, thrown))
   // Here, so that the checks of every other request come first.
-  app.setNotFoundHandler(() => {
-    throw nothingHere({})
+  app.setNotFoundHandler((request) => {
+    throw nothingHere(request)
   })
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -107,7 +107,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         ? callerOf(authorizer, request.raw)
         : authorizer.authenticate(request.raw)
       const asked = (who: Caller): Promise<void> | undefined => {
-        if (server === undefined) throw nothingHere(request.params as Named, request.query)
+        if (server === undefined) throw nothingHere(request)
         return ask(request, { protocol: protocolOf(request, server), server, caller: who })
       }
       const asking = caller instanceof Promise ? caller.then(asked) : asked(caller)
@@ -151,8 +151,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     return name === undefined ? defaultServer : byName.get(name)
   }
 
-  function nothingHere({ server: name, runtime }: Named, query?: unknown): GatewayError {
-    if (runtime !== undefined) return runtimes.missing(runtime, query as RuntimeQuery)
+  function nothingHere(request: FastifyRequest): GatewayError {
+    const { server: name, runtime } = request.params as Named
+    if (runtime !== undefined) return runtimes.missing(runtime, request.query as RuntimeQuery)
+    if (isOfRuntimes(request)) {
+      const operation = `${request.method} ${pathOf(request.url)}`
+      return new GatewayError('ERR_AGENTCORE_UNKNOWN_OPERATION', { params: { operation } })
+    }
     if (name !== undefined) {
       return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {
         params: { server: name, hint: hint() },

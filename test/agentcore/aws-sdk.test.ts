@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import {
   BedrockAgentCoreClient,
   InvokeAgentRuntimeCommand,
+  ListSessionsCommand,
   ResourceNotFoundException,
   StopRuntimeSessionCommand,
 } from '@aws-sdk/client-bedrock-agentcore'
@@ -102,7 +103,19 @@ describe('the AWS SDKs', { concurrency: 3 }, () => {
       assert.equal(error.message, nothing)
       return true
     })
-    await assert.rejects(invoke(count, { mcpSessionId }), ResourceNotFoundException)
+    await assert.rejects(invoke(count, { mcpSessionId }), (error) => {
+      assert.ok(error instanceof ResourceNotFoundException)
+      assert.equal(error.message, 'Session not found. Open a new one with initialize.')
+      return true
+    })
+    await assert.rejects(
+      client.send(new ListSessionsCommand({ memoryId: 'm'.repeat(20), actorId: 'a' })),
+      (error: Error) => {
+        assert.equal(error.name, 'UnknownOperationException')
+        assert.match(error.message, /mcp-berth runtimes lists the runtimes/)
+        return true
+      },
+    )
     await assert.rejects(invoke(count, { qualifier: 'PROD' }), ResourceNotFoundException)
     const { principal } = await gateway.saw(
       'session.opened',
@@ -119,6 +132,7 @@ describe('the AWS SDKs', { concurrency: 3 }, () => {
       env: {
         PATH: process.env.PATH,
         AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: gateway.url,
+        AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL: gateway.url,
         AWS_ACCESS_KEY_ID: 'AKIADUMMY',
         AWS_SECRET_ACCESS_KEY: 'dummy',
         AWS_DEFAULT_REGION: 'us-east-1',
@@ -136,6 +150,22 @@ describe('the AWS SDKs', { concurrency: 3 }, () => {
     assert.deepEqual(said.stoppedAgain, ['ResourceNotFoundException', nothing])
     assert.equal(said.missing[0], 'ResourceNotFoundException')
     assert.match(said.missing[1], /^No endpoint or agent found with qualifier 'DEFAULT' for agent/)
+    const { listed, described, memories, ...refused } = said.refused
+    assert.deepEqual(refused.ended, [
+      'ResourceNotFoundException',
+      'Session not found. Open a new one with initialize.',
+      404,
+    ])
+    const [code, message, status] = refused.accept
+    assert.deepEqual([code, status], ['McpRequestUnacceptableException', 406])
+    assert.match(message, /requires Accept header: application\/json, text\/event-stream$/)
+    for (const [operation, unknown] of [
+      ['POST /runtimes', listed],
+      ['GET /runtimes/echo-0123456789', described],
+      [`POST /memories/${'m'.repeat(20)}/actor/a/sessions`, memories],
+    ] as const) {
+      assert.deepEqual(unknown, ['UnknownOperationException', unknownOperation(operation), 404])
+    }
     const { reason } = await gateway.saw(
       'session.closed',
       ({ session }) => session === handleOf(opened.mcpSessionId),
@@ -143,6 +173,9 @@ describe('the AWS SDKs', { concurrency: 3 }, () => {
     assert.equal(reason, 'stopped')
   })
 })
+
+const unknownOperation = (operation: string): string =>
+  `Of Amazon Bedrock AgentCore this endpoint has InvokeAgentRuntime and StopRuntimeSession; ${operation} is not there. mcp-berth runtimes lists the runtimes that it serves.`
 
 function clientOf(t: TestContext): BedrockAgentCoreClient {
   const client = new BedrockAgentCoreClient({
@@ -171,4 +204,8 @@ interface Report {
   stopped: string
   stoppedAgain: [string, string]
   missing: [string, string]
+  refused: Record<'ended' | 'accept' | 'listed' | 'described' | 'memories', Refused>
 }
+
+/** Code, message and status as boto3 has read them. */
+type Refused = [string, string, number]

@@ -118,7 +118,12 @@ describe('errors of an MCP runtime', () => {
       assert.deepEqual(Object.keys(JSON.parse(operation.body) as object), ['message'])
 
       const event = agentcore.errorEvent(thrown, 'r-1', 7)
-      assert.equal(event, `event: message\ndata: ${answer.body}\n\n`)
+      const { message: forAws, ...envelope } = body as typeof body & { message?: string }
+      assert.equal(event, `event: message\ndata: ${JSON.stringify(envelope)}\n\n`)
+      // AWS SDKs take a status of 400 or more for an error of the API.
+      const isError = status >= 400
+      assert.equal(forAws, isError ? body.error.message : undefined)
+      assert.equal(answer.headers['x-amzn-errortype'], isError ? type : undefined)
     })
   }
 

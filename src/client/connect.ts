@@ -2,7 +2,10 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import {
+  CreateMessageRequestSchema,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/sdk/types.js'
 import type {
   CreateMessageRequest,
   CreateMessageResult,
@@ -91,6 +94,16 @@ export class Silence extends Error {
   }
 }
 
+/** The server has chosen a version of MCP that this client does not know. */
+export class WrongVersion extends Error {
+  constructor(version: string) {
+    super(
+      `The server speaks version ${version} of MCP, and this client speaks ${SUPPORTED_PROTOCOL_VERSIONS.join(', ')}`,
+    )
+    this.name = 'WrongVersion'
+  }
+}
+
 /** Goes over the wire as it is; the SDK's own error class puts a prefix before the message. */
 export class RpcFailure extends Error {
   readonly code: number
@@ -135,6 +148,9 @@ export async function connect(
     link.heard(message)
     for (const patience of open) patience.heard()
     withdrawals.heard(message)
+    const version = strangeVersionIn(message)
+    if (version === undefined) return
+    for (const patience of open) patience.end(new WrongVersion(version))
   }
   const client = new Client(
     { name: 'mcp-berth', title: 'Berth', version: version() },
@@ -219,6 +235,14 @@ function agreedBy(client: Client, transport: StreamableHTTPClientTransport): Agr
   if (protocolVersion === undefined || !server || !capabilities) return undefined
   const { name, version, title } = server
   return { protocolVersion, capabilities, server: { name, version, title } }
+}
+
+/** Of an answer to `initialize`; the SDK would say no more of it than that it is not supported. */
+function strangeVersionIn(message: unknown): string | undefined {
+  const { result } = message as { result?: { protocolVersion?: unknown } }
+  const version = result?.protocolVersion
+  if (typeof version !== 'string' || SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined
+  return version
 }
 
 async function answer(

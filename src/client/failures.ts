@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { whyUnreached } from '../ground/unreached.ts'
-import { Silence } from './connect.ts'
+import { Silence, WrongVersion } from './connect.ts'
 import { endingOf, endingText } from './endings.ts'
 import { HttpFailure, LinkLost, NotMcp, Redirected } from './link.ts'
 
@@ -37,6 +37,7 @@ function sentence(error: unknown, url: URL): string {
     const why = said ?? 'The server or its session is gone.'
     return `The connection to ${url.host} ended before the answer came. ${why}`
   }
+  if (error instanceof WrongVersion) return `${error.message}.`
   if (error instanceof Silence) return `${error.message}. Give it longer with --timeout SECONDS.`
   if (error instanceof UrlElicitationRequiredError) {
     const pages = error.elicitations.map((page) => `${page.message} ${page.url}`)

@@ -38,7 +38,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_ACCEPT_GET: entry(406, -32000, 'client', false, 'Not Acceptable: a GET must accept text/event-stream.'),
   // prettier-ignore
-  ERR_PROXY_ID_REQUIRED: entry(400, -32000, 'client', false, 'Bad Request: no Mcp-Session-Id. Open a session with initialize first.'),
+  ERR_PROXY_ID_REQUIRED: entry(400, -32000, 'client', false, 'Bad Request: no Mcp-Session-Id. Open a session with initialize first.{versions}'),
   // prettier-ignore
   ERR_PROXY_GET_WITHOUT_ID: entry(405, -32000, 'client', false, 'Method Not Allowed: a GET stream needs the Mcp-Session-Id of an open session.'),
   // prettier-ignore

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import { catalogue } from '../ground/errors.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
+import { mcpVersions, supportedVersions } from '../ground/mcp-versions.ts'
 
 /** Why a request is not carried, as the catalogue of errors says it. */
 export interface Refusal {
@@ -21,14 +22,20 @@ export const refusals = {
   acceptGet: catalogue.ERR_PROXY_ACCEPT_GET,
   notJson: catalogue.ERR_PROXY_NOT_JSON,
   notRpc: catalogue.ERR_PROXY_NOT_RPC,
-  idRequired: catalogue.ERR_PROXY_ID_REQUIRED,
+  idRequired: bad(-32000, catalogue.ERR_PROXY_ID_REQUIRED.message.replace('{versions}', '')),
   notFound: catalogue.ERR_SESSIONS_NOT_FOUND,
   bodyTooLarge: {
     statusCode: 413,
     rpcCode: -32600,
     message: `The body is larger than ${bodyLimitBytes} bytes.`,
   },
-  version: bad(-32000, 'Bad Request: this MCP-Protocol-Version is not supported.'),
+  version: {
+    ...bad(
+      -32000,
+      `Bad Request: this MCP-Protocol-Version is not supported (supported: ${mcpVersions.join(', ')}). Send the one that the answer to initialize names.`,
+    ),
+    data: supportedVersions,
+  },
   batch: bad(-32600, 'Batches exist in MCP 2025-03-26 only. Send one message per POST.'),
   idInUse: bad(-32600, 'A request with this id is still open. Use an id only once.'),
   lastEventId: bad(-32000, 'Bad Request: there is nothing to resume after this Last-Event-ID.'),

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
+import { mcpVersions } from '../ground/mcp-versions.ts'
 import { refusals } from './replies.ts'
 import type { Refusal } from './replies.ts'
 
-const versions = new Set(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
+const versions = new Set(mcpVersions)
 const acceptsJson = /(^|,)\s*(\*\/\*|application\/(\*|json))\s*(;|,|$)/i
 const acceptsEvents = /(^|,)\s*(\*\/\*|text\/(\*|event-stream))\s*(;|,|$)/i
 
@@ -14,17 +15,22 @@ export function refuseAccept({ method, headers }: IncomingMessage): Refusal | un
   return acceptsJson.test(accept) && acceptsEvents.test(accept) ? undefined : refusals.acceptPost
 }
 
-/** What every request but `initialize` has to name: the session, and a version that exists. */
+/**
+ * What every request but `initialize` has to name: the session, and a version that exists.
+ *
+ * @param agreed the version that the server has named, whatever that is
+ */
 export function refuseSession(
   { headers }: IncomingMessage,
   sessionId: string,
+  agreed: string | undefined,
 ): Refusal | undefined {
   const id = headers['mcp-session-id']
   if (id === undefined || id === '') return refusals.idRequired
   if (id !== sessionId) return refusals.notFound
   const version = headers['mcp-protocol-version']
-  if (version !== undefined && !versions.has(String(version))) return refusals.version
-  return undefined
+  if (version === undefined || version === agreed || versions.has(String(version))) return undefined
+  return refusals.version
 }
 
 /** Reads a body as text; undefined when it is larger than the limit. Nothing if it is cut off. */

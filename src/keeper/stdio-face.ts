@@ -80,7 +80,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     const { isBatch, messages } = parcel
     const [first] = messages
     const isOpening = !isBatch && first?.kind === 'request' && first.rpc.method === 'initialize'
-    const refusal = isOpening ? undefined : refuseSession(request, sessionId)
+    const refusal = isOpening ? undefined : refuseSession(request, sessionId, version)
     if (refusal !== undefined) return refusal
     if (isBatch && version !== batchVersion) return refusals.batch
     if (messages.length === 0) return refusals.notRpc
@@ -129,7 +129,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   }
 
   function get(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = refuseSession(request, sessionId)
+    const refusal = refuseSession(request, sessionId, version)
     const lastEventId = request.headers['last-event-id']
     if (refusal !== undefined) {
       replies.refuse(response, refusal)
@@ -146,7 +146,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   }
 
   function remove(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = refuseSession(request, sessionId)
+    const refusal = refuseSession(request, sessionId, version)
     if (refusal !== undefined) {
       replies.refuse(response, refusal)
       return

@@ -16,6 +16,7 @@ import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { takeHeaders } from './equip.ts'
 import type { Named } from './routes.ts'
+import { idRequired } from './id-required.ts'
 import { isInvocation, isOfRuntimes, isStop } from './routes.ts'
 import type { Traffics } from './traffics.ts'
 
@@ -78,7 +79,7 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
     const any = id ?? asked.chosenId
     if (method === 'GET' && any === undefined) throw new GatewayError('ERR_PROXY_GET_WITHOUT_ID')
     if (method === 'GET' && !acceptsGet(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_GET')
-    if (method === 'DELETE' && any === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (method === 'DELETE' && any === undefined) throw idRequired(headers)
     if (method !== 'POST' && method !== 'GET' && method !== 'DELETE') {
       throw new GatewayError('ERR_PROXY_METHOD')
     }

@@ -13,6 +13,7 @@ import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import type { Exchange } from './exchange.ts'
+import { idRequired } from './id-required.ts'
 import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
@@ -51,7 +52,7 @@ export function createServing(options: ServingOptions): Serve {
     if (protocol.isPlain) return invoke(request, reply, asked)
     if (asked.missing !== undefined) throw asked.missing as Error
     if (request.method === 'POST') return handlePost(request, reply, asked)
-    if (session === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (session === undefined) throw idRequired(request.headers)
     if (request.method === 'GET') {
       // What is resumed may be an exchange.
       const isResumed = request.headers['last-event-id'] !== undefined
@@ -92,7 +93,7 @@ export function createServing(options: ServingOptions): Serve {
       }
     }
     if (session !== undefined) return postTo(session, request, reply, asked, { messages, body })
-    if (chosenId === undefined) throw new GatewayError('ERR_PROXY_ID_REQUIRED')
+    if (chosenId === undefined) throw idRequired(request.headers)
     // A public id in the other header, of a session that another gateway has opened.
     return sessions
       .lookup(chosenId, asked.server.name, asked.principal)

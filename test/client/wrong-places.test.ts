@@ -105,6 +105,23 @@ describe('who is at the wrong place is told what is there', { concurrency: 4 }, 
   }
 })
 
+test('who speaks a version that is not known is named, with those that are', async (t) => {
+  const url = await startServer(t, (response, _path, message) => {
+    const { id } = JSON.parse(message) as { id: number }
+    const result = {
+      protocolVersion: '1999-01-01',
+      capabilities: {},
+      serverInfo: { name: 'x', version: '1' },
+    }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
+  })
+  assert.match(
+    await failureAt(url),
+    /^The server speaks version 1999-01-01 of MCP, and this client speaks 2025-11-25, 2025-/,
+  )
+})
+
 test('a redirect within the server is followed, and a compressed answer is read', async (t) => {
   const url = await startServer(t, (response, path, message) => {
     if (path === '/mcp') {

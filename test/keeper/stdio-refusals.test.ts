@@ -70,6 +70,19 @@ for (const accept of ['*/*', 'application/*, text/*;q=0.5', 'TEXT/event-stream,a
   })
 }
 
+test('who speaks another version is told which there are', async (t) => {
+  const rig = await startFace(t)
+  await rig.initialize()
+  const headers = { accept: both, ...right, 'mcp-protocol-version': '2026-07-28' }
+  const reply = await rig.send('POST', headers, JSON.stringify(ping))
+  const { error } = JSON.parse(await reply.text()) as {
+    error: { message: string; data: { supported: string[] } }
+  }
+  const supported = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+  assert.deepEqual(error.data, { supported })
+  assert.ok(error.message.includes(`(supported: ${supported.join(', ')})`), error.message)
+})
+
 for (const version of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
   test(`version ${version} is served`, async (t) => {
     const rig = await startFace(t)
@@ -78,6 +91,16 @@ for (const version of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) 
     assert.equal((await rig.post(note, { 'mcp-protocol-version': version })).status, 202)
   })
 }
+
+test('a version that the server has named itself is served, whatever it is', async (t) => {
+  const rig = await startFace(t)
+  rig.onLine = () => rig.say({ id: 0, result: { protocolVersion: '2024-10-07' } })
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: {} })
+  await rig.send('POST', { accept: both }, body)
+  const note = { jsonrpc: '2.0', method: 'notifications/initialized' }
+  const answered = await rig.post(note, { 'mcp-protocol-version': '2024-10-07' })
+  assert.equal(answered.status, 202)
+})
 
 test('initialize needs no session id, and a second one is forwarded', async (t) => {
   const rig = await startFace(t)

@@ -33,6 +33,24 @@ test('a body that is no JSON gets 400, with a session and without', async () => 
   }
 })
 
+test('who speaks a version that has no sessions is told which ones have', async () => {
+  const session = await openRaw(url)
+  const supported = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+  for (const method of ['POST', 'DELETE'] as const) {
+    const answer = await postRpc(url, list, {
+      method,
+      headers: { 'mcp-protocol-version': '2026-07-28' },
+    })
+    const { error } = await answer.json()
+    assert.deepEqual([answer.status, error?.code, error?.data], [400, -32000, { supported }])
+    assert.ok(error?.message.includes(`(supported: ${supported.join(', ')})`), error?.message)
+  }
+  const known = { 'mcp-protocol-version': '2025-11-25' }
+  const { error } = await (await postRpc(url, list, { headers: known })).json()
+  assert.match(error?.message ?? '', /no Mcp-Session-Id/)
+  assert.equal((await session.remove()).status, 200)
+})
+
 test('a POST without any body gets 400', async () => {
   const headers = { accept: 'application/json, text/event-stream' }
   const bare = await rawRequest(url, { method: 'POST', headers })

@@ -105,7 +105,7 @@ function unavailableText(code: string): string {
 /** Why a worker did not start is told to its operator alone, who may be the one that asks. */
 function workerHint({ code = '' }: HttpFailure, { hostname }: URL): string {
   const isLocal = /^(localhost|127\..*|\[::1\])$/.test(hostname)
-  return isLocal && code.startsWith('ERR_WORKERS_')
+  return isLocal && /^ERR_(WORKERS|PROXY_WORKER)_/.test(code)
     ? ' mcp-berth logs, or mcp-berth check --start, shows why.'
     : ''
 }

@@ -58,7 +58,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_TOO_MANY_EXCHANGES: entry(429, -32000, 'client', true, 'This session has {limit} requests in progress already. Wait for one to be answered.'),
   // prettier-ignore
-  ERR_PROXY_WORKER_UNREACHABLE: entry(502, -32603, 'worker', false, 'The worker of this session could not be reached.'),
+  ERR_PROXY_WORKER_UNREACHABLE: entry(502, -32603, 'worker', false, 'The worker of this session could not be reached{why}.'),
   // prettier-ignore
   ERR_PROXY_WORKER_CUT: entry(502, -32603, 'worker', false, 'The worker closed the connection before it had answered.'),
   // prettier-ignore

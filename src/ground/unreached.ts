@@ -52,6 +52,23 @@ export function whyUnreached(thrown: unknown, place: Place): string | undefined 
   }
 }
 
+/** Whether no request can have reached anybody: no connection came about. */
+export function isUnreached(thrown: unknown): boolean {
+  const code = textOf(causeOf(thrown).code)
+  return connectCodes.has(code) || isPlainPort(code) || isDistrust(code)
+}
+
+const connectCodes = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+])
+
 interface Trouble {
   code?: unknown
   name?: unknown

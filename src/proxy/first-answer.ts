@@ -62,6 +62,8 @@ export interface FirstAnswerOptions {
   refuse(answered: Answered): void
   /** Nothing came of it, for a reason of ours. */
   fail(error: GatewayError): void
+  /** What there is to say of a connection that did not come about, or broke. */
+  broken(cause: Error): GatewayError
   /** What there is to say of an answer that no client could make anything of. */
   senseless(answered: Answered): GatewayError
 }
@@ -164,7 +166,7 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
       judge?.end()
     },
     broke(cause) {
-      const cut = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
+      const cut = options.broken(cause)
       ending = (to) => to.fail(cut)
       finish()
       if (machine.take('broke')) void options.untilDeathIsKnown().then(() => giveUp(cut))

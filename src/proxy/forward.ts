@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { isUnreached } from '../ground/unreached.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
 import { failedWith } from './worker-errors.ts'
@@ -22,7 +23,11 @@ export interface ForwardOptions {
   /** The worker does not know its own session any more. */
   onForgotten(): void
   /** Nothing listens where the worker was. What is known of it now may explain why. */
-  explainRefusal(): Promise<GatewayError>
+  explainRefusal(cause: Error): Promise<GatewayError>
+  /** What is wrong with the connection. */
+  broken(cause: Error): GatewayError
+  /** Where an answer redirects to, in words for the operator; undefined for one that does not. */
+  redirected(statusCode: number, location: string | undefined): GatewayError | undefined
   /**
    * The worker has cut the connection. What it waits for, if anything, may answer the client with
    * a better reason than this one.
@@ -57,7 +62,13 @@ export function forward(options: ForwardOptions): void {
 
   /** What a worker says of its own failure may be for the operator alone. */
   const passHead = (statusCode: number, answered: IncomingHttpHeaders): void => {
-    if (method === 'POST' && statusCode >= 400 && protocol.hidesFailures) {
+    const redirected = protocol.isPlain
+      ? undefined
+      : options.redirected(statusCode, answered.location)
+    if (redirected !== undefined) {
+      downstream.fail(redirected)
+      downstream.upstream?.abort(redirected)
+    } else if (method === 'POST' && statusCode >= 400 && protocol.hidesFailures) {
       downstream.fail(failedWith(statusCode))
     } else {
       downstream.head(statusCode, answered)
@@ -126,35 +137,17 @@ export function forward(options: ForwardOptions): void {
           times.end()
           options.onAnswer()
           if (downstream.isDone()) return
-          const isRefusal = isConnectError(cause)
-          if (!isRefusal) {
-            const error = new GatewayError('ERR_PROXY_WORKER_CUT', { cause })
+          if (!isUnreached(cause)) {
+            const error = options.broken(cause)
             const explained = options.explainCut()
             if (explained === undefined) downstream.fail(error)
             else void explained.then(() => downstream.fail(error))
             return
           }
-          void options.explainRefusal().then((error) => downstream.fail(error))
+          void options.explainRefusal(cause).then((error) => downstream.fail(error))
         },
       },
     )
   }
   attempt()
-}
-
-const connectErrors = new Set([
-  'ECONNREFUSED',
-  'ENOENT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
-
-/** Whether the request cannot have reached anybody. */
-export function isConnectError(cause: unknown): boolean {
-  return connectErrors.has(codeOf(cause))
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 }

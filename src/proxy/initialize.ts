@@ -16,7 +16,8 @@ import type { Passage } from './first-answer.ts'
 import { createFirstAnswer } from './first-answer.ts'
 import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
-import { failedWith, startError } from './worker-errors.ts'
+import { whyUnfit } from './unfit-answer.ts'
+import { brokenError, failedWith, startError } from './worker-errors.ts'
 import { createTimes } from './times.ts'
 import type { TrafficOf } from './traffics.ts'
 
@@ -97,11 +98,15 @@ function answerOf(options: InitializeOptions, session?: Session): Downstream {
  * machine a long one. Its end cuts this short.
  */
 const deathMs = 2000
+const moment = (clock: Clock): Promise<void> =>
+  new Promise((resolve) => clock.after(deathMs, resolve))
 
 /** Sends the first request to the worker, and waits for whatever settles the matter. */
 function askWorker(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { protocol, clock, server } = options
   const { endpoint } = session
+  // Of what runs elsewhere no more is ever known than that it did not answer.
+  const isRemote = server.launch.kind === 'remote'
   const awaited = protocol.isStateless ? 'its first request' : 'initialize'
   const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
@@ -109,10 +114,14 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     const params = { command, what: `answer ${awaited}`, timeoutMs: server.startTimeoutMs }
     answer.giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
   })
-  const refusal = ({ statusCode }: Answered): GatewayError =>
+  const refusal = (answered: Answered): GatewayError =>
     new GatewayError('ERR_WORKERS_REFUSED', {
-      params: { command: server.launch.shown, what: awaited, how: `it answered ${statusCode}` },
-      details: { answered: statusCode },
+      params: {
+        command: server.launch.shown,
+        what: awaited,
+        how: whyUnfit(answered, session),
+      },
+      details: { answered: answered.statusCode },
     })
   const failed = (error: GatewayError): void => {
     options.onError(error)
@@ -123,7 +132,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     protocol,
     isKept: endpoint.ordersStreams,
     bind: (answered, result) => bind(options, session, answered, result),
-    untilDeathIsKnown: () => new Promise((resolve) => clock.after(deathMs, resolve)),
+    untilDeathIsKnown: () => (isRemote ? Promise.resolve() : moment(clock)),
     pass(answered, upstream) {
       limit.cancel()
       return passOn(options, session, answered, upstream)
@@ -139,6 +148,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
       if (!gone.aborted) answerOf(options).fail(error)
       failed(error)
     },
+    broken: (cause) => brokenError(cause, endpoint),
     senseless: refusal,
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))

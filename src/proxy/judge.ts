@@ -45,8 +45,10 @@ export function createJudge(
   const reader = createSseReader(({ data, isCut }) => {
     if (data !== '') read(data, isCut)
   })
-  // A server that keeps no sessions may answer what it likes; 5xx says that it does not work.
-  if (protocol.isStateless && statusCode < 500) say('accepted')
+  // A server that keeps no sessions may answer what it likes, but 5xx says that it does not work,
+  // and a redirect that it is elsewhere.
+  const isRedirect = statusCode >= 300 && statusCode < 400
+  if (protocol.isStateless && statusCode < 500 && !isRedirect) say('accepted')
 
   return {
     data(chunk) {

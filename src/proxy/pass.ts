@@ -13,6 +13,8 @@ import { forward } from './forward.ts'
 import type { Guard } from './guard.ts'
 import { recipientOf } from './recipient.ts'
 import type { TrafficOf } from './traffics.ts'
+import { whereTo } from './unfit-answer.ts'
+import { brokenError } from './worker-errors.ts'
 
 /** A request of a session, ready to go to its worker. */
 export interface Passed {
@@ -60,10 +62,14 @@ export function createPassing(options: {
   }
 
   /** Why nothing listens where the worker was. */
-  async function explainRefusal(session: Session, protocol: Protocol): Promise<GatewayError> {
+  async function explainRefusal(
+    session: Session,
+    protocol: Protocol,
+    cause: Error,
+  ): Promise<GatewayError> {
     const { id, server, principal } = session
     if (session.end === undefined) await sessions.doubt(session)
-    if (session.end === undefined) return new GatewayError('ERR_PROXY_WORKER_UNREACHABLE')
+    if (session.end === undefined) return brokenError(cause, session.endpoint)
     // A session that is called by its name is not to be opened again, but goes on by itself.
     return protocol.isPlain ? endedError(session.end) : sessions.explain(id, server.name, principal)
   }
@@ -103,7 +109,15 @@ export function createPassing(options: {
           const isRemote = session.server.launch.kind === 'remote'
           void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
         },
-        explainRefusal: () => explainRefusal(session, protocol),
+        explainRefusal: (cause) => explainRefusal(session, protocol, cause),
+        broken: (cause) => brokenError(cause, session.endpoint),
+        redirected: (statusCode, location) => {
+          const how = whereTo(statusCode, location, session)
+          if (how === undefined) return undefined
+          const { shown: command } = session.server.launch
+          const params = { command, what: 'a request of its session', how }
+          return new GatewayError('ERR_WORKERS_REFUSED', { params })
+        },
         explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
       })
     },

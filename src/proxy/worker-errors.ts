@@ -1,13 +1,31 @@
 import { GatewayError } from '../ground/errors.ts'
+import { isUnreached, whyUnreached } from '../ground/unreached.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
 import { startFailure } from '../sessions/start-failure.ts'
+
+type Endpoint = Session['endpoint']
 
 /** A worker has answered with this status, and what it wrote is for the operator alone. */
 export function failedWith(statusCode: number): GatewayError {
   return new GatewayError('ERR_WORKERS_FAILED', {
     params: { statusCode },
     details: { answered: statusCode },
+  })
+}
+
+/** The connection to a worker did not come about, or broke before it had answered. */
+export function brokenError(cause: unknown, { origin, socketPath }: Endpoint): GatewayError {
+  // Of a keeper's socket only the keeper's own news say more.
+  const why = socketPath === undefined ? whyUnreached(cause, new URL(origin)) : undefined
+  if (isUnreached(cause)) {
+    return why === undefined
+      ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE', { cause })
+      : new GatewayError('ERR_PROXY_WORKER_UNREACHABLE', { params: { why: `: ${why}` } })
+  }
+  return new GatewayError('ERR_PROXY_WORKER_CUT', {
+    cause: why === undefined ? cause : new Error(why, { cause }),
   })
 }
 

@@ -40,6 +40,7 @@ function begin({ isKept = false, isStateless = false } = {}) {
     },
     refuse: ({ statusCode }) => did.push(`refused ${statusCode}`),
     fail: (error) => did.push(`failed ${codeOf(error)}`),
+    broken: (cause) => new GatewayError('ERR_PROXY_WORKER_CUT', { cause }),
     senseless: () => new GatewayError('ERR_WORKERS_REFUSED'),
   })
   answer.sent({

@@ -1,0 +1,81 @@
+import { plainLine } from '../ground/terminal.ts'
+import { redirectTarget, whatElse } from '../ground/wrong-answer.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Answered } from './judge.ts'
+
+const wordsAtMost = 200
+
+type Asked = Pick<Session, 'endpoint' | 'server'>
+
+/**
+ * What is wrong with an answer that does not open a session, and what to do about it, in words for
+ * the operator: `it redirects (307) to /mcp/; set path: /mcp/`.
+ */
+export function whyUnfit(answered: Answered, asked: Asked): string {
+  const { statusCode, headers, chunks } = answered
+  const redirect = whereTo(statusCode, headers.location, asked)
+  if (redirect !== undefined) return redirect
+  const body = Buffer.concat(chunks)
+  const error = errorIn(body)
+  if (error !== undefined) return `it answered ${statusCode} with the error ${error}`
+  if (body.length === 0 && statusCode >= 300) return `it answered ${statusCode}`
+  const what = whatElse({
+    contentType: headers['content-type'],
+    contentEncoding: oneOf(headers['content-encoding']),
+    body,
+  })
+  return `it answered ${statusCode} with ${what}; ${hint(asked.server)}`
+}
+
+/**
+ * Where a redirect leads that is not followed, and what to configure instead.
+ *
+ * @returns undefined for an answer that is none
+ */
+export function whereTo(
+  statusCode: number,
+  location: string | undefined,
+  { endpoint, server: { launch } }: Asked,
+): string | undefined {
+  const target = redirectTarget(statusCode, location, `${endpoint.origin}${endpoint.path}`)
+  if (target === undefined) return undefined
+  const to = `it redirects (${statusCode}) to`
+  const { origin } = new URL(endpoint.origin)
+  if (launch.kind === 'local') {
+    const { pathname } = target
+    // By the name that it was called by, or by the address that it listens on.
+    return target.origin === origin || target.host === endpoint.host
+      ? `${to} ${pathname}; set path: ${pathname}`
+      : `${to} ${target.href}, which is not the server itself`
+  }
+  // Part of the path may be a secret where the configuration has a placeholder.
+  if (launch.shown.includes('${')) {
+    const isSlash = target.pathname === `${new URL(launch.url).pathname}/`
+    return isSlash && target.origin === origin
+      ? `${to} the same with a slash at its end; add that to url`
+      : `${to} ${target.origin}/…; change url to that`
+  }
+  return `${to} ${target.href}; put that into url`
+}
+
+const hint = ({ launch }: Server): string =>
+  launch.kind === 'remote'
+    ? 'that is no MCP endpoint, so look at its url'
+    : 'that is no MCP endpoint, so look at its path'
+
+/** A JSON-RPC error: its code and its words. */
+function errorIn(body: Buffer): string | undefined {
+  // An event stream has its messages behind `data:`.
+  const text = body.toString('utf8').replace(/^(.*\n)*?data:/, '')
+  try {
+    const { error } = Object(JSON.parse(text)) as { error?: { code?: unknown; message?: unknown } }
+    if (typeof error?.message !== 'string') return undefined
+    return `${String(error.code)}: ${plainLine(error.message, wordsAtMost)}`
+  } catch {
+    return undefined
+  }
+}
+
+const oneOf = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value.join(', ') : value

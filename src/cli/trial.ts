@@ -37,10 +37,14 @@ export async function tryServers(
   const { green, red, dim, yellow } = styleFor(stdout)
   const closed = new Map<string, Closed>()
   const failures: string[] = []
+  const warnings = new Map<string, string[]>()
   const gateway = await startTrialGateway(config, {
     spareKeepers: 0,
     onEvents(events) {
       events.on('request.failed', ({ cause }) => failures.push(cause))
+      events.on('operator.warned', ({ server = '', message }) => {
+        warnings.set(server, [...(warnings.get(server) ?? []), message])
+      })
       events.on('session.closed', (news) => closed.set(news.server, news))
     },
   })
@@ -70,6 +74,7 @@ export async function tryServers(
           `${green('✓')} ${server.name}: ${time}, ${found}`,
           ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
           ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }).map(asCalled),
+          ...(warnings.get(server.name) ?? []).map((text) => yellow(asCalled(`  note: ${text}`))),
         ])
       } catch (thrown) {
         if (signal.aborted) return false

@@ -3,7 +3,12 @@ export interface LineSplitter {
   push(chunk: Buffer): void
   /** Hands over what came after the last line end, if anything. */
   end(): void
+  /** The beginning of that, as text. */
+  unfinished(): string
 }
+
+/** More without a line end is not looked at. */
+const shownBytes = 64 * 1024
 
 /** @param maxBytes a longer line is handed over in pieces, so that memory stays bounded. */
 export function createLineSplitter(onLine: (line: Buffer) => void, maxBytes: number): LineSplitter {
@@ -33,6 +38,11 @@ export function createLineSplitter(onLine: (line: Buffer) => void, maxBytes: num
     },
     end() {
       if (pendingBytes > 0) flush()
+    },
+    unfinished() {
+      return pendingBytes === 0 || pendingBytes > shownBytes
+        ? ''
+        : Buffer.concat(pending).toString('utf8')
     },
   }
 }

@@ -26,9 +26,13 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const readingMs = 5000
 /** … and how long after a stop, when hardly anybody reads them any more. */
 const leavingMs = 1000
-/** What a server gets to end by itself when nobody says how long. */
+/** What a server gets to end by itself that nobody can understand … */
+const hopelessMs = 1000
+/** … and any other when nobody says how long. */
 const graceMs = 5000
 // There is a keeper for every session: under load its heap would grow by tens of MB for good.
+const garbledAdvice =
+  'It writes to stdout what is no JSON-RPC message. Such lines are skipped, and mcp-berth logs shows them; let it log to stderr.'
 setFlagsFromString('--semi-space-growth-factor=1')
 closeInherited()
 const outbox = createOutbox()
@@ -41,6 +45,8 @@ let ending: Promise<void> | undefined
 let isOnItsOwn = false
 /** The last that a gateway has left, as JSON. */
 let note: string | undefined
+/** What an operator should know of a server that has begun to write. */
+const advice = createAdvice()
 
 readBoot((line) => {
   const booted = JSON.parse(line) as KeeperBoot
@@ -87,6 +93,12 @@ function control(request: IncomingMessage, response: ServerResponse): void {
     case 'GET /keeper/usage':
       answer(response, 200, server?.usage() ?? {})
       return
+    case 'GET /keeper/advice':
+      void advice.given.then((text) => {
+        if (text === undefined) answer(response, 204)
+        else answer(response, 200, text)
+      })
+      return
     case 'PUT /keeper/note':
       readBody(request, (body) => {
         note = body
@@ -126,6 +138,12 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
           clock: systemClock,
           toServer: (line) => server?.send(line) === true,
           onGarbage: (line) => server?.note(line),
+          beginning: {
+            unfinished: () => server?.unfinished() ?? '',
+            onGarbled: () => advice.give(garbledAdvice),
+            onClear: () => advice.give(undefined),
+            onHopeless: (why) => void end(hopelessMs, readingMs, why),
+          },
         })
       : undefined
   const beganAtMs = systemClock.now()
@@ -143,6 +161,7 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
   }
   void server.exited.then((exit) => {
     face?.serverEnded(exit.how, exit.oom)
+    advice.give(undefined)
     void end(0, readingMs)
   })
 
@@ -195,6 +214,18 @@ async function leave(isGone: boolean, lastMs: number): Promise<void> {
   // There may be no gateway any more to do it.
   if (boot !== undefined) rmSync(boot.socketPath, { force: true })
   process.exit(isGone ? 0 : 1)
+}
+
+interface Advice {
+  readonly given: Promise<string | undefined>
+  /** The first call counts. */
+  give(text: string | undefined): void
+}
+
+function createAdvice(): Advice {
+  let give: Advice['give'] = () => undefined
+  const given = new Promise<string | undefined>((resolve) => (give = resolve))
+  return { given, give }
 }
 
 function answer(response: ServerResponse, statusCode: number, body?: unknown): void {

@@ -13,6 +13,8 @@ import type { ErrorCode } from '../ground/errors.ts'
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
  * - `GET /keeper/lines` -> the last lines of output, a JSON array
  * - `GET /keeper/usage` -> what the server has used so far, `Usage`
+ * - `GET /keeper/advice` -> waits for what an operator should know of what a stdio server writes: 200
+ *   a JSON string, or 204 as soon as it has said its first message, or has ended
  * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
  * - `GET /keeper/note` -> 200 that string, or 204 when none was left
  * - anything else goes to the server; the head of an event stream that is resumed says with

@@ -59,6 +59,8 @@ export interface ServerProcess {
   /** What it has used so far, or had when it ended. */
   usage(): Usage
   note(line: string): void
+  /** What a stdio server has written without a line end so far. */
+  unfinished(): string
 }
 
 export type Readiness = { ok: true; started: KeeperStarted } | { ok: false; failure: KeeperFailure }
@@ -259,6 +261,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     lastLines: () => output.lastLines(),
     usage: () => usage.look(),
     note: (line) => output.note(line),
+    unfinished: () => lines.unfinished(),
   }
 }
 

@@ -7,6 +7,8 @@ import type { RpcMessage } from '../ground/jsonrpc.ts'
 import { createExchanges } from './exchanges.ts'
 import { isRecord, readMessages, textOf } from './messages.ts'
 import type { Message, Parcel } from './messages.ts'
+import type { Beginning } from './first-words.ts'
+import { createFirstWords } from './first-words.ts'
 import { createPostAnswer } from './post-answer.ts'
 import { bodyLimitBytes, createReplies, errorJson, refusals, serverGone } from './replies.ts'
 import type { Refusal } from './replies.ts'
@@ -37,8 +39,11 @@ export interface StdioFaceOptions {
   toServer(line: string): boolean
   /** A line of stdout that is no JSON-RPC message. It is logged and skipped. */
   onGarbage(line: string): void
+  /** Who wants to know how the server begins to speak, and whether anything will come of it. */
+  beginning?: Beginning
 }
 
+const byteOrderMark = '\ufeff'
 const batchVersion = '2025-03-26'
 const deaf = serverGone('The server takes no more messages.')
 
@@ -54,6 +59,8 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   const streams = createStreams({ clock })
   const shape = { headers: replies.eventHeaders, canPrime: () => understandsPriming(version) }
   const standalone = streams.create({ ...shape, isStandalone: true })
+  const { beginning } = options
+  const firstWords = beginning && createFirstWords(clock, beginning)
 
   function openStream(response: ServerResponse): SseStream {
     const stream = streams.create({ ...shape, isStandalone: false })
@@ -99,6 +106,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   function carry({ isBatch, messages }: Parcel, response: ServerResponse): void {
     const requests = messages.filter(({ kind }) => kind === 'request')
     if (requests.length > 0) {
+      firstWords?.asked()
       const asked = { response, requests: requests.length, isBatch }
       const answer = createPostAnswer({ ...asked, clock, openStream, replies })
       for (const { rpc } of requests) if (isRpcId(rpc.id)) exchanges.add(rpc.id, rpc, answer)
@@ -164,9 +172,21 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   }
 
   function deliver(message: Message): void {
-    if (message.kind === 'invalid') options.onGarbage(message.json)
+    if (message.kind === 'invalid') skip(message.json)
     else if (message.kind === 'response') answer(message)
-    else carryToClient(message, exchanges, standalone)
+    else if (message.rpc.method === 'initialize') {
+      // No server asks for that: a terminal or `cat` says what was said to it.
+      firstWords?.gaveAway('echo')
+      skip(message.json)
+    } else {
+      firstWords?.spoke()
+      carryToClient(message, exchanges, standalone)
+    }
+  }
+
+  function skip(line: string): void {
+    options.onGarbage(line)
+    firstWords?.garbage(line)
   }
 
   function answer({ json, rpc }: Message): void {
@@ -174,9 +194,12 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     if (exchange === undefined) {
       const isForgiven = isRpcId(rpc.id) && exchanges.forgive(rpc.id)
       const id = String(rpc.id).slice(0, 80)
-      if (!isForgiven) options.onGarbage(`a response to no open request (id ${id})`)
+      if (isForgiven) return
+      if (firstWords?.hasSpoken === false) firstWords.gaveAway('id')
+      options.onGarbage(`a response to no open request (id ${id})`)
       return
     }
+    firstWords?.spoke()
     if (exchange.method === 'initialize' && isRecord(rpc.result)) {
       version = textOf(rpc.result['protocolVersion']) ?? version
     }
@@ -199,13 +222,16 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       else if (method === 'GET') get(request, response)
       else remove(request, response)
     },
-    fromServer(line) {
+    fromServer(text) {
+      // A mark of byte order is not JSON, but some runtimes put one before all that they write.
+      const line = text.startsWith(byteOrderMark) ? text.slice(1) : text
       if (isDeleted || gone !== undefined || line.trim() === '') return
-      const parcel = readMessages(line)
-      if (parcel === undefined) options.onGarbage(line)
+      const parcel = firstWords?.isHopeless === true ? undefined : readMessages(line)
+      if (parcel === undefined) skip(line)
       else parcel.messages.forEach(deliver)
     },
     serverEnded(how, oom) {
+      firstWords?.end()
       if (isDeleted || gone !== undefined) return
       gone = serverGone(`The server has ended (${how}).`)
       const refusal = serverGone(`The server ended (${how}) before it answered.`)

@@ -15,6 +15,13 @@ export interface KeeperClient {
    * @returns undefined when the keeper has no server, is not the one that is meant, or is gone
    */
   watch(): Promise<Watch | undefined>
+  /**
+   * What the operator should know of what a stdio server writes: settles when it has begun to. The
+   * connection lets this process end.
+   *
+   * @returns undefined when there is nothing to say, or nobody who could
+   */
+  advice(): Promise<string | undefined>
 }
 
 export interface KeeperAnswer {
@@ -78,6 +85,20 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
           clearTimeout(limit)
           resolve(undefined)
         })
+        sent.end()
+      }),
+
+    advice: () =>
+      new Promise((resolve) => {
+        const sent = request(to('GET', '/keeper/advice'), (response) => {
+          response.on('error', () => undefined)
+          void bodyOf(response).then((text) => {
+            const said = response.statusCode === 200 ? valueOf(text ?? '') : undefined
+            resolve(typeof said === 'string' ? said : undefined)
+          })
+        })
+        sent.once('socket', (socket) => socket.unref())
+        sent.on('error', () => resolve(undefined))
         sent.end()
       }),
   }

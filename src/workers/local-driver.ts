@@ -108,6 +108,11 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         handle.address = address
         markers.write(marker)
         if (warning !== null && !kind.ownsPorts(local)) warnOnce(server, warning)
+        if (launch.transport === 'stdio') {
+          void clientOf(marker)
+            .advice()
+            .then((advice) => advice === undefined || warnOnce(server, advice))
+        }
         const life = local.outlives === undefined ? lifeOfChild : lifeOfOutliving
         return workerOf(marker, life(keeper, clientOf(marker), keeperIn(handle)))
       } catch (thrown) {

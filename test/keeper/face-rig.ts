@@ -32,6 +32,10 @@ export interface Rig {
   /** The lines that the server was given. */
   lines: string[]
   garbage: string[]
+  /** What the face says of the first words of its server. */
+  news: string[]
+  /** What the server has written that has no line end yet. */
+  unfinished: string
   serverIsDeaf: boolean
   port: number
   /** Resolves when the response to the next request to arrive has closed. */
@@ -72,6 +76,12 @@ export async function startFace(t: TestContext): Promise<Rig> {
       return true
     },
     onGarbage: (line) => garbage.push(line),
+    beginning: {
+      onGarbled: () => rig.news.push('garbled'),
+      onClear: () => rig.news.push('clear'),
+      onHopeless: (why) => rig.news.push(why),
+      unfinished: () => rig.unfinished,
+    },
   })
   const closedByPort = new Map<number | undefined, Promise<unknown>>()
   const server = createServer((incoming, response) => {
@@ -92,6 +102,8 @@ export async function startFace(t: TestContext): Promise<Rig> {
     face,
     lines,
     garbage,
+    news: [],
+    unfinished: '',
     serverIsDeaf: false,
     port,
     async nextClose() {

@@ -15,7 +15,9 @@ export function whyUnreached(thrown: unknown, place: Place): string | undefined 
   const error = causeOf(thrown)
   const code = textOf(error.code)
   const { host, hostname, protocol } = place
-  const at = hasPort(host) ? host : `${host}:${protocol === 'https:' ? 443 : 80}`
+  // What stands in a placeholder may have one.
+  const at =
+    hasPort(host) || host.includes('${') ? host : `${host}:${protocol === 'https:' ? 443 : 80}`
   switch (code) {
     case 'ECONNREFUSED':
       return `nothing listens at ${at}`

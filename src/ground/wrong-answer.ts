@@ -34,11 +34,11 @@ export function redirectTarget(
 export function whatElse({ contentType = '', contentEncoding, body }: WrongAnswer): string {
   const encoding = contentEncoding?.trim().toLowerCase()
   if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
-    return `something compressed (${plainLine(encoding, 20)}), which nobody asked for`
+    return `${compressed} (${plainLine(encoding, 20)}), which nobody asked for`
   }
   const type = plainLine(contentType.replace(/;.*$/s, '').trim().toLowerCase(), 60)
   const squeezed = body === undefined ? undefined : compressionOf(body)
-  if (squeezed !== undefined) return `compressed bytes (${squeezed}) that are not said to be that`
+  if (squeezed !== undefined) return `${compressed} (${squeezed}), which it does not say`
   const text = body?.toString('utf8', 0, lookedAtBytes) ?? ''
   if (isPage(type, text)) return `a web page (${type || 'no type'})${beginning(titleOf(text))}`
   const begins = isText(text) ? beginning(text) : ''
@@ -48,6 +48,11 @@ export function whatElse({ contentType = '', contentEncoding, body }: WrongAnswe
     ? `${type} without a message in it`
     : `${type} that is no JSON-RPC${begins}`
 }
+
+const compressed = 'something compressed'
+
+/** Whether these words say that it is compressed. */
+export const isCompressed = (what: string): boolean => what.startsWith(compressed)
 
 /** Whether an answer of this type may be read as MCP at all. */
 export const mayBeMcp = (contentType: string | null | undefined): boolean =>

@@ -148,7 +148,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
       if (!gone.aborted) answerOf(options).fail(error)
       failed(error)
     },
-    broken: (cause) => brokenError(cause, endpoint),
+    broken: (cause) => brokenError(cause, session),
     senseless: refusal,
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))

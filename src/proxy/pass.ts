@@ -69,7 +69,7 @@ export function createPassing(options: {
   ): Promise<GatewayError> {
     const { id, server, principal } = session
     if (session.end === undefined) await sessions.doubt(session)
-    if (session.end === undefined) return brokenError(cause, session.endpoint)
+    if (session.end === undefined) return brokenError(cause, session)
     // A session that is called by its name is not to be opened again, but goes on by itself.
     return protocol.isPlain ? endedError(session.end) : sessions.explain(id, server.name, principal)
   }
@@ -110,7 +110,7 @@ export function createPassing(options: {
           void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
         },
         explainRefusal: (cause) => explainRefusal(session, protocol, cause),
-        broken: (cause) => brokenError(cause, session.endpoint),
+        broken: (cause) => brokenError(cause, session),
         redirected: (statusCode, location) => {
           const how = whereTo(statusCode, location, session)
           if (how === undefined) return undefined

@@ -1,5 +1,5 @@
 import { plainLine } from '../ground/terminal.ts'
-import { redirectTarget, whatElse } from '../ground/wrong-answer.ts'
+import { isCompressed, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Answered } from './judge.ts'
@@ -25,7 +25,8 @@ export function whyUnfit(answered: Answered, asked: Asked): string {
     contentEncoding: oneOf(headers['content-encoding']),
     body,
   })
-  return `it answered ${statusCode} with ${what}; ${hint(asked.server)}`
+  const advice = isCompressed(what) ? 'let it answer uncompressed' : hint(asked.server)
+  return `it answered ${statusCode} with ${what}; ${advice}`
 }
 
 /**

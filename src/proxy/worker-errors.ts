@@ -1,11 +1,12 @@
 import { GatewayError } from '../ground/errors.ts'
+import type { Place } from '../ground/unreached.ts'
 import { isUnreached, whyUnreached } from '../ground/unreached.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { startFailure } from '../sessions/start-failure.ts'
 
-type Endpoint = Session['endpoint']
+type Reached = Pick<Session, 'endpoint' | 'server'>
 
 /** A worker has answered with this status, and what it wrote is for the operator alone. */
 export function failedWith(statusCode: number): GatewayError {
@@ -16,9 +17,10 @@ export function failedWith(statusCode: number): GatewayError {
 }
 
 /** The connection to a worker did not come about, or broke before it had answered. */
-export function brokenError(cause: unknown, { origin, socketPath }: Endpoint): GatewayError {
+export function brokenError(cause: unknown, { endpoint, server }: Reached): GatewayError {
   // Of a keeper's socket only the keeper's own news say more.
-  const why = socketPath === undefined ? whyUnreached(cause, new URL(origin)) : undefined
+  const isSocket = endpoint.socketPath !== undefined
+  const why = isSocket ? undefined : whyUnreached(cause, placeOf(endpoint, server))
   if (isUnreached(cause)) {
     return why === undefined
       ? new GatewayError('ERR_PROXY_WORKER_UNREACHABLE', { cause })
@@ -27,6 +29,14 @@ export function brokenError(cause: unknown, { origin, socketPath }: Endpoint): G
   return new GatewayError('ERR_PROXY_WORKER_CUT', {
     cause: why === undefined ? cause : new Error(why, { cause }),
   })
+}
+
+/** As the configuration has it: what fills a placeholder there is not to be read in a log. */
+function placeOf({ origin }: Session['endpoint'], { launch }: Server): Place {
+  const url = new URL(origin)
+  const [, shown = ''] = /^https?:\/\/([^/?#]*)/.exec(launch.shown) ?? []
+  if (launch.kind === 'local' || !shown.includes('${')) return url
+  return { protocol: url.protocol, hostname: shown, host: shown }
 }
 
 /** The session has ended before its worker served anything. */

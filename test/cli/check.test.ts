@@ -36,6 +36,17 @@ describe('check', { concurrency: 3 }, () => {
     assert.throws(() => readdirSync(stateDir), { code: 'ENOENT' })
   })
 
+  it('says what a server writes that is no message, and soon that nothing else comes', async (t) => {
+    const { berth } = place(t)
+    const otherwise = compiled('test/fixtures/workers/speaks-otherwise.js')
+    const tried = (how: string) => berth(['check', '--start', '--', 'node', otherwise, how])
+    const [banner, lsp] = await Promise.all([tried('banner'), tried('lsp')])
+    assert.equal(banner.code, 0)
+    assert.match(banner.stdout, /^ {2}note: It writes to stdout what is no JSON-RPC message\./m)
+    assert.equal(lsp.code, 1)
+    assert.match(lsp.stdout, /it puts Content-Length before its messages, as language servers do/)
+  })
+
   it('says what this machine does not have, and exits 1', async (t) => {
     const { put, berth } = place(t)
     const file = put('mcp.json', {

@@ -20,6 +20,8 @@ export interface TestServer extends Partial<Omit<Server, 'launch'>> {
   port?: number
   path?: string
   url?: string
+  /** What the configuration says of `url`; by default the same. */
+  shown?: string
   limits?: Limits
   sandbox?: Partial<SandboxOptions>
 }
@@ -37,6 +39,7 @@ export function testServer(name: string, options: TestServer): Server {
     protocol = 'mcp',
     path = protocol === 'http' ? '/invocations' : '/mcp',
     url,
+    shown = url,
     limits = {},
     sandbox = {},
     ...rest
@@ -65,7 +68,7 @@ export function testServer(name: string, options: TestServer): Server {
             limits,
             sandbox: { ...noSandbox, ...sandbox },
           }
-        : { kind: 'remote', shown: url, url, headers: {} },
+        : { kind: 'remote', shown: shown ?? url, url, headers: {} },
     cwd: 'session',
     env: { PATH: process.env.PATH ?? '' },
     credentials: undefined,

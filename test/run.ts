@@ -15,17 +15,19 @@ import { selectFiles } from './run/files.ts'
 import type { TestFile } from './run/files.ts'
 import { lastLine } from './run/last-line.ts'
 import { watchLeaks } from './run/leaks.ts'
+import type { TestEvent } from './run/events.ts'
+import { groupsOf } from './run/groups.ts'
 import { runFiles } from './run/run-files.ts'
 import { createTally } from './run/tally.ts'
-import { putTogether } from './run/together.ts'
 
 const usage = `usage: node dist/test/run.js [OPTION ...] [FILTER ...]
 
-Prepares what tests need from the system, runs the compiled test files whose names contain one of
-the filters (all without), and then looks for what they left behind.
+Prepares what tests need from the system, runs the compiled test files that a filter names (all
+without), and then looks for what they left behind. A filter is a folder below test/, such as
+proxy, or a part of the names of files.
 
   --root FOLDER      the project (default: this one)
-  --silent SECONDS   stop a file in which no test begins or ends for so long (default: 60)
+  --silent SECONDS   stop a file in which no test begins or ends for so long (default: 180)
 `
 const endingGraceMs = 3000
 
@@ -33,7 +35,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
       root: { type: 'string' },
-      silent: { type: 'string', default: '60' },
+      silent: { type: 'string', default: '180' },
       help: { type: 'boolean' },
     },
     allowPositionals: true,
@@ -107,6 +109,7 @@ async function runTests(
   // Short, because unix sockets are made in it (104 bytes on macOS, whose own folder has 49).
   const base = tmpdir().length > 32 ? '/tmp' : tmpdir()
   const folder = mkdtempSync(join(base, 'bt-'))
+  const programs = mkdtempSync(join(base, 'br-'))
   const outer = process.env['BERTH_TEST_RUN']
   const marker = [outer, randomBytes(6).toString('hex')].filter(Boolean).join('.')
   try {
@@ -116,21 +119,27 @@ async function runTests(
     const results = createTally()
     const events = new PassThrough({ objectMode: true })
     const printed = pipeline(events, new spec(), process.stdout, { end: false })
-    await runFiles(putTogether(files), {
-      concurrency: Math.min(availableParallelism() + 1, 4),
-      silentMs: run.silentMs,
-      signal: run.stop.signal,
-      onTest: watch.look,
-      onFile: (_file, list) => {
-        for (const event of results.add(list)) events.write(event)
-      },
-    })
-    const leaks = await watch.settle(run.stop.signal.aborted ? 0 : endingGraceMs)
-    for (const event of results.summary(performance.now() - run.startedMs)) events.write(event)
-    events.end()
-    await printed
+    const show = (list: TestEvent[]): void => {
+      for (const event of list) events.write(event)
+    }
+    const work = async (): Promise<string[]> => {
+      await runFiles(groupsOf(files), {
+        concurrency: Math.min(availableParallelism() + 1, 4),
+        folder: programs,
+        silentMs: run.silentMs,
+        signal: run.stop.signal,
+        onTest: watch.look,
+        onProcess: (list) => show(results.add(list)),
+      })
+      const leaks = await watch.settle(run.stop.signal.aborted ? 0 : endingGraceMs)
+      show(results.summary(performance.now() - run.startedMs))
+      events.end()
+      return leaks
+    }
+    const [leaks] = await Promise.all([work(), printed])
     return { leaks, tally: results.tally }
   } finally {
+    rmSync(programs, { recursive: true, force: true })
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   }
 }

@@ -8,6 +8,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { need } from '../support/needs.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { tempDir } from '../support/temp.ts'
 import { installed } from './installed.ts'
 
@@ -192,7 +193,7 @@ function follow(t: TestContext, child: ChildProcessWithoutNullStreams): Running 
         const limit = setTimeout(() => {
           settle()
           reject(new Error(`it did not say ${String(fits)}, but: ${said}`))
-        }, 45_000)
+        }, longEnoughMs)
         listeners.add(look)
         look()
       }),

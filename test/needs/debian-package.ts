@@ -15,6 +15,8 @@ interface Options<N extends string> {
   package?: string
   /** Its main program: a name, or a path inside the package. Default: the name. */
   executable?: string
+  /** Whether what the system has is good as well. Default: yes. */
+  orInstalled?: boolean
   /** Arguments with which the program only says that it works. */
   check?: string[]
 }
@@ -32,7 +34,7 @@ const programDirs = ['usr/bin', 'usr/sbin', 'bin', 'sbin', 'usr/games']
  * the cache folder and run from there, libraries and all, without being installed.
  */
 export function debianPackage<const N extends string>(options: Options<N>): Need<N> {
-  const { name, why, kind = 'test', check = ['--version'] } = options
+  const { name, why, kind = 'test', check = ['--version'], orInstalled = true } = options
   const packageName = options.package ?? name
   const executable = options.executable ?? name
   const program = basename(executable)
@@ -55,7 +57,8 @@ export function debianPackage<const N extends string>(options: Options<N>): Need
     variable: `BERTH_TEST_${name.toUpperCase().replaceAll('-', '_')}`,
     byHand: `apt-get install ${packageName}`,
     find(site) {
-      const installed = findExecutable(program, `${site.env['PATH'] ?? ''}:/usr/sbin:/sbin`)
+      const path = orInstalled ? `${site.env['PATH'] ?? ''}:/usr/sbin:/sbin` : ''
+      const installed = findExecutable(program, path)
       const place = installed === undefined ? undefined : { path: installed, detail: '' }
       return Promise.resolve(place ?? cached(folderIn(site)))
     },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
@@ -11,7 +11,7 @@ import { cacheDirOf } from './cache.ts'
 import { findExecutable } from './command.ts'
 import { debianPackage } from './debian-package.ts'
 import { hasApt } from './debian.ts'
-import { prepareNeeds } from './prepare.ts'
+import { missingVariable, prepareNeeds } from './prepare.ts'
 
 const signal = new AbortController().signal
 const projectDir = join(import.meta.dirname, '..', '..', '..')
@@ -73,16 +73,23 @@ test('where there is no apt the reason says so', async (t) => {
   assert.equal(outcome?.state === 'missing' && outcome.reason, 'this is not a Debian system')
 })
 
+test('a package that this machine has installed comes from the cache all the same', async (t) => {
+  if (!onDebian(t)) return
+  const site = siteWithMirror(t, undefined, { installed: ['berth-greeter', 'berth-words'] })
+  const [outcome] = await prepareNeeds([greeter], site)
+  assert.ok(outcome?.state === 'fetched', JSON.stringify(outcome))
+  const said = execFileSync('greet', { env: { PATH: `${outcome.place.binDir}:/bin` } }).toString()
+  assert.match(said, /^hello from /)
+})
+
 // The one test that asks a mirror of Debian for something, and only until the cache has it.
 test('redis-server comes from the Debian mirror and runs from the cache', async (t) => {
   if (!onDebian(t)) return
-  const folders = (process.env['PATH'] ?? '').split(':')
-  const without = folders.filter((folder) => !existsSync(join(folder, 'redis-server')))
   const cacheDir = cacheDirOf(projectDir, process.env)
-  const env = { ...process.env, PATH: without.join(':') }
-  const need = debianPackage({ name: 'redis-server', why: '' })
-  const inTime = AbortSignal.timeout(45_000)
-  const [outcome] = await prepareNeeds([need], { projectDir, cacheDir, env, signal: inTime })
+  const need = debianPackage({ name: 'redis-server', why: '', orInstalled: false })
+  // Neither what the machine has nor what this run was given.
+  const env = { ...process.env, [need.variable]: '', [missingVariable]: '{}' }
+  const [outcome] = await prepareNeeds([need], { projectDir, cacheDir, env, signal })
   assert.ok(outcome)
   if (outcome.state === 'missing') {
     t.skip(`no mirror of Debian answers: ${outcome.reason}`)
@@ -100,8 +107,15 @@ function onDebian(t: TestContext): boolean {
 }
 
 /** A site whose apt knows one mirror, which is a folder, and has no package lists yet. */
-function siteWithMirror(t: TestContext, mirror = `copy:${writeMirror(tempDir(t))}`) {
+function siteWithMirror(
+  t: TestContext,
+  mirror = `copy:${writeMirror(tempDir(t))}`,
+  { installed = [] as string[] } = {},
+) {
   const folder = tempDir(t)
+  const status = readFileSync('/var/lib/dpkg/status', 'utf8')
+  const more = installed.map((name) => `${controlOf(name)}\nStatus: install ok installed\n`)
+  put(join(folder, 'status'), [status, ...more].join('\n'))
   mkdirSync(join(folder, 'lists', 'partial'), { recursive: true })
   put(join(folder, 'sources.list'), `deb [trusted=yes] ${mirror} ./\n`)
   put(
@@ -109,6 +123,7 @@ function siteWithMirror(t: TestContext, mirror = `copy:${writeMirror(tempDir(t))
     `Dir::Etc::SourceList "${folder}/sources.list";
      Dir::Etc::SourceParts "/dev/null";
      Dir::State::Lists "${folder}/lists";
+     Dir::State::status "${folder}/status";
      Dir::Cache::pkgcache "";
      Dir::Cache::srcpkgcache "";\n`,
   )
@@ -142,7 +157,17 @@ function buildPackage(
     put(join(root, path), text)
     chmodSync(join(root, path), 0o755)
   }
-  const control = [
+  const control = controlOf(name, depends)
+  put(join(root, 'DEBIAN', 'control'), `${control}\n`)
+  const file = `${name}_1.2_all.deb`
+  execFileSync('dpkg-deb', ['--build', root, join(mirror, file)], { stdio: 'ignore' })
+  const bytes = readFileSync(join(mirror, file))
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  return `${control}\nFilename: ./${file}\nSize: ${bytes.length}\nSHA256: ${hash}\n`
+}
+
+function controlOf(name: string, depends = ''): string {
+  return [
     `Package: ${name}`,
     'Version: 1.2',
     'Architecture: all',
@@ -150,10 +175,4 @@ function buildPackage(
     ...(depends ? [`Depends: ${depends}`] : []),
     'Description: for a test',
   ].join('\n')
-  put(join(root, 'DEBIAN', 'control'), `${control}\n`)
-  const file = `${name}_1.2_all.deb`
-  execFileSync('dpkg-deb', ['--build', root, join(mirror, file)], { stdio: 'ignore' })
-  const bytes = readFileSync(join(mirror, file))
-  const hash = createHash('sha256').update(bytes).digest('hex')
-  return `${control}\nFilename: ./${file}\nSize: ${bytes.length}\nSHA256: ${hash}\n`
 }

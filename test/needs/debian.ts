@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { baseSystemIn } from './base-system.ts'
 import { withScratch } from './cache.ts'
 import { findExecutable, runCommand } from './command.ts'
 import type { CommandResult } from './command.ts'
@@ -19,7 +20,7 @@ export function hasApt(env: NodeJS.ProcessEnv): boolean {
 
 /**
  * Unpacks a package into a folder without installing it, and with it those packages it depends
- * on that the system does not have. Works from the system's package lists; where they are absent
+ * on that are not part of the base system, whatever is installed here. Works from the system's package lists; where they are absent
  * or name files that the mirror has no more, from fresh ones of its own.
  *
  * @throws NeedError where there is no apt, no such package or no mirror.
@@ -61,14 +62,15 @@ async function download(
   const options = [...gentle, ...lists]
   let names = [name]
   if (withDependencies) {
+    const base = ['-o', `Dir::State::status=${await writeBaseSystem(site, workDir)}`]
     const plan = await runCommand(
       'apt-get',
-      [...options, '--simulate', '--no-install-recommends', 'install', name],
+      [...options, ...base, '--simulate', '--no-install-recommends', 'install', name],
       { ...site, env: { ...site.env, LC_ALL: 'C' } },
     )
     if (!plan.ok) return undefined
-    // A package that is installed already is not planned; nor is it here, unless it is the very
-    // one asked for.
+    // What belongs to the base system is not planned; nor is it here, unless it is the very one
+    // asked for.
     names = [...plan.stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]!)
     if (names.length === 0) names = [name]
   }
@@ -81,6 +83,15 @@ async function download(
   if (!done.ok && lists.length === 0) return undefined
   must(done, `apt-get download ${name}`)
   return (await readdir(folder)).filter((file) => file.endsWith('.deb')).map((f) => join(folder, f))
+}
+
+/** Writes a list of installed packages that has the base system alone, for apt to plan with. */
+async function writeBaseSystem(site: Site, workDir: string): Promise<string> {
+  const asked = await runCommand('apt-config', ['shell', 'FILE', 'Dir::State::status/f'], site)
+  const [, file = '/var/lib/dpkg/status'] = /^FILE='(.*)'/.exec(asked.stdout) ?? []
+  const status = join(workDir, 'status')
+  await writeFile(status, baseSystemIn(await readFile(file, 'utf8')))
+  return status
 }
 
 async function freshLists(site: Site, stateDir: string): Promise<string[]> {

@@ -19,6 +19,13 @@ export function cgroupsOf(beginning: string): string[] {
   return [...found]
 }
 
+/** The names of the gateway's control groups that a process is in. */
+export function cgroupNamesOf(pid: number, beginning: string): string[] {
+  return linesOf(`/proc/${pid}/cgroup`)
+    .flatMap((line) => line.split('/'))
+    .filter((name) => name.startsWith(beginning))
+}
+
 /** Mount points below a folder, as this process sees them. */
 export function mountsBelow(folder: string): string[] {
   return mounts()

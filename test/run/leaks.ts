@@ -9,7 +9,7 @@ import {
   processesWith,
 } from '../support/processes.ts'
 import type { ProcessEntry } from '../support/processes.ts'
-import { cgroupsOf, mountsBelow } from './kernel-leaks.ts'
+import { cgroupNamesOf, cgroupsOf, mountsBelow } from './kernel-leaks.ts'
 
 const lookEveryMs = 300
 const shownAtMost = 20
@@ -31,7 +31,8 @@ export interface LeakWatch {
  */
 export function watchLeaks(marker: string, folder: string): LeakWatch {
   const seen = new Map<string, ProcessEntry>()
-  const groupsBefore = new Set(cgroupsOf('berth-'))
+  /** Of other groups, somebody else's gateway may be the owner. */
+  const groups = new Set<string>()
   const look = (): void => {
     const entries = listProcesses()
     const running = new Set(entries.map(keyOf))
@@ -39,6 +40,9 @@ export function watchLeaks(marker: string, folder: string): LeakWatch {
     const roots = [process.pid, ...[...seen.values()].map(({ pid }) => pid)]
     for (const root of roots) {
       for (const entry of descendants(root, entries)) seen.set(keyOf(entry), entry)
+    }
+    for (const { pid } of seen.values()) {
+      for (const name of cgroupNamesOf(pid, 'berth-')) groups.add(name)
     }
   }
   const timer = setInterval(look, lookEveryMs)
@@ -61,10 +65,10 @@ export function watchLeaks(marker: string, folder: string): LeakWatch {
       }
       const lines = processes.map(({ pid }) => `process ${pid}: ${shorten(commandOf(pid))}`)
       for (const { pid } of processes) kill(pid)
-      const groups = cgroupsOf('berth-').filter((path) => !groupsBefore.has(path))
+      const left = cgroupsOf('berth-').filter((path) => groups.has(basename(path)))
       return [
         ...lines,
-        ...groups.map((path) => `control group ${path}`),
+        ...left.map((path) => `control group ${path}`),
         ...mountsBelow(folder).map((path) => `mount ${path}`),
         ...takeFilesLeft(folder),
       ]

@@ -1,4 +1,4 @@
-import type { TestEvent } from './run-files.ts'
+import type { TestEvent } from './events.ts'
 
 export interface Tally {
   passed: number
@@ -8,59 +8,53 @@ export interface Tally {
   skippedFor: Map<string, number>
 }
 
-const summaryNames = [
-  'tests',
-  'suites',
-  'pass',
-  'fail',
-  'cancelled',
-  'skipped',
-  'todo',
-  'duration_ms',
-]
-const summaryLine = new RegExp(`^(${summaryNames.join('|')}) ([\\d.]+)$`)
+/** node's own summary of a process: `tests 7`. */
+const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/
+const cancellations = new Set(['cancelledByParent', 'testAborted', 'testTimeoutFailure'])
 
 /** How a test says that it was skipped for want of something; `need` writes it. */
 export function needReason(name: string, reason: string): string {
   return `needs ${name}: ${reason}`
 }
 
-/**
- * Adds up what many runs of node:test report, each with a summary of its own, so that one
- * summary stands at the end, in the words in which node writes it.
- */
+/** Counts what many processes report, so that one summary stands at the end, in node's words. */
 export function createTally() {
-  const sums = new Map(summaryNames.map((name) => [name, 0]))
+  const sums = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 }
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, skippedFor: new Map() }
 
   const count = ({ type, data }: TestEvent): void => {
-    const isSuite = data.details?.type === 'suite'
-    if (type === 'test:fail') {
-      // What failed only because of what is in it was counted there; a test that is to do may fail.
-      if (data.details?.error?.failureType !== 'subtestsFailed' && !data.todo) tally.failed += 1
-    } else if (type === 'test:pass' && !isSuite) {
-      if (data.skip === undefined || data.skip === false) tally.passed += 1
-      else countSkip(tally, String(data.skip))
+    if (type !== 'test:fail' && type !== 'test:pass') return
+    const failure = data.details?.error?.failureType
+    // What failed only because of what is in it was counted there; a test that is to do may fail.
+    if (type === 'test:fail' && failure !== 'subtestsFailed' && !data.todo) tally.failed += 1
+    if (data.details?.type === 'suite') {
+      sums.suites += 1
+      return
     }
+    sums.tests += 1
+    const isSkipped = data.skip !== undefined && data.skip !== false
+    if (type === 'test:pass' && isSkipped) countSkip(tally, String(data.skip))
+    else if (type === 'test:pass') tally.passed += 1
+    if (isSkipped) sums.skipped += 1
+    else if (data.todo) sums.todo += 1
+    else if (cancellations.has(failure ?? '')) sums.cancelled += 1
+    else if (type === 'test:fail') sums.fail += 1
+    else sums.pass += 1
   }
 
   return {
     tally,
-    /** Gives the events to be shown: all but the summary of this file. */
-    add(events: TestEvent[]): TestEvent[] {
+    /** Gives the events to be shown: all but the summary of this process. */
+    add(events: readonly TestEvent[]): TestEvent[] {
       return events.filter((event) => {
         count(event)
         if (event.type === 'test:summary') return false
         if (event.type !== 'test:diagnostic' || event.data.file !== undefined) return true
-        const [, name, value] = summaryLine.exec(event.data.message ?? '') ?? []
-        if (name === undefined) return true
-        sums.set(name, (sums.get(name) ?? 0) + Number(value))
-        return false
+        return !summaryLine.test(event.data.message ?? '')
       })
     },
     summary(durationMs: number): TestEvent[] {
-      sums.set('duration_ms', durationMs)
-      const lines = [...sums].map(([name, value]) => ({
+      const lines = Object.entries({ ...sums, duration_ms: durationMs }).map(([name, value]) => ({
         type: 'test:diagnostic',
         data: { nesting: 0, message: `${name} ${value}` },
       }))

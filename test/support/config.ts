@@ -5,6 +5,7 @@ import type { Config } from '../../src/config/config.ts'
 import { runtimeArnOf } from '../../src/config/runtime-arn.ts'
 import type { Server } from '../../src/sessions/server.ts'
 import type { Limits, SandboxOptions } from '../../src/workers/driver.ts'
+import { longEnoughMs } from './patience.ts'
 
 /** The compiled file of a path below `dist/`, such as `test/fixtures/workers/echo.js`. */
 export function compiled(path: string): string {
@@ -70,7 +71,7 @@ export function testServer(name: string, options: TestServer): Server {
     credentials: undefined,
     // Longer than any file takes: what one opens at its beginning is there at its end.
     lifecycle: { idleMs: 600_000, maxMs: 1_800_000 },
-    startTimeoutMs: 20_000,
+    startTimeoutMs: longEnoughMs,
     graceMs: 2000,
     requireLimits: false,
     requestHeaders: undefined,

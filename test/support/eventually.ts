@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { longEnoughMs } from './patience.ts'
+
 export interface EventuallyOptions {
-  /** How long to go on trying. Default 10 000: machines that test are busy. */
+  /** How long to go on trying. Default: long enough; a test of this alone has less. */
   withinMs?: number
   /** Pause between two tries. Default 20. */
   everyMs?: number
@@ -14,7 +16,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   fn: () => Promise<T> | T,
-  { withinMs = 10_000, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = longEnoughMs, everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const startedMs = performance.now()
   for (;;) {

@@ -5,6 +5,7 @@ import { startGateway } from '../../src/gateway.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
 import { testConfig, testServer } from './config.ts'
+import { longEnoughMs } from './patience.ts'
 import type { Owner } from './temp.ts'
 import { tempDir } from './temp.ts'
 
@@ -59,7 +60,7 @@ export async function startTestGateway(
         const limit = setTimeout(() => {
           const all = log.map((entry) => `${entry.name} ${JSON.stringify(entry.news)}`)
           reject(new Error(`no ${name} came; what came:\n${all.join('\n')}`))
-        }, 20_000)
+        }, longEnoughMs)
         const stop = gateway.events.on(name, (news) => {
           if (!fits(news)) return
           clearTimeout(limit)

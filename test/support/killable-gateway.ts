@@ -6,6 +6,7 @@ import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
 import { compiled, testConfig, testServer } from './config.ts'
+import { longEnoughMs } from './patience.ts'
 import type { Owner } from './temp.ts'
 
 /** A gateway in a process of its own (`test/fixtures/gateway-program.ts`), to be killed. */
@@ -79,7 +80,7 @@ export async function startGatewayProcess(
       }
       const limit = setTimeout(() => {
         reject(new Error(`no ${name} came; what came:\n${JSON.stringify(log, null, 1)}`))
-      }, 20_000)
+      }, longEnoughMs)
       listeners.add(look)
       look()
     })

@@ -24,6 +24,7 @@ import type {
   Root,
 } from '@modelcontextprotocol/sdk/types.js'
 import { atEnd } from './at-end.ts'
+import { longEnoughMs } from './patience.ts'
 import type { Owner } from './temp.ts'
 
 type Promised<T> = Promise<T> | T
@@ -46,7 +47,7 @@ export interface ConnectOptions {
 export interface CallOptions {
   onProgress?: (progress: Progress) => void
   signal?: AbortSignal
-  /** Default 30 000. */
+  /** Default: long enough. */
   timeoutMs?: number
 }
 
@@ -182,7 +183,7 @@ function spoken(answer: CreateMessageResult | string): CreateMessageResult {
   return { role: 'assistant', model: 'test', content: { type: 'text', text: answer } }
 }
 
-function requestOptions({ timeoutMs = 30_000, signal }: CallOptions) {
+function requestOptions({ timeoutMs = longEnoughMs, signal }: CallOptions) {
   return { timeout: timeoutMs, ...(signal ? { signal } : {}) }
 }
 

@@ -27,6 +27,7 @@ import { cacheDirOf } from '../needs/cache.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled, noSandbox } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import type { ProcessEntry } from '../support/processes.ts'
 import { processesWith } from '../support/processes.ts'
 import type { RawResponse } from '../support/raw-http.ts'
@@ -192,7 +193,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
       cwd: workspace,
       env: { PATH: searchPath, BERTH_WORKSPACE: workspace, [name]: value, ...env },
       outputMaxBytes: 1024 * 1024,
-      startTimeoutMs: 20_000,
+      startTimeoutMs: longEnoughMs,
       ...(outlives === undefined ? {} : { outlives }),
       ...rest,
     }

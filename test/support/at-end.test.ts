@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import test from 'node:test'
-import { startRunner, toyProject } from '../support/toy-project.ts'
+import { startRunner, toyProject } from './toy-project.ts'
 
-const support = join(import.meta.dirname, '..', 'support')
+const support = import.meta.dirname
 
 test('what a test ends goes in reverse, its folders last, and a failure hides no other', async (t) => {
   const root = toyProject(t, {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { missingVariable } from './prepare.ts'
+import { missingVariable } from '../needs/prepare.ts'
 import { startRunner, toyProject } from '../support/toy-project.ts'
 
 const support = JSON.stringify(join(import.meta.dirname, '..', 'support', 'needs.js'))

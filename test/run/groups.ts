@@ -1,7 +1,3 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
 import type { TestFile } from './files.ts'
 
 const all = Number.MAX_SAFE_INTEGER
@@ -25,7 +21,9 @@ const shared: readonly (readonly [folder: string, files: number])[] = [
   ['workers/doctor', all],
   ['workers', 8],
   ['load', 4],
-  ['needs', 6],
+  ['needs', 3],
+  ['run', 2],
+  ['support', all],
   ['auth', all],
   ['admin', all],
   ['config', all],
@@ -33,31 +31,18 @@ const shared: readonly (readonly [folder: string, files: number])[] = [
   ['protocols', all],
 ]
 
-/** The same files, but those of such folders together. Long ones come first. */
-export function putTogether(files: readonly TestFile[]): TestFile[] {
+/** Which files run together, each group in a process of its own. Long ones come first. */
+export function groupsOf(files: readonly TestFile[]): TestFile[][] {
   const left = new Set(files)
   const groups = shared.flatMap(([folder, size]) => {
     const found = [...left].filter(({ name, alone }) => !alone && name.startsWith(`${folder}/`))
     for (const file of found) left.delete(file)
-    return inParts(found, size).map((part, at) =>
-      asOne(`${folder.replaceAll('/', '-')}-${at}`, part),
-    )
+    return inParts(found, size)
   })
-  return [...groups, ...left]
+  return [...groups, ...[...left].map((file) => [file])]
 }
 
 function inParts<T>(whole: readonly T[], size: number): T[][] {
   const count = Math.ceil(whole.length / size)
   return Array.from({ length: count }, (_, part) => whole.filter((_, at) => at % count === part))
-}
-
-function asOne(name: string, files: readonly TestFile[]): TestFile {
-  const [first] = files
-  if (first === undefined) throw new Error(`nothing is in ${name}`)
-  if (files.length === 1) return first
-  const output = first.compiled.slice(0, -first.name.length)
-  const compiled = join(output, `${name}.together.js`)
-  const imports = files.map((file) => `import '${pathToFileURL(file.compiled).href}'\n`)
-  writeFileSync(compiled, imports.join(''))
-  return { name: files.map((file) => file.name).join(' '), compiled, alone: false }
 }

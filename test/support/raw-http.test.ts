@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
-import { atEnd } from '../support/at-end.ts'
-import { carries, getStream, postRpc, rawRequest } from '../support/raw-http.ts'
-import { createSseParser } from '../support/sse.ts'
-import { tempDir } from '../support/temp.ts'
+import { atEnd } from './at-end.ts'
+import { carries, getStream, postRpc, rawRequest } from './raw-http.ts'
+import { createSseParser } from './sse.ts'
+import { tempDir } from './temp.ts'
 
 async function serve(t: TestContext, listener: RequestListener, path?: string): Promise<string> {
   const server = createServer(listener)

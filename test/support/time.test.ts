@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { eventually } from '../support/eventually.ts'
-import { fakeClock } from '../support/fake-clock.ts'
+import { eventually } from './eventually.ts'
+import { fakeClock } from './fake-clock.ts'
 
 test('eventually tries until it succeeds, and gives the result', async () => {
   let tries = 0

@@ -7,8 +7,8 @@ import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import { atEnd } from '../support/at-end.ts'
-import { connectClient, connectV2, textOf } from '../support/mcp-client.ts'
+import { atEnd } from './at-end.ts'
+import { connectClient, connectV2, textOf } from './mcp-client.ts'
 
 interface Seen {
   url: string

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { needReason } from '../run/tally.ts'
+import { needReason } from './tally.ts'
 import { eventually } from '../support/eventually.ts'
 import { alive } from '../support/processes.ts'
 import { put, startRunner, toyProject } from '../support/toy-project.ts'
@@ -64,13 +64,26 @@ describe('the test runner', { concurrency: 3 }, () => {
     assert.match(none.output, /no test file has rooom in its name/)
   })
 
+  test('takes the name of a folder for what is in it', async (t) => {
+    const root = toyProject(t, { 'room/one': passes, 'room/deep/two': passes, 'other/room': fails })
+    for (const [filter, passed] of [
+      ['room', 2],
+      ['room/deep', 1],
+      ['oom/de', 1],
+    ] as const) {
+      const { output, lastLine } = await startRunner(t, root, { args: [filter] }).done
+      assert.match(lastLine, new RegExp(`^tests: ${passed} passed, 0 failed`), output)
+    }
+  })
+
   test('runs a serial file when all others are done', async (t) => {
     const root = toyProject(t, {})
     const log = join(root, 'log')
     const note = (text: string): string => `(await import('node:fs')).appendFileSync(
       ${JSON.stringify(log)}, '${text} ')`
+    // Turns, and not time, so that the others are slower than one that does not wait for them.
     const slow = `test('slow', async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      for (let turn = 0; turn < 1000; turn += 1) await new Promise(setImmediate);
       ${note('slow')}
     })`
     for (const [name, code] of Object.entries({
@@ -91,10 +104,11 @@ describe('the test runner', { concurrency: 3 }, () => {
       one: `test('waits for ever', () => new Promise((resolve) => setTimeout(resolve, 1e6)))`,
       two: `${passes}\nsetInterval(() => {}, 1000)`,
     })
-    const { code, output, lastLine } = await startRunner(t, root, { args: ['--silent', '3'] }).done
+    const { code, output, lastLine } = await startRunner(t, root, { args: ['--silent', '5'] }).done
     assert.equal(code, 1)
-    assert.match(output, /nothing happened in "waits for ever" for 3 s/)
-    assert.match(output, /the file did not end for 3 s/)
+    assert.match(output, /✖ test\/one\.test\.ts in "waits for ever"/)
+    assert.match(output, /✖ test\/two\.test\.ts after the tests/)
+    assert.match(output, /nothing happened for 5 s; the process was stopped/)
     assert.match(lastLine, /1 passed, 2 failed/)
   })
 

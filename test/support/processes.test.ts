@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
-import { atEnd } from '../support/at-end.ts'
-import { eventually } from '../support/eventually.ts'
-import { alive, commandOf, descendants, processesWith } from '../support/processes.ts'
+import { atEnd } from './at-end.ts'
+import { eventually } from './eventually.ts'
+import { alive, commandOf, descendants, processesWith } from './processes.ts'
 
 /** Runs a shell that ends with the test, and whatever is in its process group with it. */
 function shell(t: TestContext, script: string, env: NodeJS.ProcessEnv = {}): number {

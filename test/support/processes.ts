@@ -21,6 +21,14 @@ export function alive(pid: number): boolean {
   return listPs().some((entry) => entry.pid === pid)
 }
 
+/** Whether the process stands still because somebody has stopped it (SIGSTOP). */
+export function isStopped(pid: number): boolean {
+  const state = hasProc
+    ? (fieldsIn(read(() => readFileSync(`/proc/${pid}/stat`, 'utf8')))[0] ?? '')
+    : ps(['-o', 'stat=', '-p', String(pid)]).trim()
+  return /^[Tt]/.test(state)
+}
+
 /** The children of a process, their children and so on, as the system knows them now. */
 export function descendants(pid: number, entries = listProcesses()): ProcessEntry[] {
   const children = new Map<number, ProcessEntry[]>()
@@ -83,12 +91,16 @@ function listProc(): ProcessEntry[] {
 
 function readStat(pid: number): ProcessEntry | undefined {
   const stat = read(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  // The name stands in brackets and may contain anything, brackets included (proc(5)).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = fieldsIn(stat)
   const [state, parentPid] = fields
   const startedAt = fields[19]
   if (startedAt === undefined || state === 'Z' || state === 'X') return undefined
   return { pid, parentPid: Number(parentPid), startedAt }
+}
+
+// The name stands in brackets and may contain anything, brackets included (proc(5)).
+function fieldsIn(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function listPs(): ProcessEntry[] {

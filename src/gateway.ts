@@ -2,6 +2,7 @@ import type { HandoverNews } from './admin/handover.ts'
 import { setUpBack } from './admin/setup.ts'
 import { setUpAuth } from './auth/setup.ts'
 import type { Config } from './config/config.ts'
+import type { Clock } from './ground/clock.ts'
 import { systemClock } from './ground/clock.ts'
 import type { Events } from './ground/events.ts'
 import { createEvents } from './ground/events.ts'
@@ -45,6 +46,8 @@ export interface Gateway extends Examined, Pick<Front, 'tryOut'> {
 }
 
 export interface GatewayOptions {
+  /** Time for all that is measured here. Default: the system's. */
+  clock?: Clock
   /** Without news for so long a host is lost. Default 15 000. */
   lostAfterMs?: number
   /** How many keepers are started ahead of the sessions that need them. Default 1. */
@@ -71,7 +74,7 @@ export async function startGateway(
   options.onEvents?.(events)
   stateFolder(stateDir, '')
   const place = ownPlace(stateDir)
-  const here = { clock: systemClock, events, stateDir, place, servers }
+  const here = { clock: options.clock ?? systemClock, events, stateDir, place, servers }
   const down = createTeardown<number>()
 
   try {

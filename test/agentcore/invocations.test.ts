@@ -14,13 +14,10 @@ import { agentProgram, agentServer, invoke, invokeRaw } from './agent-rig.ts'
 import type { Told } from './agent-rig.ts'
 import { awsError, runtimeServer, runtimeSession, signature } from './rig.ts'
 
-const lifecycle = { idleMs: 2000, maxMs: 60_000 }
-const busyMs = 5000
 const gateway = await startTestGateway(
   { after },
   {
     'echo-1': agentServer,
-    brief: { ...agentServer, lifecycle },
     ill: { ...agentServer, command: ['node', agentProgram, 'ping=503'], startTimeoutMs: 2500 },
     keyed: {
       ...agentServer,
@@ -262,28 +259,6 @@ describe('an agent that speaks no MCP', { concurrency: 6 }, () => {
       )
     })
   }
-
-  test('keeps its session as long as it says that it is busy, and no longer', async () => {
-    const name = randomUUID()
-    const idle = randomUUID()
-    await invoke(at('brief'), {}, idle)
-    const startedAtMs = performance.now()
-    await invoke(at('brief'), { busyMs }, name)
-    const [first, second] = [0, 1].map(
-      (index) =>
-        new Promise<number>((resolve) => {
-          let seen = 0
-          gateway.events.on('session.closed', ({ server, reason }) => {
-            if (server !== 'brief') return
-            assert.equal(reason, 'idle')
-            if (seen === index) resolve(performance.now() - startedAtMs)
-            seen += 1
-          })
-        }),
-    )
-    assert.ok((await first!) < busyMs, 'to be asked is no activity')
-    assert.ok((await second!) >= busyMs + lifecycle.idleMs - 200, 'to be busy is')
-  })
 })
 
 test(

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { BerthEvents } from '../../src/ground/events.ts'
+import { askAdmin } from '../support/admin.ts'
 import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
+import { movableClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { connectClient, textOf } from '../support/mcp-client.ts'
 import type { RawSession } from '../support/raw-session.ts'
 import { openRaw } from '../support/raw-session.ts'
 
-const idleMs = 2500
-const lifecycle = { idleMs, maxMs: 60_000 }
+// Far longer than any of this takes by itself: nothing is due before the clock is moved on.
+const idleMs = 15 * 60_000
+const nearlyMs = 10 * 60_000
+const lifecycle = { idleMs, maxMs: 8 * 3600_000 }
 const fixture = (name: string): string => compiled(`test/fixtures/workers/${name}.js`)
+const clock = movableClock()
 const gateway = await startTestGateway(
   { after },
   {
@@ -20,21 +24,17 @@ const gateway = await startTestGateway(
     'sdk-http': { command: ['node', fixture('sdk-server'), 'resumable'], http: true, lifecycle },
     'sdk-stdio': { command: ['node', fixture('sdk-server')], lifecycle },
   },
-)
-type Closed = BerthEvents['session.closed'] & { atMs: number }
-const closings = new Map<string, Closed>()
-gateway.events.on('session.closed', (news) =>
-  closings.set(news.session, { ...news, atMs: performance.now() }),
+  {},
+  { clock },
 )
 
-/** Waits for the end of a session, which must be by idleness, and one idle time after `fromMs`. */
-async function endsIdle(handle: string, fromMs: number): Promise<void> {
-  await gateway.saw('session.closed', ({ session }) => session === handle)
-  const { reason, atMs } = closings.get(handle)!
+/** Waits for the end of a session that was active just now: one idle time later and no sooner. */
+async function endsIdle(handle: string): Promise<void> {
+  await clock.advance(nearlyMs)
+  isOpen(handle)
+  await clock.advance(idleMs - nearlyMs)
+  const { reason } = await gateway.saw('session.closed', ({ session }) => session === handle)
   assert.equal(reason, 'idle')
-  const afterMs = atMs - fromMs
-  assert.ok(afterMs > idleMs - 100, `closed after ${afterMs} ms`)
-  assert.ok(afterMs < idleMs + 10_000, `closed after ${afterMs} ms`)
 }
 
 async function isOver(session: RawSession): Promise<void> {
@@ -44,57 +44,78 @@ async function isOver(session: RawSession): Promise<void> {
   assert.equal((data as { reason: string }).reason, 'idle')
 }
 
-const isOpen = (handle: string): void => assert.equal(closings.has(handle), false)
+const isOpen = (handle: string): void =>
+  assert.ok(gateway.seen('session.closed').every(({ session }) => session !== handle))
 const newest = (): string => gateway.seen('session.live').at(-1)?.session ?? ''
+/** Waits until no connection of a client carries anything of a session. */
+const isAlone = (handle: string): Promise<void> =>
+  eventually(async () => {
+    const answer = await askAdmin(gateway, `/api/sessions/${handle}`)
+    assert.equal((await answer.json<{ openExchanges: number }>()).openExchanges, 0)
+  })
+const hasEnded = (handle: string, exchanges = 1): Promise<void> =>
+  eventually(() => {
+    const ended = gateway.seen('exchange.ended').filter(({ session }) => session === handle)
+    assert.ok(ended.length >= exchanges)
+  })
 
-describe('idleness ends a session', { concurrency: true }, () => {
+describe('idleness ends a session', () => {
   test('one idle time after its last call', async () => {
     const session = await openRaw(gateway.mcp('http'))
-    await sleep(600)
+    await clock.advance(nearlyMs)
     isOpen(session.handle)
     await session.ask('finished')
-    const calledMs = performance.now()
-    await endsIdle(session.handle, calledMs)
+    await endsIdle(session.handle)
     await isOver(session)
   })
 
   test('although a stream for its messages is open', async () => {
     const session = await openRaw(gateway.mcp('http'))
-    const openedMs = performance.now()
     const stream = await session.stream()
+    await endsIdle(session.handle)
     assert.deepEqual(await stream.rest(), [])
-    await endsIdle(session.handle, openedMs)
   })
 
   test('although its server pings and its client answers', async () => {
     const session = await openRaw(gateway.mcp('pings'))
-    const openedMs = performance.now()
     const stream = await session.stream()
-    let answers = 0
-    for (let event = await stream.next(); event !== undefined; event = await stream.next()) {
-      const { id } = JSON.parse(event.data) as { id: number }
-      const answer = await session.post({ jsonrpc: '2.0', id, result: {} })
-      if (answer.status === 202) answers += 1
+    const answerPing = async (): Promise<void> => {
+      const event = await stream.next()
+      const { id } = JSON.parse(event?.data ?? '') as { id: number }
+      assert.equal((await session.post({ jsonrpc: '2.0', id, result: {} })).status, 202)
     }
-    assert.ok(answers >= 2)
-    await endsIdle(session.handle, openedMs)
+    await answerPing()
+    await clock.advance(nearlyMs)
+    await answerPing()
+    await clock.advance(idleMs - nearlyMs)
+    const { reason } = await gateway.saw(
+      'session.closed',
+      (news) => news.session === session.handle,
+    )
+    assert.equal(reason, 'idle')
+    stream.abort()
   })
 
   test('although its client pings', async () => {
     const session = await openRaw(gateway.mcp('http'))
-    const openedMs = performance.now()
-    for (let status = 200, id = 0; status === 200; id += 1) {
-      status = (await session.post({ jsonrpc: '2.0', id: `p${id}`, method: 'ping' })).status
-      await sleep(200)
-    }
-    await endsIdle(session.handle, openedMs)
+    await clock.advance(nearlyMs)
+    const pinged = await session.post({ jsonrpc: '2.0', id: 'p', method: 'ping' })
+    assert.equal(pinged.status, 200)
+    await pinged.text()
+    await clock.advance(idleMs - nearlyMs)
+    const { reason } = await gateway.saw(
+      'session.closed',
+      (news) => news.session === session.handle,
+    )
+    assert.equal(reason, 'idle')
   })
 
   test('although a call of it runs, when the client that made the call has gone', async () => {
     const session = await openRaw(gateway.mcp('http'))
     const answer = await session.call('boundary')
     answer.abort()
-    await endsIdle(session.handle, performance.now())
+    await isAlone(session.handle)
+    await endsIdle(session.handle)
     const ended = gateway.seen('exchange.ended').find((news) => news.session === session.handle)
     assert.equal(ended?.outcome, 'failed')
   })
@@ -106,24 +127,26 @@ describe('idleness ends a session', { concurrency: true }, () => {
       const answer = await session.call('ask', { questions: ['Who?'] })
       await answer.until(({ data }) => data.includes('elicitation/create'))
       answer.abort()
-      await endsIdle(session.handle, performance.now())
+      await isAlone(session.handle)
+      await endsIdle(session.handle)
     })
   }
 })
 
-describe('idleness does not end a session', { concurrency: true }, () => {
+describe('idleness does not end a session', () => {
   for (const server of ['sdk-http', 'sdk-stdio']) {
     test(`while somebody thinks about a question: ${server}`, async (t) => {
       const { call } = await connectClient(t, gateway.mcp(server), {
         elicitation: async () => {
-          await sleep(2 * idleMs + 300)
+          await clock.advance(2 * idleMs)
           return { action: 'accept', content: { answer: 'at last' } }
         },
       })
       const handle = newest()
       assert.equal(textOf(await call('ask', { questions: ['Well?'] })), '["at last"]')
       isOpen(handle)
-      await endsIdle(handle, performance.now())
+      await hasEnded(handle)
+      await endsIdle(handle)
     })
 
     test(`while a client that lost its stream waits on another: ${server}`, async () => {
@@ -134,33 +157,33 @@ describe('idleness does not end a session', { concurrency: true }, () => {
       answer.abort()
       const lastEventId = asked.at(-1)?.id ?? ''
       const resumed = await session.stream({ lastEventId })
-      await sleep(2 * idleMs + 300)
+      await clock.advance(2 * idleMs)
       isOpen(session.handle)
       resumed.abort()
-      await endsIdle(session.handle, performance.now())
+      await isAlone(session.handle)
+      await endsIdle(session.handle)
     })
   }
 
   test('while a call takes long', async () => {
     const session = await openRaw(gateway.mcp('http'))
     const call = session.call('silent')
-    await sleep(2 * idleMs + 300)
+    await gateway.saw('exchange.started', (news) => news.session === session.handle)
+    await clock.advance(2 * idleMs)
     isOpen(session.handle)
     await session.ask('release')
     assert.equal((await call).status, 200)
-    await endsIdle(session.handle, performance.now())
+    await hasEnded(session.handle, 2)
+    await endsIdle(session.handle)
   })
 
   test('while its client sends notifications and answers', async () => {
     const session = await openRaw(gateway.mcp('http'))
-    let lastMs = 0
-    for (let at = 0; at < 6; at += 1) {
+    for (let at = 0; at < 4; at += 1) {
+      await clock.advance(nearlyMs)
       const message = at % 2 === 0 ? { method: 'notifications/progress' } : { id: at, result: {} }
       assert.equal((await session.post({ jsonrpc: '2.0', ...message })).status, 202)
-      lastMs = performance.now()
-      await sleep(400)
     }
-    isOpen(session.handle)
-    await endsIdle(session.handle, lastMs)
+    await endsIdle(session.handle)
   })
 })

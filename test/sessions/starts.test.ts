@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
+import { movableClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { initializeMessage } from '../support/raw-session.ts'
@@ -91,21 +91,24 @@ test('no more start at once than may, more wait, and one too many is refused', a
 })
 
 test('a session that waited for its turn has its whole allowance afterwards', async (t) => {
+  const allowanceMs = 8 * 60_000
+  const clock = movableClock()
   const file = join(tempDir(t), 'marks')
   writeFileSync(file, '')
   const gateway = await startTestGateway(
     t,
-    { slow: { command: ['node', slow, file, 'go'], http: true, startTimeoutMs: 4000 } },
+    { slow: { command: ['node', slow, file, 'go'], http: true, startTimeoutMs: allowanceMs } },
     { caps: { maxStarting: 1 } },
+    { clock },
   )
   const first = postRpc(gateway.mcp('slow'), initializeMessage())
   const second = postRpc(gateway.mcp('slow'), initializeMessage())
   await eventually(() => assert.deepEqual(marksIn(file), ['started']))
-  await sleep(2500)
+  await clock.advance(allowanceMs / 2)
   appendFileSync(file, 'go\n')
   assert.equal((await first).status, 200)
   await eventually(() => assert.equal(marksIn(file).length, 3))
-  await sleep(1500)
+  await clock.advance(allowanceMs / 2)
   // By now it was opened longer ago than a start may take.
   appendFileSync(file, 'go\n')
   assert.equal((await second).status, 200)

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { askAdmin } from '../support/admin.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
+import { movableClock } from '../support/fake-clock.ts'
 import type { TestGateway } from '../support/gateway.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { processesWith } from '../support/processes.ts'
@@ -14,21 +15,23 @@ import { postRpc } from '../support/raw-http.ts'
 import { initializeMessage } from '../support/raw-session.ts'
 import { tempDir } from '../support/temp.ts'
 
+const maxMs = 16 * 60_000
+
 /** A gateway with a session whose worker runs, and will not listen for long. */
-async function starting(t: TestContext, overrides: { maxMs?: number } = {}) {
+async function starting(t: TestContext) {
   const file = join(tempDir(t), 'marks')
   const slow = compiled('test/fixtures/workers/slow-start.js')
-  const { maxMs = 600_000 } = overrides
-  const gateway = await startTestGateway(t, {
-    worker: {
-      command: ['node', slow, file, '60000'],
-      http: true,
-      lifecycle: { idleMs: 500, maxMs },
-    },
-  })
+  const clock = movableClock()
+  const worker = {
+    command: ['node', slow, file, 'go'] as [string, ...string[]],
+    http: true,
+    lifecycle: { idleMs: 60_000, maxMs },
+    startTimeoutMs: 2 * maxMs,
+  }
+  const gateway = await startTestGateway(t, { worker }, {}, { clock })
   const answer = postRpc(gateway.mcp('worker'), initializeMessage())
   await eventually(() => assert.match(readFileSync(file, 'utf8'), /started/))
-  return { gateway, answer }
+  return { gateway, clock, answer }
 }
 
 const nothingRuns = ({ stateDir }: TestGateway): void =>
@@ -55,10 +58,13 @@ test('a gateway that leaves while a session starts leaves no worker', async (t) 
 })
 
 test('the maximum ends a session that is still starting; idleness does not', async (t) => {
-  const { gateway, answer } = await starting(t, { maxMs: 1500 })
+  const { gateway, clock, answer } = await starting(t)
+  await clock.advance(maxMs / 2)
+  assert.deepEqual(gateway.seen('session.closed'), [])
+  await clock.advance(maxMs / 2)
   const { reason, durationMs } = await gateway.saw('session.closed')
   assert.equal(reason, 'max-lifetime')
-  assert.ok(durationMs >= 1500)
+  assert.ok(durationMs >= maxMs)
   nothingRuns(gateway)
   assert.equal((await answer).status, 502)
 })

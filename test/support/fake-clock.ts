@@ -12,7 +12,7 @@ export interface FakeClock extends Clock {
 
 interface Alarm {
   atMs: number
-  readonly repeatMs: number | undefined
+  repeatMs: number | undefined
   readonly fn: () => void
 }
 
@@ -57,6 +57,64 @@ export function fakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     },
     get pending() {
       return alarms.size
+    },
+  }
+}
+
+export interface MovableClock extends Clock {
+  /** Moves time on by so much at once, and calls what becomes due on the way, in order. */
+  advance(ms: number): Promise<void>
+}
+
+/** A clock that runs as the system's does, and can be moved on besides. */
+export function movableClock(): MovableClock {
+  const alarms = new Map<Alarm, NodeJS.Timeout>()
+  let aheadMs = 0
+  const now = (): number => Date.now() + aheadMs
+
+  const ring = (alarm: Alarm): void => {
+    clearTimeout(alarms.get(alarm))
+    alarms.delete(alarm)
+    if (alarm.repeatMs !== undefined) {
+      alarm.atMs = Math.max(alarm.atMs + alarm.repeatMs, now() - alarm.repeatMs)
+      wait(alarm)
+    }
+    alarm.fn()
+  }
+  const wait = (alarm: Alarm): void => {
+    const timer = setTimeout(() => ring(alarm), Math.max(alarm.atMs - now(), 0))
+    alarms.set(alarm, timer.unref())
+  }
+  const add = (ms: number, repeatMs: number | undefined, fn: () => void): Timer => {
+    const alarm = { atMs: now() + ms, repeatMs, fn }
+    wait(alarm)
+    return {
+      cancel() {
+        clearTimeout(alarms.get(alarm))
+        alarms.delete(alarm)
+        alarm.repeatMs = undefined
+      },
+    }
+  }
+
+  return {
+    now,
+    after: (ms, fn) => add(ms, undefined, fn),
+    every: (ms, fn) => add(ms, Math.max(ms, 1), fn),
+    async advance(ms) {
+      const untilMs = aheadMs + ms
+      for (;;) {
+        const next = [...alarms.keys()].reduce<Alarm | undefined>(
+          (first, alarm) => (first === undefined || alarm.atMs < first.atMs ? alarm : first),
+          undefined,
+        )
+        const stepMs = next === undefined ? Infinity : Math.max(next.atMs - now(), 0)
+        if (next === undefined || aheadMs + stepMs > untilMs) break
+        aheadMs += stepMs
+        ring(next)
+        await settle()
+      }
+      aheadMs = untilMs
     },
   }
 }

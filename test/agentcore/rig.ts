@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/ground/clock.ts'
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import type { TestConfig, TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
@@ -20,8 +21,9 @@ export function startRuntime(
   t: Owner,
   overrides: TestConfig = {},
   server: TestServer = {},
+  options: { clock?: Clock } = {},
 ): Promise<TestGateway> {
-  return startTestGateway(t, { 'echo-1': { ...runtimeServer, ...server } }, overrides)
+  return startTestGateway(t, { 'echo-1': { ...runtimeServer, ...server } }, overrides, options)
 }
 
 /** Stops a session as the AWS SDKs do, but without a signature. */

@@ -2,21 +2,26 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
 import { createTimes } from '../../src/proxy/times.ts'
-import { fakeClock } from '../support/fake-clock.ts'
+import { fakeClock, movableClock } from '../support/fake-clock.ts'
 import { getStream, postRpc } from '../support/raw-http.ts'
 import { openRaw } from '../support/raw-session.ts'
 import { rpcError, startRuntime } from './rig.ts'
 
+const requestTimeoutMs = 4 * 60_000
+const streamMaxMs = 2 * requestTimeoutMs
+const clock = movableClock()
 const compatible = await startRuntime(
   { after },
   {
     agentcore: {
       deadSession: 'runtime-error',
       delete: 'not-found',
-      requestTimeoutMs: 200,
-      streamMaxMs: 400,
+      requestTimeoutMs,
+      streamMaxMs,
     },
   },
+  {},
+  { clock },
 )
 const { url } = compatible.runtime('echo-1')
 
@@ -43,7 +48,10 @@ test('in the measured form a dead session is 200 with -32010, to a POST alone', 
 
 test('an answer that does not come in time is an error, and the exchange is over', async () => {
   const session = await openRaw(url)
-  assert.deepEqual(await rpcError(await session.call('silent')), [200, -32010, 1])
+  const answer = session.call('silent')
+  await compatible.saw('exchange.started', (news) => news.session === session.handle)
+  await clock.advance(requestTimeoutMs)
+  assert.deepEqual(await rpcError(await answer), [200, -32010, 1])
   const { outcome } = await compatible.saw(
     'exchange.ended',
     (news) => news.session === session.handle,
@@ -54,6 +62,7 @@ test('an answer that does not come in time is an error, and the exchange is over
 test('a stream ends when its time is up, with an error for what is unanswered', async () => {
   const session = await openRaw(url)
   const [answer, stream] = await Promise.all([session.call('endless'), session.stream()])
+  await clock.advance(streamMaxMs)
   const events = await answer.rest()
   assert.match(events.at(-1)?.data ?? '', /"code":-32010.*ERR_PROXY_TIME_IS_UP/)
   assert.deepEqual(await stream.rest(), [])

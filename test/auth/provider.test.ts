@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { eventually } from '../support/eventually.ts'
 import { jwtRig } from './jwt-rig.ts'
 import { makeKey, startProvider } from './provider-rig.ts'
 
@@ -87,7 +88,7 @@ test('a withdrawn key goes when the keys have grown old, in the background', asy
   const exp = Math.floor(rig.clock.now() / 1000) + 300
   const old = (sub: string) => provider.sign({ sub, exp }, { key: first! })
   assert.match(await rig.outcome(await old('a')), /"a"/)
-  while (provider.asked.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+  await eventually(() => assert.equal(provider.asked.length, 4))
   assert.match(await rig.outcome(await provider.sign({ exp })), /alice/)
   assert.equal(await rig.outcome(await old('b')), 'ERR_AUTH_TOKEN_INVALID')
 })

@@ -151,7 +151,7 @@ test('a stream that is resumed in a session that has ended fails the call', asyn
 
 test('a silent server is given up, and time spent on a question does not count', async (t) => {
   const silent = await startVicious(t, { call: () => undefined })
-  const impatient = await dial(t, silent, {}, { silenceMs: 100 })
+  const impatient = await dial(t, silent, {}, { silenceMs: 3000 })
   await assert.rejects(impatient.call(), Silence)
 
   let finish = (): void => undefined
@@ -163,8 +163,8 @@ test('a silent server is given up, and time spent on a question does not count',
     answer: () => finish(),
   })
   const elicit: Handlers['elicit'] = () =>
-    new Promise((resolve) => setTimeout(() => resolve({ action: 'cancel' }), 1000))
-  const { call } = await dial(t, asking, { elicit }, { silenceMs: 500 })
+    new Promise((resolve) => setTimeout(() => resolve({ action: 'cancel' }), 3500))
+  const { call } = await dial(t, asking, { elicit }, { silenceMs: 3000 })
   assert.deepEqual(await call(), done)
 })
 

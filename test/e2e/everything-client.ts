@@ -10,6 +10,7 @@ import {
 import type { ElicitResult, Result } from '@modelcontextprotocol/sdk/types.js'
 import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import type { Owner } from '../support/temp.ts'
 
 /** A client that can do all that a server may ask for, tasks of its own included. */
@@ -110,20 +111,17 @@ export async function connectEverything(t: Owner, transport: Transport): Promise
     async call(name, args = {}) {
       try {
         const params = { name, arguments: args, _meta: { progressToken: name } }
-        return await client.callTool(params, undefined, { timeout: 30_000 })
+        return await client.callTool(params, undefined, { timeout: longEnoughMs })
       } catch (error) {
         return String(error)
       }
     },
     hear: (fits) =>
-      eventually(
-        () => {
-          if (!heard.some((text) => fits.test(text))) {
-            throw new Error(`${String(fits)} was not heard, but ${heard.join('\n')}`)
-          }
-        },
-        { withinMs: 15_000 },
-      ),
+      eventually(() => {
+        if (!heard.some((text) => fits.test(text))) {
+          throw new Error(`${String(fits)} was not heard, but ${heard.join('\n')}`)
+        }
+      }),
   }
 }
 

@@ -29,7 +29,7 @@ describe('while the store is away', { skip: redisServer.skip, concurrency: 3 }, 
       startGatewayProcess(t, servers, {
         stateDir,
         overrides: { store: redis.config() },
-        lostAfterMs: 2000,
+        lostAfterMs: 8000,
       })
     return { redis, one: await gateway(), other: await gateway() }
   }

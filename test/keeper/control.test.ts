@@ -14,6 +14,7 @@ import type { KeeperExit, KeeperSpec } from '../../src/keeper/protocol.ts'
 import { nonceHeader } from '../../src/keeper/protocol.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { alive, commandOf, descendants, processesWith } from '../support/processes.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { tempDir } from '../support/temp.ts'
@@ -49,7 +50,7 @@ async function startKeeper(t: TestContext) {
     outputFile: join(folder, 'output.log'),
     outputMaxBytes: 1_000_000,
     exitFile: join(folder, 'exit.json'),
-    startTimeoutMs: 10_000,
+    startTimeoutMs: longEnoughMs,
     wrapped: null,
   })
   return {

@@ -17,6 +17,7 @@ import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { alive, processesWith } from '../support/processes.ts'
 import { tempDir } from '../support/temp.ts'
 import { outlivingNamespace } from '../workers/rig.ts'
@@ -54,7 +55,7 @@ async function startKeeper(t: TestContext) {
     outputFile: join(folder, 'output.log'),
     outputMaxBytes: 1_000_000,
     exitFile,
-    startTimeoutMs: 10_000,
+    startTimeoutMs: longEnoughMs,
     outlives,
     wrapped: null,
   })
@@ -157,7 +158,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
   })
 
   test('ends its server when its time is over, though a gateway is there, and says so', async (t) => {
-    const { client, ended, exit } = await leaveServer(t, { maxMs: 2000, orphanMs: long })
+    const { client, ended, exit } = await leaveServer(t, { maxMs: 8000, orphanMs: long })
     const watch = await client.watch()
     assert.deepEqual(await watch?.over, exit())
     assert.equal(exit().how, 'maxLifetime was over')

@@ -31,7 +31,7 @@ test('Berth keeps what it promises while workers are killed and connections drop
   const result = await drive(
     planFor(gateway.mcp('probe'), {
       sessions: 6,
-      durationMs: 1300,
+      durationMs: 5000,
       ratePerSecond: 60,
       users: await usersOf(2, { kind: 'mint', mint }),
       chaos: { admin, everyMs: 20 },
@@ -55,8 +55,8 @@ test('Berth keeps what it promises while workers are killed and connections drop
 test('a gateway without an admin API has its connections dropped and its ids replayed', async (t) => {
   const result = await drive(
     planFor(await toy(t), {
-      durationMs: 400,
-      timeoutMs: 300,
+      durationMs: 3000,
+      timeoutMs: 2000,
       chaos: { admin: undefined, everyMs: 5 },
     }),
   )
@@ -76,8 +76,8 @@ test('an id in the hands of another user gets nowhere', async (t) => {
     planFor(await toy(t), {
       profile: 'streams',
       users,
-      durationMs: 300,
-      timeoutMs: 300,
+      durationMs: 3000,
+      timeoutMs: 2000,
       chaos: { admin: undefined, everyMs: 5 },
     }),
   )

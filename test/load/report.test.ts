@@ -13,6 +13,7 @@ import { makeReport } from '../../src/load/report/report.ts'
 import { textReport } from '../../src/load/report/text.ts'
 import type { Flaw } from '../../src/load/self-test/flaws.ts'
 import { need } from '../support/needs.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import type { Owner } from '../support/temp.ts'
 import { tempDir } from '../support/temp.ts'
 import { openPage } from './browser.ts'
@@ -40,7 +41,7 @@ async function realReport(
   changes: Partial<LoadPlan> = {},
 ): Promise<LoadReport> {
   // What a sound gateway does not answer in time has only waited for the processor.
-  const timeoutMs = flaw === 'none' ? 10_000 : 300
+  const timeoutMs = flaw === 'none' ? longEnoughMs : 2000
   const plan = planFor(await toy(t, flaw), { durationMs: 500, timeoutMs, ...changes })
   return makeReport({
     plan,
@@ -127,7 +128,7 @@ test('the page shows verdicts and charts in a browser, by day, in the dark and o
 })
 
 test('a leak is told in full: who saw whose, in which message, when', async (t) => {
-  const report = await realReport(t, 'crossed-streams', { profile: 'streams', durationMs: 700 })
+  const report = await realReport(t, 'crossed-streams', { profile: 'streams', durationMs: 2000 })
   assert.equal(report.verdict, 'FAIL')
   const [leak] = report.separation.leaks
   const words = textReport(report).join('\n')

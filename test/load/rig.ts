@@ -17,6 +17,7 @@ import { createSearch } from '../../src/load/search/search.ts'
 import type { Flaw } from '../../src/load/self-test/flaws.ts'
 import { startToyGateway } from '../../src/load/self-test/gateway.ts'
 import { atEnd } from '../support/at-end.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import type { Owner } from '../support/temp.ts'
 
 export async function toy(t: Owner, flaw: Flaw = 'none'): Promise<string> {
@@ -50,7 +51,7 @@ export function planFor(url: string, changes: Partial<LoadPlan> = {}): LoadPlan 
     durationMs: 300,
     calls: null,
     users: [{ name: 'anybody', headers: {} }],
-    timeoutMs: 5000,
+    timeoutMs: longEnoughMs,
     openAtOnce: 4,
     chaos: null,
     ...changes,
@@ -83,7 +84,7 @@ export function watched(
         wire,
         watch: evidence.watch(number),
         headers: {},
-        timeoutMs: 5000,
+        timeoutMs: longEnoughMs,
         count: () => undefined,
       }),
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
 import { compiled } from '../support/config.ts'
+import { movableClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { connectClient, textOf } from '../support/mcp-client.ts'
 import { openRaw } from '../support/raw-session.ts'
@@ -42,7 +43,7 @@ test('a question on the stream that a client opens at once is answered', async (
     const { call } = await connectClient(t, gateway.mcp('direct'), {
       elicitation: ({ message }) => ({ action: 'accept', content: { answer: `${message}!` } }),
     })
-    const result = await call('ask-aside', { question: 'Now' }, { timeoutMs: 5000 })
+    const result = await call('ask-aside', { question: 'Now' })
     assert.equal(textOf(result), '"Now!"')
   }
 })
@@ -66,13 +67,13 @@ test('a call waits for a stream that is never answered no longer than a second',
 })
 
 test('a call that was held while its client went away is no burden afterwards', async (t) => {
-  const late = await startTestGateway(t, {
-    mute: {
-      command: ['node', compiled('test/fixtures/workers/never-answers.js')],
-      http: true,
-      lifecycle: { idleMs: 3000, maxMs: 60_000 },
-    },
-  })
+  const clock = movableClock()
+  const mute = {
+    command: ['node', compiled('test/fixtures/workers/never-answers.js')] as [string, string],
+    http: true,
+    lifecycle: { idleMs: 15 * 60_000, maxMs: 60 * 60_000 },
+  }
+  const late = await startTestGateway(t, { mute }, {}, { clock })
   const session = await openRaw(late.mcp('mute'))
   session.stream().catch(() => undefined)
   const leave = new AbortController()
@@ -80,5 +81,6 @@ test('a call that was held while its client went away is no burden afterwards', 
   setTimeout(() => leave.abort(), 300)
   await assert.rejects(call, { name: 'AbortError' })
   assert.equal((await late.saw('exchange.ended')).outcome, 'answered')
+  await clock.advance(mute.lifecycle.idleMs)
   assert.equal((await late.saw('session.closed')).reason, 'idle')
 })

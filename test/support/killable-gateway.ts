@@ -22,6 +22,8 @@ export interface GatewayProcess {
   ): Promise<BerthEvents[N]>
   /** What happened so far. */
   seen<N extends EventName>(name: N): BerthEvents[N][]
+  /** Moves its clock on. */
+  advance(ms: number): Promise<void>
   /** The next signal that it was sent and survived. */
   signalled(): Promise<void>
   /** Kills it as nothing can be caught, and settles when it is gone. */
@@ -52,7 +54,7 @@ export async function startGatewayProcess(
     env,
     // A process group of its own, as a shell gives it to what is started at a terminal.
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
@@ -85,6 +87,7 @@ export async function startGatewayProcess(
       look()
     })
 
+  let moves = 0
   const { url, predecessor } = (await saw('ready')) as {
     url: string
     predecessor?: { pid: number }
@@ -95,6 +98,12 @@ export async function startGatewayProcess(
     mcp: (server) => `${url}/servers/${server}/mcp`,
     seen: seen as GatewayProcess['seen'],
     saw: saw as GatewayProcess['saw'],
+    async advance(ms) {
+      moves += 1
+      child.stdin.write(`${ms}\n`)
+      const move = moves
+      await saw('moved on', ({ moves: done }: { moves: number }) => done === move)
+    },
     signalled: () => saw('signal').then(() => undefined),
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),

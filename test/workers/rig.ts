@@ -144,7 +144,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
   const networkKeepers = support.available
     ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: [] })
     : undefined
-  const installation = options.installation ?? 'test'
+  const installation = options.installation ?? randomBytes(8).toString('hex')
   const create = options.isolation === 'sandbox' ? createSandboxDriver : createProcessDriver
   const driver = create({
     clock: systemClock,

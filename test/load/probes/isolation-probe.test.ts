@@ -18,6 +18,7 @@ import {
 } from '../../../src/load/probes/break-outs/attempt.ts'
 import { listsAbove } from '../../../src/load/probes/break-outs/kernel.ts'
 import type { Planted } from '../../../src/load/probes/canary.ts'
+import { eventually } from '../../support/eventually.ts'
 import { connectClient, connectTransport } from '../../support/mcp-client.ts'
 import { alive } from '../../support/processes.ts'
 import { demoFile, startHttp, temporaryFolder } from '../../demo/support.ts'
@@ -211,7 +212,7 @@ test('what was planted goes with the process', async (t) => {
   assert.ok(existsSync(workspaceFile) && socket !== null && existsSync(socket))
   await probe.close()
   assert.deepEqual([readdirSync(probe.workspace), readdirSync(probe.temporary)], [[], []])
-  while (alive(childPid)) await new Promise((resolve) => setTimeout(resolve, 10))
+  await eventually(() => assert.ok(!alive(childPid)))
 })
 
 test('the tool attempts lists what the table has, over HTTP, too', async (t) => {

@@ -27,14 +27,17 @@ without), and then looks for what they left behind. A filter is a folder below t
 proxy, or a part of the names of files.
 
   --root FOLDER      the project (default: this one)
+  --at-once N        how many processes run tests at a time (default: one more than processors)
+  --grace SECONDS    how long what is just ending may take until it is left behind (default: 20)
   --silent SECONDS   stop a file in which no test begins or ends for so long (default: 180)
 `
-const endingGraceMs = 3000
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
       root: { type: 'string' },
+      'at-once': { type: 'string', default: String(Math.min(availableParallelism() + 1, 4)) },
+      grace: { type: 'string', default: '20' },
       silent: { type: 'string', default: '180' },
       help: { type: 'boolean' },
     },
@@ -44,8 +47,11 @@ async function main(): Promise<void> {
     process.stdout.write(usage)
     return
   }
-  const silentMs = Number(values.silent) * 1000
-  if (!(silentMs > 0)) throw new Error(`--silent takes seconds, not ${values.silent}`)
+  const [concurrency, graceMs, silentMs] = (['at-once', 'grace', 'silent'] as const).map((name) => {
+    const value = Number(values[name])
+    if (value > 0) return name === 'at-once' ? Math.ceil(value) : value * 1000
+    throw new Error(`--${name} takes a number, not ${values[name]}`)
+  }) as [number, number, number]
   const startedMs = performance.now()
   const projectDir = values.root ?? join(import.meta.dirname, '..', '..')
   const stop = stopOnSignals()
@@ -55,6 +61,8 @@ async function main(): Promise<void> {
   const { leaks, tally } = await runTests(files, {
     outcomes,
     stop,
+    concurrency,
+    graceMs,
     silentMs,
     startedMs,
   })
@@ -102,10 +110,16 @@ function stopOnSignals(): Stop {
   return stop
 }
 
-async function runTests(
-  files: TestFile[],
-  run: { outcomes: Outcome[]; stop: Stop; silentMs: number; startedMs: number },
-) {
+interface Run {
+  outcomes: Outcome[]
+  stop: Stop
+  concurrency: number
+  graceMs: number
+  silentMs: number
+  startedMs: number
+}
+
+async function runTests(files: TestFile[], run: Run) {
   // Short, because unix sockets are made in it (104 bytes on macOS, whose own folder has 49).
   const base = tmpdir().length > 32 ? '/tmp' : tmpdir()
   const folder = mkdtempSync(join(base, 'bt-'))
@@ -123,15 +137,15 @@ async function runTests(
       for (const event of list) events.write(event)
     }
     const work = async (): Promise<string[]> => {
-      await runFiles(groupsOf(files), {
-        concurrency: Math.min(availableParallelism() + 1, 4),
+      await runFiles(groupsOf(files, run.concurrency), {
+        concurrency: run.concurrency,
         folder: programs,
         silentMs: run.silentMs,
         signal: run.stop.signal,
         onTest: watch.look,
         onProcess: (list) => show(results.add(list)),
       })
-      const leaks = await watch.settle(run.stop.signal.aborted ? 0 : endingGraceMs)
+      const leaks = await watch.settle(run.stop.signal.aborted ? 0 : run.graceMs)
       show(results.summary(performance.now() - run.startedMs))
       events.end()
       return leaks

@@ -12,6 +12,7 @@ import { GatewayError } from '../../src/ground/errors.ts'
 import { eventually } from '../support/eventually.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { tempDir } from '../support/temp.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const folder = tempDir({ after })
 const file = join(folder, 'secrets.yaml')
@@ -209,6 +210,6 @@ test('a program that takes too long, or that nobody waits for, is killed with al
   assert.match(slow.warnings.join(), /took longer than 5000 ms/)
   const gone = new AbortController()
   const abandoned = ask(token, { ...shell(script), signal: gone.signal })
-  setTimeout(() => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED')), 50)
+  void meanwhile(50).then(() => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED')))
   await assert.rejects(abandoned.value, /client went away/)
 })

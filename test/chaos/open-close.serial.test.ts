@@ -3,7 +3,6 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { handleOf } from '../../src/ground/handle.ts'
 import type { TestServer } from '../support/config.ts'
@@ -14,6 +13,7 @@ import { startTestGateway } from '../support/gateway.ts'
 import { commandOf, descendants, processesWith } from '../support/processes.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { callTool, openSession } from '../support/raw-mcp.ts'
+import { meanwhile } from '../support/patience.ts'
 import { createChances } from './random.ts'
 
 const seed = Number(process.env['BERTH_CHAOS_SEED'] ?? randomInt(2 ** 31))
@@ -74,7 +74,7 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
     const fate = chances.pick(fates)
     const id = await openSession({ url: gateway.mcp(server) })
     const calls = Array.from({ length: 1 + chances.upTo(4) }, () => callAtRandom(server, id))
-    await sleep(chances.upTo(60))
+    await meanwhile(chances.upTo(60))
     await meet(fate, gateway, server, id)
     await Promise.all(calls)
     if (fate === 'left open') return
@@ -131,7 +131,7 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
 /** Opens a session and goes away before it is open, or just after. */
 async function abandon(url: string, afterMs: number): Promise<void> {
   const gone = new AbortController()
-  setTimeout(() => gone.abort(), afterMs)
+  void meanwhile(afterMs).then(() => gone.abort())
   const message = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }
   await rawRequest(url, {
     method: 'POST',

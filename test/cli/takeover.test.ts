@@ -7,7 +7,6 @@ import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 
 import { askToHandOver } from '../../src/admin/predecessor.ts'
 import { checkTakeover } from '../../src/cli/takeover.ts'
@@ -23,6 +22,7 @@ import { startGatewayProcess } from '../support/killable-gateway.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { openRaw } from '../support/raw-session.ts'
 import { tempDir } from '../support/temp.ts'
+import { meanwhile } from '../support/patience.ts'
 import { place } from './berth.ts'
 
 const waits = compiled('test/fixtures/workers/waits-for-file.js')
@@ -180,7 +180,7 @@ function visit(url: string): { end(): Promise<number> } {
       const attempt = () => rawRequest(url)
       const response = await eventually(attempt, { everyMs: 10 })
       assert.equal(await response.text(), '{"status":"ok"}')
-      await setTimeout(10)
+      await meanwhile(10)
     }
     return count
   }

@@ -8,6 +8,7 @@ import { HttpFailure, LinkLost } from '../../src/client/link.ts'
 import { accept, startHttp } from '../demo/support.ts'
 import { startVicious, streamOf } from '../demo/vicious-server.ts'
 import type { Rpc } from '../demo/vicious-server.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const done = { content: [{ type: 'text', text: 'done' }] }
 const form = { type: 'object', properties: { a: { type: 'string', pattern: '^x' } } }
@@ -163,7 +164,7 @@ test('a silent server is given up, and time spent on a question does not count',
     answer: () => finish(),
   })
   const elicit: Handlers['elicit'] = () =>
-    new Promise((resolve) => setTimeout(() => resolve({ action: 'cancel' }), 3500))
+    meanwhile(3500).then(() => ({ action: 'cancel' as const }))
   const { call } = await dial(t, asking, { elicit }, { silenceMs: 3000 })
   assert.deepEqual(await call(), done)
 })

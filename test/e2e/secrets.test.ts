@@ -36,7 +36,11 @@ test('secrets and session ids are in no log, no answer, no output and no file', 
   here.put('crash.mjs', 'console.error("no luck"); process.exit(9)')
   here.put(
     'dies.mjs',
-    `setTimeout(() => process.exit(4), 1500); import(${JSON.stringify(planner)})`,
+    [
+      `import { existsSync } from 'node:fs'`,
+      `setInterval(() => existsSync(${JSON.stringify(join(here.folder, 'die'))}) && process.exit(4), 20)`,
+      `import(${JSON.stringify(planner)})`,
+    ].join('\n'),
   )
   const env = { SECRET: secrets.env, FILLED: '${MY_SECRET}' }
   const args = (file: string): string[] => [file, '--token', '${MY_ARGUMENT}']
@@ -64,7 +68,7 @@ test('secrets and session ids are in no log, no answer, no output and no file', 
   const serving = await here.serve([], { env: given })
   const said: string[] = []
 
-  const ids = await playSessions(t, serving, said)
+  const ids = await playSessions(t, { here, serving }, said)
   const tokens = await askAdmin(here, said)
   const outcomes = await Promise.all([
     run('sessions', '--all'),
@@ -102,7 +106,11 @@ test('secrets and session ids are in no log, no answer, no output and no file', 
 })
 
 /** Sessions that go well and sessions that fail. @returns the public ids that were given out */
-async function playSessions(t: TestContext, serving: Serving, said: string[]): Promise<string[]> {
+async function playSessions(
+  t: TestContext,
+  { here, serving }: { here: Place; serving: Serving },
+  said: string[],
+): Promise<string[]> {
   const ids: string[] = []
   const headers = { authorization: `Bearer ${secrets.client}`, cookie: `a=${secrets.client}` }
   const open = async (server: string) => {
@@ -118,6 +126,7 @@ async function playSessions(t: TestContext, serving: Serving, said: string[]): P
   const far = await open('far')
   await far.terminate()
   const dying = await open('dies')
+  here.put('die', '')
   for (const server of ['crash', 'early', 'missing', 'refuses', 'down', 'unknown']) {
     said.push(String(await open(server).catch((error: unknown) => error)))
   }

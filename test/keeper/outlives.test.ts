@@ -6,7 +6,6 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { systemClock } from '../../src/ground/clock.ts'
 import { createKeeperClient } from '../../src/workers/keeper-client.ts'
@@ -17,7 +16,7 @@ import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
-import { longEnoughMs } from '../support/patience.ts'
+import { longEnoughMs, meanwhile } from '../support/patience.ts'
 import { alive, processesWith } from '../support/processes.ts'
 import { tempDir } from '../support/temp.ts'
 import { outlivingNamespace } from '../workers/rig.ts'
@@ -123,7 +122,7 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
       maxMs: long,
       orphanMs: long,
     })
-    await sleep(200)
+    await meanwhile(200)
     assert.ok(alive(pid))
     assert.equal(processes(), 1)
     assert.equal((await client.call('POST', '/keeper/stop?graceMs=5000')).statusCode, 204)
@@ -148,9 +147,9 @@ suite('a keeper whose gateway is gone', { concurrency: 4 }, () => {
     const leaveFirst = await comeTo(keeper)
     const leaveSecond = await comeTo(keeper)
     keeper.letGo()
-    await sleep(2200)
+    await meanwhile(2200)
     leaveFirst()
-    await sleep(2200)
+    await meanwhile(2200)
     assert.equal(keeper.processes(), 1)
     leaveSecond()
     await keeper.ended

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { suite, test } from 'node:test'
 
 import { eventHeaders, modern, old, said, startRelay } from './relay-rig.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const carries = 'x-berth-carries'
 
@@ -85,7 +86,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
     const { reply, server } = await rig.call(old)
     const text = `retry: 5\n\n${said('1')}: silence\n\n${said('2')}data: 3\n`
     // The priming event of a new client would have come by then.
-    setTimeout(() => server.end(text), 40)
+    void meanwhile(40).then(() => server.end(text))
     const got = await reply.text()
     assert.equal(got.replaceAll(/id: berth-post\d+-\d+\n/g, ''), text)
     assert.equal(got.match(/id: /g)?.length, 2)
@@ -137,7 +138,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
       server.end()
     }
     pour()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await meanwhile(100)
     assert.ok(written < 2500, `${written} were taken before one was read`)
     assert.equal((await reply.text()).split('\ndata: y').length - 1, 3000)
   })
@@ -149,7 +150,7 @@ suite('a relay whose server gives its events no ids', { concurrency: 4 }, () => 
     await reply.next()
     const closed = once(server, 'close')
     server.end(said('z'.repeat(10_000)).repeat(2000))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await meanwhile(50)
     assert.ok(!server.writableFinished)
     await reply.cut()
     await closed

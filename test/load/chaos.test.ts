@@ -5,14 +5,18 @@ import { test } from 'node:test'
 
 import type { Fault, FaultName } from '../../src/load/chaos/fault.ts'
 import { faultNames } from '../../src/load/chaos/fault.ts'
+import type { LoadPlan } from '../../src/load/drive/plan.ts'
+import type { LoadResult } from '../../src/load/drive/run.ts'
 import { judgeFaults, judgeSeparation } from '../../src/load/verdict.ts'
 import { initLocalIssuer, signLocalToken } from '../../src/auth/local-issuer.ts'
 import { usersOf } from '../../src/load/users.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { tempDir } from '../support/temp.ts'
 import { drive, planFor, toy } from './rig.ts'
 
+const everyName = [...faultNames].sort()
 const namesOf = (faults: readonly Fault[]): Set<FaultName> =>
   new Set(faults.map(({ name }) => name))
 
@@ -28,45 +32,63 @@ test('Berth keeps what it promises while workers are killed and connections drop
   const file = join(stateDir, 'gateways', `${process.pid}.json`)
   const { token } = JSON.parse(readFileSync(file, 'utf8')) as { token: string }
   const admin = { url: gateway.adminUrl, token }
-  const result = await drive(
-    planFor(gateway.mcp('probe'), {
-      sessions: 6,
-      durationMs: 5000,
-      ratePerSecond: 60,
-      users: await usersOf(2, { kind: 'mint', mint }),
-      chaos: { admin, everyMs: 20 },
-    }),
-  )
-  const tried = result.faults.filter(({ isKept }) => isKept !== null)
-  assert.deepEqual(
-    tried.filter(({ isKept }) => isKept === false),
-    [],
-  )
-  assert.equal(judgeFaults(result).verdict, 'PASS')
-  assert.deepEqual([...namesOf(tried)].sort(), [...faultNames].sort())
-  const { trespassed, trespassesRefused } = result.measure.counts
-  assert.ok(trespassed >= 12 && trespassed === trespassesRefused, `${trespassed}`)
-  assert.deepEqual(judgeSeparation(result, { toleratesFailures: true }), {
-    verdict: 'PASS',
-    reasons: [],
+  const plan = planFor(gateway.mcp('probe'), {
+    sessions: 6,
+    durationMs: 1500,
+    ratePerSecond: 60,
+    users: await usersOf(2, { kind: 'mint', mint }),
+    chaos: { admin, everyMs: 20 },
   })
+  const couldBeTried = ({ isKept }: Fault): boolean => isKept !== null
+  const tried = await untilEachHasBeen(plan, couldBeTried, (result) => {
+    assert.deepEqual(
+      result.faults.filter(({ isKept }) => isKept === false),
+      [],
+    )
+    const { trespassed, trespassesRefused } = result.measure.counts
+    assert.ok(trespassed >= 12 && trespassed === trespassesRefused, `${trespassed}`)
+    assert.deepEqual(judgeSeparation(result, { toleratesFailures: true }), {
+      verdict: 'PASS',
+      reasons: [],
+    })
+  })
+  assert.deepEqual([...namesOf(tried.filter(couldBeTried))].sort(), everyName)
+  assert.equal(judgeFaults({ faults: tried }).verdict, 'PASS')
 })
 
+/** Runs of the test, each of which is looked at, until there was every fault that counts. */
+async function untilEachHasBeen(
+  plan: LoadPlan,
+  counts: (fault: Fault) => boolean,
+  look: (result: LoadResult) => void,
+): Promise<Fault[]> {
+  const untilMs = performance.now() + longEnoughMs
+  const faults: Fault[] = []
+  // On a busy machine a run has but few.
+  while (namesOf(faults.filter(counts)).size < faultNames.length && performance.now() < untilMs) {
+    const result = await drive(plan)
+    look(result)
+    faults.push(...result.faults)
+  }
+  return faults
+}
+
 test('a gateway without an admin API has its connections dropped and its ids replayed', async (t) => {
-  const result = await drive(
-    planFor(await toy(t), {
-      durationMs: 3000,
-      timeoutMs: 2000,
-      chaos: { admin: undefined, everyMs: 5 },
-    }),
-  )
-  assert.deepEqual([...namesOf(result.faults)].sort(), [...faultNames].sort())
+  const plan = planFor(await toy(t), {
+    durationMs: 400,
+    timeoutMs: 2000,
+    chaos: { admin: undefined, everyMs: 5 },
+  })
+  const every = (): boolean => true
+  const faults = await untilEachHasBeen(plan, every, (result) => {
+    assert.equal(judgeSeparation(result, { toleratesFailures: true }).verdict, 'PASS')
+  })
+  assert.deepEqual([...namesOf(faults)].sort(), everyName)
   assert.deepEqual(
-    namesOf(result.faults.filter(({ isKept }) => isKept === null)),
+    namesOf(faults.filter(({ isKept }) => isKept === null)),
     new Set(['kill-worker', 'stop-session', 'steal-id']),
   )
-  assert.equal(judgeFaults(result).verdict, 'PASS')
-  assert.equal(judgeSeparation(result, { toleratesFailures: true }).verdict, 'PASS')
+  assert.equal(judgeFaults({ faults }).verdict, 'PASS')
 })
 
 const users = ['ann', 'ben'].map((name) => ({ name, headers: { authorization: name } }))

@@ -9,6 +9,7 @@ import { profileOf } from '../../src/load/drive/profiles.ts'
 import { shares, spread } from '../../src/load/drive/spread.ts'
 import { judgeSeparation } from '../../src/load/verdict.ts'
 import type { Owner } from '../support/temp.ts'
+import { meanwhile } from '../support/patience.ts'
 import { drive, planFor, serveHttp, toy } from './rig.ts'
 
 const strictly = { toleratesFailures: false }
@@ -57,7 +58,8 @@ test('ends after so many exchanges, but takes every session through its channels
 
 test('counts from when an exchange was meant to begin, not from when it did', async (t) => {
   const url = await toy(t)
-  setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400), 200)
+  const standStill = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+  void meanwhile(200).then(standStill)
   const { measure } = await drive(
     planFor(url, { profile: 'elicitation', sessions: 2, durationMs: 800 }),
   )
@@ -170,7 +172,7 @@ test('several processes are as good as one, and their sessions never meet', asyn
 test('is over soon when it is stopped, and says that it was', async (t) => {
   const stop = new AbortController()
   const plan = planFor(await toy(t), { durationMs: 60_000 })
-  setTimeout(() => stop.abort(), 100)
+  void meanwhile(100).then(() => stop.abort())
   const result = await spread(plan, 1, { signal: stop.signal, onSnapshot: () => undefined })
   const judged = judgeSeparation(result, strictly)
   assert.equal(judged.verdict, 'INCONCLUSIVE')

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { serveHttp, toy, watched } from './rig.ts'
+import { meanwhile } from '../support/patience.ts'
 
 type Answer = (response: ServerResponse, message: RpcMessage) => void
 
@@ -68,7 +69,7 @@ const ways: Record<string, [Answer: (foreign: string) => Answer, where: RegExp, 
       const whole = text(message, foreign)
       const middle = whole.indexOf(foreign) + 15
       response.writeHead(200, json).write(whole.slice(0, middle))
-      setTimeout(() => response.end(whole.slice(middle)), 20)
+      void meanwhile(20).then(() => response.end(whole.slice(middle)))
     },
     /tools\/call echo/,
     'plain',
@@ -121,7 +122,7 @@ test('its own canary is no leak, even if the connection is cut in the middle of 
     t,
     scripted((response) => {
       response.writeHead(200, { ...json, 'x-own': own }).write(own.slice(0, 12))
-      setTimeout(() => response.destroy(), 10)
+      void meanwhile(10).then(() => response.destroy())
     }),
   )
   const { canaries, evidence, session } = watched(t, url)

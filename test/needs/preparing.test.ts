@@ -5,6 +5,7 @@ import type { Need, Place, Site } from './need.ts'
 import { describeOutcomes, environmentOf, missingVariable, prepareNeeds } from './prepare.ts'
 import type { PrepareOptions } from './prepare.ts'
 import { needs } from './table.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const executable = process.execPath
 
@@ -73,9 +74,7 @@ test('a need that uses another waits for it, and is missing for the same reason'
   const uses = (name: string): Partial<Need> => ({
     fetch: async (site: Site) => ({ path: `${(await site.place(name)).path}/env`, detail: '' }),
   })
-  const slow = new Promise<Place>((resolve) => {
-    setTimeout(() => resolve({ path: '/python', detail: '' }), 20)
-  })
+  const slow = meanwhile(20).then((): Place => ({ path: '/python', detail: '' }))
   const outcomes = await prepareNeeds(
     [
       needNamed('env', uses('python')),

@@ -6,6 +6,7 @@ import { movableClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { connectClient, textOf } from '../support/mcp-client.ts'
 import { openRaw } from '../support/raw-session.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const command: [string, string] = ['node', compiled('test/fixtures/workers/sdk-server.js')]
 const gateway = await startTestGateway(
@@ -78,7 +79,7 @@ test('a call that was held while its client went away is no burden afterwards', 
   session.stream().catch(() => undefined)
   const leave = new AbortController()
   const call = session.call('any', {}, { signal: leave.signal })
-  setTimeout(() => leave.abort(), 300)
+  void meanwhile(300).then(() => leave.abort())
   await assert.rejects(call, { name: 'AbortError' })
   assert.equal((await late.saw('exchange.ended')).outcome, 'answered')
   await clock.advance(mute.lifecycle.idleMs)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
@@ -8,6 +7,7 @@ import { startTestGateway } from '../support/gateway.ts'
 import { getStream } from '../support/raw-http.ts'
 import type { RawSession } from '../support/raw-session.ts'
 import { openRaw } from '../support/raw-session.ts'
+import { meanwhile } from '../support/patience.ts'
 
 const fixture = (name: string): [string, string] => [
   'node',
@@ -46,7 +46,7 @@ test('silence cuts neither a stream nor a call', async () => {
   const ended = stream.rest().then(() => 'ended')
   const begun = await session.call('boundary')
   const silent = session.call('silent').then(() => 'answered')
-  const quiet = sleep(2500, 'silent')
+  const quiet = meanwhile(2500).then(() => 'silent')
   assert.equal(await Promise.race([ended, silent, quiet]), 'silent')
   await session.ask('release')
   assert.match((await begun.rest()).at(-1)?.data ?? '', /late/)

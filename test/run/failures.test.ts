@@ -14,7 +14,9 @@ function failuresIn(output: string): string[][] {
   )
 }
 
-// Files of a folder such as proxy/ share a process.
+// Files of a folder such as proxy/ share a process, where there are not more processes than folders.
+const together = { args: ['--at-once', '1'] }
+
 describe('a failure has the name of its own file', { concurrency: 3 }, () => {
   test('when a test fails, with its line in the TypeScript', async (t) => {
     const root = toyProject(t, {
@@ -27,7 +29,7 @@ describe('a failure has the name of its own file', { concurrency: 3 }, () => {
       join(root, 'dist', 'test', 'proxy', 'b.test.js.map'),
       JSON.stringify({ ...map, mappings: ';;AAUA' }),
     )
-    const { output, lastLine } = await startRunner(t, root).done
+    const { output, lastLine } = await startRunner(t, root, together).done
     assert.deepEqual(failuresIn(output), [['proxy/b.test.ts:11:1', 'broken']])
     assert.match(lastLine, /^tests: 2 passed, 1 failed/)
   })
@@ -39,7 +41,7 @@ describe('a failure has the name of its own file', { concurrency: 3 }, () => {
       `import { describe, test } from 'node:test'
        export const suite = () => describe('all', () => test('broken', () => { throw 1 }))`,
     )
-    const { output } = await startRunner(t, root).done
+    const { output } = await startRunner(t, root, together).done
     const [[place, name] = []] = failuresIn(output)
     assert.match(place ?? '', /^suites\/one\.js:2:/)
     assert.equal(name, 'broken (test/proxy/a.test.ts)')
@@ -52,7 +54,7 @@ describe('a failure has the name of its own file', { concurrency: 3 }, () => {
       'proxy/c': `throw new Error('not today')`,
       'proxy/d': passes('after'),
     })
-    const { output, lastLine } = await startRunner(t, root).done
+    const { output, lastLine } = await startRunner(t, root, together).done
     assert.deepEqual(failuresIn(output), [
       ['proxy/b.test.ts:1:1', 'the file could not be loaded (test/proxy/b.test.ts)'],
       ['proxy/c.test.ts:1:1', 'the file could not be loaded (test/proxy/c.test.ts)'],
@@ -69,7 +71,7 @@ describe('a failure has the name of its own file', { concurrency: 3 }, () => {
       'proxy/d': 'process.exit(4)',
       'proxy/e': passes('after'),
     })
-    const { output, lastLine } = await startRunner(t, root).done
+    const { output, lastLine } = await startRunner(t, root, together).done
     assert.deepEqual(failuresIn(output), [
       ['proxy/d.test.ts:1:1', 'test/proxy/d.test.ts while it was loaded'],
       ['proxy/b.test.ts:1:1', 'test/proxy/b.test.ts in "dies"'],
@@ -88,7 +90,7 @@ describe('a failure has the name of its own file', { concurrency: 3 }, () => {
       'auth/a': `test('leaves', () => { setImmediate(() => { throw new Error('later') }) })`,
       'auth/b': `test('waits', () => new Promise((resolve) => setTimeout(resolve, 20)))`,
     })
-    const { output, lastLine } = await startRunner(t, root).done
+    const { output, lastLine } = await startRunner(t, root, together).done
     const names = failuresIn(output).map(([, name]) => name)
     assert.deepEqual(names.sort(), [
       'test/auth/a.test.ts after the tests',

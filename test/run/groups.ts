@@ -1,6 +1,6 @@
 import type { TestFile } from './files.ts'
 
-const all = Number.MAX_SAFE_INTEGER
+const whole = Number.MAX_SAFE_INTEGER
 
 /**
  * Folders whose files share processes, and how many files share one. They run one after the other:
@@ -9,40 +9,50 @@ const all = Number.MAX_SAFE_INTEGER
  */
 const shared: readonly (readonly [folder: string, files: number])[] = [
   ['chaos', 1],
-  ['proxy', all],
-  ['sessions', all],
-  ['demo', all],
-  ['client', all],
-  ['telemetry', all],
-  ['agentcore', all],
+  ['proxy', whole],
+  ['sessions', whole],
+  ['demo', whole],
+  ['client', whole],
+  ['telemetry', whole],
+  ['agentcore', whole],
   ['cli', 6],
   ['e2e', 5],
-  ['keeper', all],
-  ['workers/doctor', all],
+  ['keeper', whole],
+  ['workers/doctor', whole],
   ['workers', 8],
   ['load', 4],
   ['needs', 3],
   ['run', 2],
-  ['support', all],
-  ['auth', all],
-  ['admin', all],
-  ['config', all],
-  ['ground', all],
-  ['protocols', all],
+  ['support', whole],
+  ['auth', whole],
+  ['admin', whole],
+  ['config', whole],
+  ['ground', whole],
+  ['protocols', whole],
 ]
 
-/** Which files run together, each group in a process of its own. Long ones come first. */
-export function groupsOf(files: readonly TestFile[]): TestFile[][] {
+/**
+ * Which files run together, each group in a process of its own. Long ones come first.
+ *
+ * @param atLeast how many groups there are to be, if there are as many files: a room alone uses
+ *     more than one processor, too
+ */
+export function groupsOf(files: readonly TestFile[], atLeast: number): TestFile[][] {
   const left = new Set(files)
   const groups = shared.flatMap(([folder, size]) => {
     const found = [...left].filter(({ name, alone }) => !alone && name.startsWith(`${folder}/`))
     for (const file of found) left.delete(file)
     return inParts(found, size)
   })
-  return [...groups, ...[...left].map((file) => [file])]
+  const all = [...groups, ...[...left].map((file) => [file])]
+  while (all.length < Math.min(atLeast, files.length)) {
+    const largest = all.reduce((one, other) => (other.length > one.length ? other : one))
+    all.splice(all.indexOf(largest), 1, ...inParts(largest, Math.ceil(largest.length / 2)))
+  }
+  return all
 }
 
-function inParts<T>(whole: readonly T[], size: number): T[][] {
-  const count = Math.ceil(whole.length / size)
-  return Array.from({ length: count }, (_, part) => whole.filter((_, at) => at % count === part))
+function inParts<T>(list: readonly T[], size: number): T[][] {
+  const count = Math.ceil(list.length / size)
+  return Array.from({ length: count }, (_, part) => list.filter((_, at) => at % count === part))
 }

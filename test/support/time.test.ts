@@ -21,6 +21,7 @@ test('eventually gives up with the last error and the time it spent', async () =
       tries += 1
       assert.equal(tries, -1)
     },
+    // eslint-disable-next-line no-restricted-syntax -- the one test of this limit
     { withinMs: 60 },
   )
   await assert.rejects(trying, (error: Error) => {

@@ -45,7 +45,7 @@ export function startRunner(
 ): StartedRunner {
   const own = { CI: '', BERTH_TEST_CACHE: join(root, '.cache') }
   const given = Object.fromEntries(needs.map(({ variable }) => [variable, process.execPath]))
-  const child = spawn(process.execPath, [runner, '--root', root, ...args], {
+  const child = spawn(process.execPath, [runner, '--root', root, '--grace', '3', ...args], {
     env: { ...process.env, ...own, ...given, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

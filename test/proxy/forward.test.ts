@@ -40,6 +40,8 @@ test('a request whose worker is not there is answered when the store cannot say 
       onForgotten: () => undefined,
       explainRefusal: () => Promise.reject(away),
       explainCut: () => undefined,
+      broken: () => away,
+      redirected: () => undefined,
     })
   })
   assert.equal(failed, away)

@@ -10,6 +10,7 @@ import { createListener, listenOn } from '../../src/ground/listener.ts'
 import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
 import { fakeClock } from '../support/fake-clock.ts'
+import { meanwhile } from '../support/patience.ts'
 
 async function open(t: TestContext) {
   const clock = fakeClock()
@@ -36,7 +37,7 @@ async function answerTo(port: number, ...parts: (Buffer | string)[]): Promise<Bu
   await once(socket, 'connect')
   for (const part of parts) {
     socket.write(part)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await meanwhile(20)
   }
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk as Buffer)

@@ -1,16 +1,10 @@
 import type { TestEvent } from './events.ts'
 import type { TestFile } from './files.ts'
+import type { RunProcessOptions } from './run-process.ts'
 import { runProcess } from './run-process.ts'
 
-export interface RunFilesOptions {
+export interface RunFilesOptions extends RunProcessOptions {
   concurrency: number
-  /** Where the programs are written that the processes run. */
-  folder: string
-  /** A process in which no test begins or ends for so long is stopped. */
-  silentMs: number
-  signal: AbortSignal
-  /** Called when a test is done, while its file may still run. */
-  onTest: () => void
   /** Takes the events of a process, when it is done. */
   onProcess: (events: TestEvent[]) => void
 }

@@ -6,11 +6,20 @@ import { pathToFileURL } from 'node:url'
 import type { TestEvent } from './events.ts'
 import type { TestFile } from './files.ts'
 import { longEnoughMs } from '../support/patience.ts'
-import type { RunFilesOptions } from './run-files.ts'
 import { announced } from './shared-process.ts'
 import type { Progress } from './shared-process.ts'
 import { sortOut } from './sort-out.ts'
 import type { SortedOut } from './sort-out.ts'
+
+export interface RunProcessOptions {
+  /** Where the programs are written that the processes run. */
+  folder: string
+  /** A process in which no test begins or ends for so long is stopped. */
+  silentMs: number
+  signal: AbortSignal
+  /** Called when a test is done, while its file may still run. */
+  onTest: () => void
+}
 
 const sharedProcess = pathToFileURL(join(import.meta.dirname, 'shared-process.js')).href
 let processes = 0
@@ -22,7 +31,7 @@ let processes = 0
  */
 export async function runProcess(
   files: readonly TestFile[],
-  { folder, silentMs, signal, onTest }: Omit<RunFilesOptions, 'onProcess'>,
+  { folder, silentMs, signal, onTest }: RunProcessOptions,
 ): Promise<SortedOut> {
   processes += 1
   const program = join(folder, `${processes}.mjs`)

@@ -45,7 +45,7 @@ export interface InitializeOptions {
   extraHeaders: Readonly<Record<string, string>>
   /** Called before the client sees the id. */
   onLive(session: Session): void
-  /** Told of what went wrong, for the log; the client has been answered. */
+  /** Told of what went wrong, for the log; the client is about to be answered. */
   onError(error: GatewayError): void
 }
 
@@ -66,8 +66,8 @@ export async function initialize(options: InitializeOptions): Promise<void> {
     session = options.session ?? (await open())
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    if (!gone.aborted) answerOf(options).fail(error)
     options.onError(error)
+    if (!gone.aborted) answerOf(options).fail(error)
     return
   }
   askWorker(options, session, gone)
@@ -123,8 +123,10 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
       },
       details: { answered: answered.statusCode },
     })
-  const failed = (error: GatewayError): void => {
+  // The log first: whoever has been answered may look there why.
+  const fail = (error: GatewayError, tell: () => void): void => {
     options.onError(error)
+    tell()
     void options.sessions.fail(session, error)
   }
 
@@ -140,13 +142,13 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     refuse(answered) {
       limit.cancel()
       const error = refusal(answered)
-      passRefusal(options, answered, error)
-      failed(error)
+      fail(error, () => passRefusal(options, answered, error))
     },
     fail(error) {
       limit.cancel()
-      if (!gone.aborted) answerOf(options).fail(error)
-      failed(error)
+      fail(error, () => {
+        if (!gone.aborted) answerOf(options).fail(error)
+      })
     },
     broken: (cause) => brokenError(cause, session),
     senseless: refusal,

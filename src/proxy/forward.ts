@@ -144,7 +144,9 @@ export function forward(options: ForwardOptions): void {
             else void explained.then(() => downstream.fail(error))
             return
           }
-          void options.explainRefusal(cause).then((error) => downstream.fail(error))
+          const fail = (error: unknown): void => downstream.fail(error)
+          // Who could explain it, the store for one, may be away just now.
+          void options.explainRefusal(cause).then(fail, fail)
         },
       },
     )

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { handleOf } from '../../src/ground/handle.ts'
 import { cgroupsOf, mountsBelow } from '../run/kernel-leaks.ts'
 import { eventually } from '../support/eventually.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { commandOf, processesWith } from '../support/processes.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import type { Scene } from './chaos.ts'
@@ -17,7 +18,7 @@ export interface Fates {
   unheard: number
 }
 
-const settledWithinMs = 40_000
+const settledWithinMs = 2 * longEnoughMs
 const patience = { withinMs: settledWithinMs, everyMs: 100 }
 
 /** Looks at everything that must be true now; what is not stands in `scene.tally.wrongs`. */

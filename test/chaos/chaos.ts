@@ -49,8 +49,8 @@ export interface Scene {
 }
 
 const replicaCount = 3
-/** Short, so that what waits for it is over soon. */
-const lostAfterMs = 3000
+/** As short as a machine may stand still, so that what waits for it is over soon. */
+const lostAfterMs = 6000
 
 /** Three replicas with one store, clients that talk through all of them, and disasters. */
 export async function runChaos(t: Owner, options: ChaosOptions): Promise<Scene> {

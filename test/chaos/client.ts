@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { messageOf } from '../support/raw-mcp.ts'
 import type { Chances } from './random.ts'
@@ -52,7 +53,7 @@ const initialize = {
   },
 }
 const tools = ['tell', 'wait', 'ask', 'ask'] as const
-const openedWithinMs = 20_000
+const openedWithinMs = longEnoughMs
 
 export function createClient(options: ClientOptions): Client {
   const { server, chances, tally, stop, pauseMs } = options

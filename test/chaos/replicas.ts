@@ -9,6 +9,7 @@ import type { RedisStoreConfig } from '../../src/sessions/options.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled, testConfig, testServer } from '../support/config.ts'
 import { freePort } from '../support/free-port.ts'
+import { longEnoughMs } from '../support/patience.ts'
 
 /** A gateway that somebody keeps alive, as a service manager does. */
 export interface Replica {
@@ -45,7 +46,7 @@ export interface ReplicaOptions {
 }
 
 const retryMs = 200
-const endsWithinMs = 20_000
+const endsWithinMs = longEnoughMs
 
 /** Why a gateway may not start: Redis is away, is loading, or went between two questions. */
 const refusals = /no Redis answers|says: LOADING|code: 'ERR_SESSIONS_STORE'/

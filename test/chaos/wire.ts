@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
+import { longEnoughMs } from '../support/patience.ts'
 import type { RawResponse } from '../support/raw-http.ts'
 import { getStream, postRpc, rawRequest } from '../support/raw-http.ts'
 
@@ -48,7 +49,7 @@ export interface WireOptions {
 /** SDK clients give up then. */
 const resumeWithinMs = 2500
 /** No exchange takes so long, whatever happens to it. */
-const answeredWithinMs = 20_000
+const answeredWithinMs = longEnoughMs
 const pauseMs = 150
 const headers = { 'mcp-protocol-version': '2025-11-25' }
 

@@ -4,7 +4,7 @@ import type { Chances } from '../chaos/random.ts'
 import { descendants, isStopped, listProcesses, processesWith } from '../support/processes.ts'
 import type { ProcessEntry } from '../support/processes.ts'
 
-const gapMs = { from: 2000, upTo: 6000 }
+const usualGapMs = { from: 2000, upTo: 6000 }
 const frozenMs = { from: 300, upTo: 1500 }
 
 export interface Freezing {
@@ -23,12 +23,15 @@ export function freezeAtRandom({
   marker,
   chances,
   atMost,
+  gapMs = usualGapMs,
 }: {
   pid: number
   /** In the environment of the processes, those that lost their parents included. */
   marker: string
   chances: Chances
   atMost: number
+  /** Between two of them. */
+  gapMs?: { from: number; upTo: number }
 }): Freezing {
   const stop = new AbortController()
   const isOver = (): boolean => stop.signal.aborted

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Timer } from '../../src/ground/clock.ts'
+import { systemClock } from '../../src/ground/clock.ts'
 
 export interface FakeClock extends Clock {
   /** Moves time on and calls what is due, in order, each at its own time. */
@@ -117,6 +118,15 @@ export function movableClock(): MovableClock {
       aheadMs = untilMs
     },
   }
+}
+
+/**
+ * Runs as the system's does, but what is due in a second or more comes a hundred times later: for
+ * what has to happen before, on a machine that stands still for longer.
+ */
+export const patientClock: Clock = {
+  ...systemClock,
+  after: (ms, fn) => systemClock.after(ms < 1000 ? ms : 100 * ms, fn),
 }
 
 async function settle(): Promise<void> {

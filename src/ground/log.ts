@@ -30,9 +30,16 @@ export interface LogOptions {
   level: string
   isPretty: boolean
   stream: NodeJS.WritableStream
+  /** Of lines for people: what takes the place of what they say. Default: nothing does. */
+  reworded?: (text: string) => string
 }
 
-export function createLogger({ level, isPretty, stream }: LogOptions): Logger {
+export function createLogger({
+  level,
+  isPretty,
+  stream,
+  reworded = (text) => text,
+}: LogOptions): Logger {
   const options = {
     level,
     base: null,
@@ -43,23 +50,24 @@ export function createLogger({ level, isPretty, stream }: LogOptions): Logger {
       censor: '[redacted]',
     },
   }
-  if (!isPretty) return pino(options, isTerminal(stream) ? escaping(stream) : stream)
+  if (!isPretty)
+    return pino(options, isTerminal(stream) ? escaping(stream, (text) => text) : stream)
   const prettyStream = pretty({
     colorize: hasColors(stream),
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'pid,hostname',
     singleLine: true,
     sync: true,
-    destination: escaping(stream),
+    destination: escaping(stream, reworded),
   })
   return pino(options, prettyStream)
 }
 
 /** What workers and clients say stands in the lines, and a terminal would obey it. */
-function escaping(stream: NodeJS.WritableStream): Writable {
+function escaping(stream: NodeJS.WritableStream, reworded: (text: string) => string): Writable {
   return new Writable({
     write(chunk, _encoding, done) {
-      stream.write(escapedInJson(String(chunk)))
+      stream.write(escapedInJson(reworded(String(chunk))))
       done()
     },
   })

@@ -58,6 +58,17 @@ test('a pretty line is one line for people', () => {
 const about = { session: 'abc', server: 's' }
 const counts = { calls: 1, elicitations: 0, samplings: 0, progress: 0 }
 
+test('lines for people name the program as it was called, lines of JSON do not', () => {
+  for (const isPretty of [true, false]) {
+    const { lines, stream } = collect()
+    const reworded = (line: string): string =>
+      line.replace('mcp-berth doctor', 'npx mcp-berth doctor')
+    const logger = createLogger({ level: 'info', isPretty, stream, reworded })
+    logger.warn({ message: 'mcp-berth doctor tells more.' }, 'operator.warned')
+    assert.equal(lines.join().includes('npx mcp-berth doctor'), isPretty)
+  }
+})
+
 test('what happens is written at the level of its weight', () => {
   const { lines, stream } = collect()
   const events = createEvents()

@@ -103,7 +103,12 @@ export const serve = defineCommand({
       takeover: values.takeover,
       onEvents: (events) => {
         if (isPretty) showOutput(events, stdout)
-        const logger = createLogger({ level: config.log.level, isPretty, stream: stdout })
+        const logger = createLogger({
+          level: config.log.level,
+          isPretty,
+          stream: stdout,
+          reworded: asCalled,
+        })
         logEvents(events, logger, { isOutputShown: isPretty })
         events.on('session.closed', (news) => {
           // Without it there is the error, which says the same in general.

@@ -1,9 +1,9 @@
-import type { ListenConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { UsageError } from './command.ts'
 import { urlValue } from './values.ts'
 
 /** Where clients reach the gateway, without a slash at the end: what `--url` says, else its own. */
-export function ownUrl({ publicUrl, host, port }: ListenConfig, given?: string): string {
+export function ownUrl({ publicUrl, host, port }: Config['listen'], given?: string): string {
   if (given !== undefined) return urlValue(given).href.replace(/\/+$/, '')
   if (publicUrl !== undefined) return publicUrl
   if (port === 0) {

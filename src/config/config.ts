@@ -1,5 +1,6 @@
 import type { AuthorizationConfig, SecretsConfig } from '../auth/options.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
+import type { ListenConfig } from '../proxy/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 
@@ -37,18 +38,5 @@ export interface AgentcoreConfig extends AgentcoreDialect {
   accountId: string
   region: string
   /** Of one payload. Default 100 MB, as AgentCore has it. */
-  bodyLimitBytes: number
-}
-
-export interface ListenConfig {
-  host: string
-  port: number
-  /** Base of metadata, runtime URLs and client configs. Its host joins `allowedHosts`. */
-  publicUrl: string | undefined
-  /** Exact origins. Loopback origins on any port are always allowed on a loopback listener. */
-  allowedOrigins: string[]
-  /** Host header values beside loopback names and the listening address. */
-  allowedHosts: string[]
-  /** Of one POSTed message. Default 4 MiB, as SDK servers have it. */
   bodyLimitBytes: number
 }

@@ -9,7 +9,8 @@ import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import { readFileOf } from './clients/read.ts'
 import type { WrittenServer } from './clients/written.ts'
-import type { Config, ListenConfig } from './config.ts'
+import type { ListenConfig } from '../proxy/options.ts'
+import type { Config } from './config.ts'
 import type { Environment } from './environment.ts'
 import {
   adminIsLocal,

@@ -61,3 +61,17 @@ export const listenOptions = Type.Object(
     description: 'The public listener, for MCP clients.',
   },
 )
+
+/** The same, checked. */
+export interface ListenConfig {
+  host: string
+  port: number
+  /** Base of metadata, runtime URLs and client configs. Its host joins `allowedHosts`. */
+  publicUrl: string | undefined
+  /** Exact origins. Loopback origins on any port are always allowed on a loopback listener. */
+  allowedOrigins: string[]
+  /** Host header values beside loopback names and the listening address. */
+  allowedHosts: string[]
+  /** Of one POSTed message. Default 4 MiB, as SDK servers have it. */
+  bodyLimitBytes: number
+}

@@ -14,6 +14,7 @@ import type { Server } from '../sessions/server.ts'
 import { createGuard } from './guard.ts'
 import { openHealthy } from './health.ts'
 import { metadataPlugin } from './metadata.ts'
+import type { ListenConfig } from './options.ts'
 import { proxyPlugin } from './plugin.ts'
 
 export interface FrontSetup {
@@ -23,14 +24,7 @@ export interface FrontSetup {
   servers: readonly Server[]
   authorizers: Authorizers
   credentials: Credentials
-  listen: {
-    host: string
-    port: number
-    publicUrl: string | undefined
-    allowedOrigins: string[]
-    allowedHosts: string[]
-    bodyLimitBytes: number
-  }
+  listen: ListenConfig
   agentcore: AgentcoreDialect & { bodyLimitBytes: number }
   /** What protected resource metadata names: each server, or the gateway for all. */
   resource: 'server' | 'gateway'

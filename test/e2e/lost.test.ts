@@ -136,10 +136,10 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     const one = await start(stateDir)
     const session = await openRaw(one.mcp('plain'))
     const pid = workerIn(stateDir)
+    const keeper = await keeperWithCopy(stateDir)
     await one.kill()
     // Nobody has a copy of its record either.
-    const { handle, nonce } = markerIn(stateDir)!
-    await createKeeperClient(handle.socketPath, nonce).call('PUT', '/keeper/note', 'nothing')
+    await keeper.call('PUT', '/keeper/note', 'nothing')
     await redis.client.del(`{berth}:session:${session.id}`)
     const other = await start(stateDir)
     await other.advance(allowanceMs / 2)
@@ -156,11 +156,7 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     const stateDir = sharedStateDir(t)
     const one = await start(stateDir)
     const session = await openRaw(one.mcp('plain'))
-    const { handle, nonce } = markerIn(stateDir)!
-    const keeper = createKeeperClient(handle.socketPath, nonce)
-    await eventually(async () => {
-      assert.match(String((await keeper.call('GET', '/keeper/note')).body), /"live"/)
-    })
+    await keeperWithCopy(stateDir)
     await one.kill()
     await redis.client.del(`{berth}:session:${session.id}`)
     const other = await start(stateDir)
@@ -206,6 +202,16 @@ describe('what a gateway leaves behind', { skip: redisServer.skip, concurrency: 
     assert.deepEqual([...one.seen('session.closed'), ...other.seen('session.closed')], [])
   })
 })
+
+/** The keeper of the one worker, when the gateway has left a copy of the record with it. */
+async function keeperWithCopy(stateDir: string) {
+  const { handle, nonce } = markerIn(stateDir)!
+  const keeper = createKeeperClient(handle.socketPath, nonce)
+  await eventually(async () => {
+    assert.match(String((await keeper.call('GET', '/keeper/note')).body), /"live"/)
+  })
+  return keeper
+}
 
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
 

@@ -116,6 +116,10 @@ export function movableClock(): MovableClock {
         await settle()
       }
       aheadMs = untilMs
+      for (const [alarm, timer] of alarms) {
+        clearTimeout(timer)
+        wait(alarm)
+      }
     },
   }
 }

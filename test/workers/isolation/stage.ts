@@ -77,7 +77,8 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
   const kind = kinds[column]
   const stateDir = tempDir(t)
   const namespace = leavingOpen(stateDir)
-  const rig = startRig(t, { ...kind.rig, stateDir, namespace })
+  const installation = randomBytes(8).toString('hex')
+  const rig = startRig(t, { ...kind.rig, stateDir, namespace, installation })
   const home = homeWithSecrets(tempDir(t))
   const project = projectWithSecrets(tempDir(t))
   const words = [process.execPath, compiled('src/load/probes/isolation-probe.js')]
@@ -96,7 +97,7 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
   }
   const [attacker, victim] = await Promise.all([start(), start()])
   const [planted, gateway] = await Promise.all([victim.plant(), playGateway(t, rig)])
-  const groups = createLimitGroups({ installation: 'test' })
+  const groups = createLimitGroups({ installation })
   const { env } = attacker.spec
   const others = [`${planted.pid}:${planted.start ?? ''}`, ...gateway.processes(planted.start)]
   return {

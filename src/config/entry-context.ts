@@ -25,6 +25,8 @@ export interface EntryContext {
   authorizer: AuthorizerSetting
   /** The other client whose file it is, if that is known. */
   client: string | undefined
+  /** Whether a key that is nearly one of Berth's is a mistake, and not another client's. */
+  isStrict: boolean
   /** Takes a server that cannot be served out of the list; it is said why. */
   leaveOut(name: string, where: Path, why: string): void
   /** Whether a URL leads back to this gateway. */

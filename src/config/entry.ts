@@ -9,7 +9,7 @@ import { unservable, windowsPlaces } from './here.ts'
 import { checkFit, defaultsFor, fits, isPlain, kindOf, transportWord, type Kind } from './kind.ts'
 import { localLaunch, remoteLaunch, type Launched } from './launch.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
-import { didYouMean, listed, showPath, type Path, type Problems } from './problems.ts'
+import { didYouMean, listed, showPath, withMeant, type Path, type Problems } from './problems.ts'
 import { headerProblem } from './request-headers.ts'
 import { laterIsolations, laterText, serverOptions } from './schema.ts'
 
@@ -55,6 +55,7 @@ export function readEntry(
   const own = ownKeys(raw)
   const kind = kindOf(own, raw, defaults, where, problems)
   const sound = soundKeys(own, where, problems)
+  if (context.isStrict) refuseNearMisses(raw, kind, where, problems)
   const lifecycle = lifecycleOf(own.lifecycleConfiguration, defaults.lifecycleConfiguration)
   const wrong = lifecycleProblem(lifecycle)
   if (wrong !== undefined) problems.add([...where, 'lifecycleConfiguration'], wrong)
@@ -166,13 +167,34 @@ function refuseLater(raw: Tree, where: Path, problems: Problems): void {
   }
 }
 
+const foreignKeys = (raw: Tree): string[] =>
+  Object.keys(raw).filter((key) => !ourKeys.includes(key) && key !== 'enabled')
+
+/** Words of other clients that are near to one of ours, and say something else. */
+const neverMistyped = ['auth', 'model', 'models']
+
+function refuseNearMisses(
+  raw: Tree,
+  kind: Kind | undefined,
+  where: Path,
+  problems: Problems,
+): void {
+  for (const key of foreignKeys(raw)) {
+    // With a mark before it, a key is commented out.
+    if (neverMistyped.includes(key) || !/^[a-z]/i.test(key)) continue
+    const meant = didYouMean(key, ourKeys)
+    const isSaid = kind === undefined && / (command|url)\?$/.test(meant)
+    if (meant !== '' && !isSaid) problems.add([...where, key], `unknown key.${meant}`)
+  }
+}
+
 /** Keys of other clients, and keys of ours that have no effect here: one warning for a server. */
 function warnOfIdleKeys(raw: Tree, kind: Kind, where: Path, warnings: string[]): void {
   const said: string[] = []
-  const foreign = Object.keys(raw).filter((key) => !ourKeys.includes(key) && key !== 'enabled')
-  if (foreign.length > 0) {
-    said.push(`${listed(foreign)} ${foreign.length === 1 ? 'means' : 'mean'} nothing to Berth.`)
-  }
+  const foreign = foreignKeys(raw).map((key) =>
+    neverMistyped.includes(key) ? key : withMeant(key, ourKeys),
+  )
+  if (foreign.length > 0) said.push(`Berth does not know ${listed(foreign)}.`)
   const unfilled = unfilledPlaces(raw)
   if (unfilled.length > 0) {
     said.push(
@@ -183,10 +205,6 @@ function warnOfIdleKeys(raw: Tree, kind: Kind, where: Path, warnings: string[]):
   if (windows.length > 0) {
     const [is, path] = windows.length === 1 ? ['is', 'a path'] : ['are', 'paths']
     said.push(`${listed(windows)} ${is} ${path} of Windows, which the server will not find here.`)
-  }
-  for (const key of foreign) {
-    const meant = didYouMean(key, ourKeys)
-    if (meant !== '') said.push(`${key}:${meant}`)
   }
   if (raw.sandboxEnabled === true) {
     said.push("The sandbox is VS Code's own; here the server runs without it.")

@@ -69,7 +69,6 @@ export function loadConfig(input: LoadInput): Config {
     homeDir: input.homeDir,
     env: input.env,
     literal: source.literal,
-    client: file.client,
     isOwnAddress: (url) => listen !== undefined && leadsBack(url, listen),
     account: agentcore ?? { accountId: '', region: '' },
     secrets,

@@ -59,6 +59,12 @@ export function didYouMean(word: string, names: Iterable<string>): string {
   return name === undefined ? '' : ` Did you mean ${name}?`
 }
 
+/** `agrs (did you mean args?)`, or the word alone. */
+export function withMeant(word: string, names: Iterable<string>): string {
+  const name = closest(word, names)
+  return name === undefined ? word : `${word} (did you mean ${name}?)`
+}
+
 /** `a, b and c`. */
 export function listed(words: readonly string[], last = 'and'): string {
   if (words.length < 2) return words.join('')

@@ -27,8 +27,8 @@ const none: ReadServers = { servers: [], authorizers: new Map(), renamed: [] }
 /** Reads the servers of a file. What is wrong goes into `problems`. */
 export function readServers(
   rawDefaults: unknown,
-  { servers: entries, place, noServers, isOwn }: ReadFile,
-  context: Omit<EntryContext, 'defaults' | 'leaveOut'> & {
+  { servers: entries, place, noServers, isOwn, client }: ReadFile,
+  context: Omit<EntryContext, 'defaults' | 'leaveOut' | 'client' | 'isStrict'> & {
     account: { accountId: string; region: string }
   },
 ): ReadServers {
@@ -44,10 +44,11 @@ export function readServers(
     if (isOwn) problems.add(where, why)
     else leftOut.push({ name, where, why })
   }
+  const whose = { client, isStrict: isOwn || client === undefined }
   const drafts = new Map<string, Draft>()
   const before = problems.found.length
   for (const { name, raw, where } of entries) {
-    const draft = readEntry(name, raw, where, { ...context, defaults, leaveOut })
+    const draft = readEntry(name, raw, where, { ...context, ...whose, defaults, leaveOut })
     if (drafts.has(name))
       problems.add(where, 'has the name of another one; give it one of its own.')
     if (draft !== undefined) drafts.set(name, draft)

@@ -123,7 +123,7 @@ test('a disabled server is left out with one warning, whatever else is wrong wit
   assert.match(only(problemsOf(t, { mcpServers: { off } })), /no server that is enabled/)
 })
 
-test('keys of other clients are named in one warning for a server, near misses with ours', (t) => {
+test('keys of other clients are named in one warning for a server, and near misses are mistakes', (t) => {
   const foreign = {
     ...{ alwaysAllow: [], autoApprove: [], disabledTools: [], timeout: 60, description: 'x' },
     ...{
@@ -139,11 +139,23 @@ test('keys of other clients are named in one warning for a server, near misses w
   const { warnings } = load(t, withServer(foreign))
   assert.equal(
     said(warnings),
-    `mcpServers.demo: ${Object.keys(foreign).slice(0, -1).join(', ')} and headersHelper mean nothing to Berth.`,
+    `mcpServers.demo: Berth does not know ${Object.keys(foreign).slice(0, -1).join(', ')} and headersHelper.`,
   )
-  const near = load(t, withServer({ agrs: [], enviroment: {}, env_file: 'x', lifecycle: {} }))
-  assert.match(said(near.warnings), /agrs: Did you mean args\?.*env_file: Did you mean envFile\?/)
-  assert.match(said(near.warnings), /lifecycle: Did you mean lifecycleConfiguration\?/)
+  const near = { agrs: [], theme: {}, env_file: 'x', lifecycle: {}, _args: [], auth: {} }
+  const { warnings: theirs } = load(t, withServer(near, { globalShortcut: '' }))
+  assert.match(
+    said(theirs),
+    /^mcpServers\.demo: Berth does not know agrs \(did you mean args\?\), theme, env_file \(did you mean envFile\?\), lifecycle \(did you mean lifecycleConfiguration\?\), _args .* and auth\.$/m,
+  )
+  const demo = 'mcpServers.demo'
+  for (const own of [{}, { listen: {} }]) {
+    assert.deepEqual(problemsOf(t, withServer({ isolaton: 'sandbox', ...near }, own)), {
+      [`${demo}.isolaton`]: 'unknown key. Did you mean isolation?',
+      [`${demo}.agrs`]: 'unknown key. Did you mean args?',
+      [`${demo}.env_file`]: 'unknown key. Did you mean envFile?',
+      [`${demo}.lifecycle`]: 'unknown key. Did you mean lifecycleConfiguration?',
+    })
+  }
   const comand = problemsOf(t, { mcpServers: { demo: { comand: 'node' } } })
   assert.match(comand['mcpServers.demo'] ?? '', /neither command nor url/)
 })
@@ -155,7 +167,7 @@ test("VS Code's sandbox is said to be missing", (t) => {
   })
   assert.match(
     said(warnings),
-    /sandboxEnabled means nothing to Berth\. The sandbox is VS Code's own/,
+    /Berth does not know sandboxEnabled\. The sandbox is VS Code's own/,
   )
   assert.match(said(warnings), /^sandbox is VS Code's own/m)
 })

@@ -34,7 +34,7 @@ test('a .vscode/mcp.json is a configuration as it is', (t) => {
   assert.equal(files.cwd, project)
   assert.deepEqual([files.env.KEY, files.env.LEVEL, files.env.LANG], ['k', '3', undefined])
   assert.equal(serverOf(config, 'docs').driver, 'remote')
-  assert.match(config.warnings.join('\n'), /dev, gallery and version mean nothing/)
+  assert.match(config.warnings.join('\n'), /Berth does not know dev, gallery and version/)
 })
 
 test("a project's .mcp.json of Claude Code is a configuration as it is", (t) => {

@@ -24,7 +24,7 @@ test('beside settings of Berth only words that nobody mistypes are left out', (t
   const top = { globalShortcut: '', preferences: {}, listen: { port: 9 } }
   const config = load(t, withServer({}, top))
   assert.equal(config.listen.port, 9)
-  assert.match(said(config.warnings), /of Claude Desktop: .* globalShortcut and preferences mean/)
+  assert.match(said(config.warnings), /of Claude Desktop: .* and leaves out globalShortcut and preferences\./)
   const found = problemsOf(t, withServer({}, { ...top, listne: {}, theme: 1 }))
   assert.deepEqual(found, {
     listne: 'unknown key. Did you mean listen?',
@@ -34,7 +34,7 @@ test('beside settings of Berth only words that nobody mistypes are left out', (t
 
 test('in a file of nobody that is known a near miss is a mistake, and all else is named', (t) => {
   const { warnings } = load(t, withServer({}, { theme: 'dark', version: 1 }))
-  assert.equal(said(warnings), 'At the top of the file theme and version mean nothing to Berth.')
+  assert.equal(said(warnings), 'At the top of the file Berth does not know theme and version.')
   const found = problemsOf(t, withServer({}, { theme: 1, listne: {}, graceMs: 1, authorizer: 1 }))
   assert.deepEqual(found, {
     listne: 'unknown key. Did you mean listen?',
@@ -52,7 +52,7 @@ test("settings of Berth hold in another client's file, so that nobody is let in 
   const near = load(t, withServer({}, { numStartups: 1, authorizerConfigration: 'local' }))
   assert.match(
     said(near.warnings),
-    /authorizerConfigration: Did you mean authorizerConfiguration\?/,
+    /leaves out authorizerConfigration \(did you mean authorizerConfiguration\?\)/,
   )
 })
 

@@ -1,5 +1,5 @@
 import { isMap, type Tree } from '../check.ts'
-import { didYouMean, listed, type Problems } from '../problems.ts'
+import { didYouMean, listed, withMeant, type Problems } from '../problems.ts'
 import { otherTopLevelKeys, serverOptions, settingKeys, sharedWords } from '../schema.ts'
 import { isMark, type Client } from './marks.ts'
 import type { Projects } from './projects.ts'
@@ -30,15 +30,14 @@ export function noteOf(tree: Tree, facts: FileFacts, problems: Problems): string
       else if (!isRead(key, tree, facts)) leftOut.push(key)
     }
   }
-  const hints = leftOut.flatMap((key) => {
-    const isTheirs = client !== undefined && (isMark(client, key) || client.taken?.includes(key))
-    const meant = isTheirs ? '' : didYouMean(key, settingKeys)
-    return meant === '' ? [] : [`${shown(key)}:${meant}`]
-  })
+  const isTheirs = (key: string): boolean =>
+    client !== undefined && (isMark(client, key) || client.taken?.includes(key) === true)
+  const nearlyOurs = new Set(
+    leftOut.filter((key) => !isTheirs(key) && didYouMean(key, settingKeys) !== ''),
+  )
   const others = facts.projects?.others ?? []
   const sentences = [
-    ...(leftOut.length === 0 ? [] : [leftOutText(leftOut, client, place)]),
-    ...hints,
+    ...(leftOut.length === 0 ? [] : [leftOutText(leftOut, nearlyOurs, client, place)]),
     ...(others.length === 0
       ? []
       : [
@@ -62,23 +61,28 @@ function isRead(key: string, tree: Tree, { projects }: FileFacts): boolean {
 
 function leftOutText(
   keys: readonly string[],
+  nearlyOurs: ReadonlySet<string>,
   client: Client | undefined,
   place: readonly string[],
 ): string {
-  const named = few(keys)
-  const mean = keys.length === 1 ? 'means' : 'mean'
+  // What may be a mistake is never among those that are only counted.
+  const near = [...nearlyOurs].map((key) => withMeant(shown(key), settingKeys))
+  const others = keys.filter((key) => !nearlyOurs.has(key))
+  const named = listed([...near, ...fewOf(others)])
   return client === undefined
-    ? `At the top of the file ${named} ${mean} nothing to Berth.`
-    : `This is a file of ${client.name}: Berth reads the servers in ${place.join('.')}, and ${named} ${mean} nothing to it.`
+    ? `At the top of the file Berth does not know ${named}.`
+    : `This is a file of ${client.name}: Berth reads the servers in ${place.join('.')}, and leaves out ${named}.`
 }
 
 const shownKeys = 6
 
 /** A settings file may have hundreds. */
-export function few(names: readonly string[]): string {
+export const few = (names: readonly string[]): string => listed(fewOf(names))
+
+function fewOf(names: readonly string[]): string[] {
   const shownNames = names.slice(0, shownKeys).map(shown)
   const more = names.length - shownNames.length
-  return listed(more === 0 ? shownNames : [...shownNames, `${more} more`])
+  return more === 0 ? shownNames : [...shownNames, `${more} more`]
 }
 
 /** As it is, where it is a word or a path. */

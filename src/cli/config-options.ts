@@ -75,12 +75,18 @@ function fileOf(
   if (files.length > 1 && positionals.every(isConfiguration)) {
     throw new UsageError(`${name} takes one file: ${files.join(' and ')} are ${files.length}.`)
   }
-  const words = `mcp-berth ${name} -- ${positionals.join(' ')}`
+  const words = `mcp-berth ${name} -- ${[...runnerOf(file), ...positionals].join(' ')}`
   throw new UsageError(
     isOne
       ? `Write -- before a command (${words}); a file that does not end in .yaml, .yml or .json is given with --config.`
       : `Write -- before a command: ${words}`,
   )
+}
+
+/** The program that a script is started with. */
+function runnerOf(script: string): string[] {
+  if (script.endsWith('.py')) return ['python3']
+  return /\.[cm]?js$/.test(script) ? ['node'] : []
 }
 
 const isConfiguration = (path: string): boolean =>

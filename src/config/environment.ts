@@ -34,6 +34,15 @@ export function inherited(env: Environment, passEnv: readonly string[]): Map<str
   return passed
 }
 
+/** The names in a `passEnv` that no variable has. `AWS_*` may well stand for none. */
+export function unsetIn(passEnv: unknown, env: Environment): string[] {
+  const names: unknown[] = Array.isArray(passEnv) ? passEnv : []
+  return names.filter(
+    (name): name is string =>
+      typeof name === 'string' && /^[A-Za-z_]\w*$/.test(name) && env[name] === undefined,
+  )
+}
+
 /** What every shell sets for itself, and what npm sets for its scripts. */
 const noise = /^(PWD|OLDPWD|SHLVL|_|npm_.*|BERTH_.*)$/
 

@@ -69,9 +69,13 @@ export function windowsPlaces(entry: Tree): string[] {
 }
 
 /** How a command line in one text is written as a command and its arguments, where it is one. */
-export function splitHint(command: string, searchPath: string | undefined): string {
+export function splitHint(
+  command: string,
+  { searchPath, literal }: { searchPath: string | undefined; literal: boolean },
+): string {
   const words = command.trim().split(/\s+/)
   const [program = '', ...args] = words
   if (args.length === 0 || (program.includes('/') && !isProgram(program, searchPath))) return ''
+  if (literal) return ` Leave out the quotes: -- ${shownWords(words).join(' ')}`
   return ` A command is one program: write command: ${asKeys(words)}`
 }

@@ -6,19 +6,19 @@ import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import { shownCommand, shownUrl } from './describe.ts'
 import { createTaking, unfitValue, type Taking } from './credentials.ts'
 import type { Entry, EntryContext } from './entry-context.ts'
-import { inherited, isProgram, readEnvFile, withheldFrom } from './environment.ts'
+import { inherited, isProgram, readEnvFile, unsetIn, withheldFrom } from './environment.ts'
 import { codeOf, expandHome, isFolder, textReader } from './folders.ts'
 import { splitHint } from './here.ts'
 import { readLimits, readSandbox } from './isolation.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
-import { listed, type Path } from './problems.ts'
+import { didYouMean, listed, type Path } from './problems.ts'
 
 /** What of a server comes from how it is started. */
 export type Launched = Pick<Server, 'driver' | 'launch' | 'cwd' | 'env' | 'credentials'>
 
 /** Placeholders filled, paths absolute, the environment whole. */
 export function localLaunch(entry: Entry, context: EntryContext): Launched {
-  const { name, options } = entry
+  const { options } = entry
   const { transport, port, path: endpoint, relay } = options
   const fileValues = envFileOf(entry, context)
   const files = new Set<string>()
@@ -42,11 +42,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
   const taking = createTaking(entry, context)
   const env = environmentOf(entry, context, { fileValues, scope: withPort, taking })
   if (!isProgram(command, env.get('PATH'))) {
-    const place = program.includes('/') ? 'there is no such program' : 'it is not in PATH'
-    const advice = splitHint(program, env.get('PATH')) || ' mcp-berth check --start tells more.'
-    context.warnings.push(
-      `The server ${name} is started with ${shownCommand(written, [])}, but ${place}.${advice}`,
-    )
+    context.warnings.push(missingProgram(entry, context, { program, env }))
   }
   const launch: LocalLaunch = {
     kind: 'local',
@@ -72,6 +68,32 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
   const credentials = taking.credentials()
   return { driver, launch, cwd, env: Object.fromEntries(env), credentials }
 }
+
+/** What is said where a program is not there. */
+function missingProgram(
+  { name, options }: Entry,
+  { literal }: EntryContext,
+  { program, env }: { program: string; env: ReadonlyMap<string, string> },
+): string {
+  const shown = shownCommand(options.command ?? '', [])
+  const searchPath = env.get('PATH')
+  const isPath = program.includes('/')
+  const said = literal
+    ? `${shown} ${isPath ? 'does not exist, or cannot be started' : 'is not in PATH'}.`
+    : `The server ${name} is started with ${shown}, but ${isPath ? 'there is no such program' : 'it is not in PATH'}.`
+  const advice =
+    splitHint(program, { searchPath, literal }) ||
+    (isPath
+      ? ''
+      : didYouMean(
+          program,
+          usualPrograms.filter((one) => isProgram(one, searchPath)),
+        ))
+  return `${said}${advice}`
+}
+
+/** What servers are started with. */
+const usualPrograms = ['python3', 'python', 'node', 'npx', 'uvx', 'uv', 'deno', 'bun', 'docker']
 
 /** A remote server has no process: its folder is never used, and it gets no environment. */
 export function remoteLaunch(entry: Entry, context: EntryContext): Launched {
@@ -213,6 +235,7 @@ function environmentOf(
     if (text === undefined) env.delete(variable)
     else env.set(variable, text)
   }
+  warnOfUnset(options, env, context)
   const taken = reserved.filter((variable) => Object.hasOwn(options.env, variable))
   if (taken.length > 0) {
     context.warnings.push(
@@ -222,6 +245,19 @@ function environmentOf(
   for (const variable of reserved) env.delete(variable)
   if (scope.port !== undefined) env.delete('PORT')
   return env
+}
+
+/** Of `defaults` once, however many servers have it from there. */
+function warnOfUnset(
+  { passEnv, env: own }: Entry['options'],
+  given: ReadonlyMap<string, string>,
+  { env, warnings }: EntryContext,
+): void {
+  for (const name of unsetIn(passEnv, env)) {
+    if (given.has(name) || Object.hasOwn(own, name)) continue
+    const text = `passEnv names ${name}, which is not set where Berth was started.`
+    if (!warnings.includes(text)) warnings.push(text)
+  }
 }
 
 const portText =

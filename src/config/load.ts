@@ -11,7 +11,7 @@ import { readFileOf } from './clients/read.ts'
 import type { WrittenServer } from './clients/written.ts'
 import type { ListenConfig } from '../proxy/options.ts'
 import type { Config } from './config.ts'
-import type { Environment } from './environment.ts'
+import { unsetIn, type Environment } from './environment.ts'
 import {
   adminIsLocal,
   bare,
@@ -53,6 +53,9 @@ export function loadConfig(input: LoadInput): Config {
   })
   problems.throwIfAny(source.name)
 
+  for (const name of input.command ? unsetIn(input.entry?.passEnv, input.env) : []) {
+    problems.add(['mcpServers', 'server', 'passEnv', name], 'it is not set in this shell.')
+  }
   const file = readFileOf(source.tree, input, problems)
   const warnings = [...notes, ...(file.note === undefined ? [] : [file.note])]
   const tree = withoutEmptyMaps(withOverrides(file.settings, input, problems, warnings))

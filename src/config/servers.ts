@@ -144,9 +144,13 @@ function warnOfSharing(servers: readonly Server[], warnings: string[]): void {
   const named = (wanted: (server: Server) => boolean): string[] =>
     servers.filter(wanted).map(({ name }) => name)
   // In a sandbox each session works in a copy of it.
+  // Where a command line says it all, there is no key to write it otherwise.
   const folder = named(
     ({ launch, cwd, driver }) =>
-      launch.kind === 'local' && cwd !== 'session' && driver !== 'sandbox',
+      launch.kind === 'local' &&
+      launch.origin?.isCommandLine !== true &&
+      cwd !== 'session' &&
+      driver !== 'sandbox',
   )
   if (folder.length > 0) {
     warnings.push(

@@ -26,22 +26,26 @@ export function missingVariableHint({ lines, given, origin }: LastWords): string
   const nowhere = missing.filter((name) => !here.includes(name))
   const words = origin?.isCommandLine === true ? onCommandLine : inFile
   const ways = isVague
-    ? [`give it what it needs with ${words.pass(['NAME'])} or ${words.give('NAME')}`]
+    ? [`give it what it needs with ${words.pass(['NAME'])} or ${words.vague}`]
     : [
         ...(here.length === 0 ? [] : [`hand on ${here.join(', ')} with ${words.pass(here)}`]),
-        ...nowhere.map((name) => `give it ${name} with ${words.give(name)}`),
+        ...nowhere.map(words.give),
       ]
   return ` Workers get PATH, HOME and the like only: ${ways.join('; ')}.`
 }
 
 const onCommandLine = {
   pass: (names: string[]) => names.map((name) => `--pass-env ${name}`).join(' '),
-  give: (name: string) => `--env ${name}=… (or --env-file FILE)`,
+  // Not --env: what stands there is seen in lists of processes.
+  give: (name: string) =>
+    `set ${name} in this shell and add --pass-env ${name} (or use --env-file FILE)`,
+  vague: '--env-file FILE',
 }
 
 const inFile = {
   pass: (names: string[]) => `passEnv: [${names.join(', ')}]`,
-  give: (name: string) => `env: { ${name}: … } (or envFile)`,
+  give: (name: string) => `give it ${name} with env: { ${name}: … } (or envFile)`,
+  vague: 'env: { NAME: … } (or envFile)',
 }
 
 /** Words that stand beside the name of something that is missing. */

@@ -136,6 +136,24 @@ describe('check', { concurrency: 3 }, () => {
     assert.match(refused.stderr, /Write -- before a command: mcp-berth check -- node /)
   })
 
+  it('says of a command line that its program is not there, and how a script is started', async (t) => {
+    const { berth } = place(t)
+    const [gone, python, script] = await Promise.all([
+      berth(['check', '--', 'noed', 'server.js']),
+      berth(['check', 'server.py', 'x']),
+      berth(['check', 'server.mjs']),
+    ])
+    assert.deepEqual([gone.code, python.code, script.code], [1, 2, 2])
+    assert.match(gone.stdout, /^The command line cannot be served as it is on this machine: 1 /)
+    assert.match(gone.stderr, /^note: noed is not in PATH\. Did you mean node\?$/m)
+    assert.doesNotMatch(gone.stderr, /same folder/)
+    assert.match(
+      python.stderr,
+      /Write -- before a command: mcp-berth check -- python3 server\.py x$/m,
+    )
+    assert.match(script.stderr, /check -- node server\.mjs\)/)
+  })
+
   it('stops at Ctrl-C while a server takes its time, and leaves nothing', async (t) => {
     const { start, folder, stateDir } = place(t)
     const running = start(['check', '--start', '--', 'sleep', '60'])

@@ -104,6 +104,12 @@ describe('client-config', { concurrency: 3 }, () => {
         assert.match(stdout + stderr, found)
       }),
     )
+    const near = await berth(['client-config', 'claude'])
+    assert.match(near.stderr, /inspector\. Did you mean claude-code\?/)
+    const { stdout } = await berth(['client-config', 'cursor', '--', 'node', 'server.js'])
+    assert.deepEqual(JSON.parse(stdout), {
+      mcpServers: { server: { url: 'http://127.0.0.1:8080/servers/server/mcp' } },
+    })
     for (const args of [[], ['emacs']]) {
       const { code, stderr } = await berth(['client-config', ...args])
       assert.equal(code, 2)

@@ -46,6 +46,7 @@ describe('a command after --', { concurrency: 3 }, () => {
       [['--pass-env', '*'], /the name of a variable, or its beginning with \*/],
       // Node 20 takes the option for its own as well, wherever it stands.
       [['--env-file', 'gone.env'], /gone\.env(: not found| cannot be read \(ENOENT\))/],
+      [['--pass-env', 'NEVER_SET'], /^ {2}--pass-env NEVER_SET: it is not set in this shell\.$/m],
       [['--isolation', 'jail'], /--isolation takes process or sandbox, not jail\./],
       [['--network', 'private'], /--network private needs --isolation sandbox\./],
       [['--protocol', 'a2a'], /--protocol takes mcp or http, not a2a\./],
@@ -92,7 +93,10 @@ describe('a command after --', { concurrency: 3 }, () => {
       /before it served anything\. Workers get PATH, HOME and the like only: hand on ACME_KEY with --pass-env ACME_KEY\.$/m,
     )
     assert.doesNotMatch(withheld.stdout, /hush/)
-    assert.match(absent.stdout, /give it ACME_KEY with --env ACME_KEY=… \(or --env-file FILE\)\.$/m)
+    assert.match(
+      absent.stdout,
+      /set ACME_KEY in this shell and add --pass-env ACME_KEY \(or use --env-file FILE\)\.$/m,
+    )
     // What it wrote is readable.
     assert.match(absent.stdout, /^ {4}Error: ACME_KEY is not set\n {8}at key \(/m)
   })

@@ -92,3 +92,43 @@ test('what options say of the server is named by them', (t) => {
     ['${PATH}', '1', 'file', 'shell'],
   )
 })
+
+test('a program that is not there is named with the one that was meant', (t) => {
+  const warned = (...command: string[]): string =>
+    loadConfig(inputOf(t, { command })).warnings.join('\n')
+  assert.equal(warned('./gone.sh'), './gone.sh does not exist, or cannot be started.')
+  assert.equal(warned('pyhton-not-here'), 'pyhton-not-here is not in PATH.')
+  assert.equal(warned('noed', 'x.js'), 'noed is not in PATH. Did you mean node?')
+  assert.equal(
+    warned('nowhere server.py --token sk-1'),
+    '"nowhere server.py --token …" is not in PATH. Leave out the quotes: -- nowhere server.py --token …',
+  )
+})
+
+test('of a command line nothing is noted that only a file can say otherwise', (t) => {
+  assert.deepEqual(loadConfig(inputOf(t, { command: ['node'] })).warnings, [])
+})
+
+test('a variable that is to be passed and is not set is an error, or in a file a warning', (t) => {
+  const entry = { passEnv: ['ACME_KEY', 'ACME_*', 'HERE'] }
+  const env = { HERE: '' }
+  assert.deepEqual(problemsIn(inputOf(t, { command: ['node'], entry, env })), {
+    '--pass-env ACME_KEY': 'it is not set in this shell.',
+  })
+  const file = (server: object): string[] =>
+    loadConfig(
+      inputOf(
+        t,
+        { env },
+        {
+          'mcp.json': JSON.stringify({
+            mcpServers: { a: { command: 'node', cwd: 'session', ...server } },
+          }),
+        },
+      ),
+    ).warnings
+  assert.deepEqual(file(entry), [
+    'passEnv names ACME_KEY, which is not set where Berth was started.',
+  ])
+  assert.deepEqual(file({ ...entry, env: { ACME_KEY: 'x' } }), [])
+})

@@ -69,7 +69,7 @@ test('a command that is not there is a warning that names the server', (t) => {
     )
   assert.match(
     warned({ command: 'no-such-program' }),
-    /server demo is started with no-such-program, but it is not in PATH.*check --start/,
+    /^The server demo is started with no-such-program, but it is not in PATH\.$/m,
   )
   assert.match(
     warned({ command: './nothing' }),

@@ -26,7 +26,7 @@ test('a variable that is set here is to be handed on, another one to be given', 
   )
   assert.equal(
     hintFor("KeyError: 'ACME_KEY'"),
-    ' Workers get PATH, HOME and the like only: give it ACME_KEY with --env ACME_KEY=… (or --env-file FILE).',
+    ' Workers get PATH, HOME and the like only: set ACME_KEY in this shell and add --pass-env ACME_KEY (or use --env-file FILE).',
   )
   assert.match(
     hintFor("KeyError: 'OPENAI_API_KEY'", { isCommandLine: false }),
@@ -78,7 +78,7 @@ test('words that name no variable name none', () => {
 test('a key that has no name gets the general advice', () => {
   assert.match(
     hintFor('botocore.exceptions.NoCredentialsError: Unable to locate credentials'),
-    /only: give it what it needs with --pass-env NAME or --env NAME=… \(or --env-file FILE\)\.$/,
+    /only: give it what it needs with --pass-env NAME or --env-file FILE\.$/,
   )
   assert.match(hintFor('Fatal: missing API key'), /--pass-env NAME/)
 })

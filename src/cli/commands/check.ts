@@ -1,4 +1,6 @@
 import { describeServer } from '../../config/describe.ts'
+import { isProgram } from '../../config/environment.ts'
+import type { Config } from '../../config/config.ts'
 import { defineCommand } from '../command.ts'
 import { configOfServers, configOptions } from '../config-options.ts'
 import { styleFor, writeLines } from '../output.ts'
@@ -35,7 +37,8 @@ export const check = defineCommand({
     const { length: count } = config.servers
     const { adviceForMissing, findAllMissing } = await import('../../gateway.ts')
     const missing = await findAllMissing(config.servers, config.searchPath)
-    const verdict = missing.length === 0 ? 'is right' : 'cannot be served as it is on this machine'
+    const isWhole = missing.length === 0 && canStart(config)
+    const verdict = isWhole ? 'is right' : 'cannot be served as it is on this machine'
     writeLines(stdout, [
       `${bold(name)} ${verdict}: ${count} ${count === 1 ? 'server' : 'servers'}.`,
     ])
@@ -52,9 +55,19 @@ export const check = defineCommand({
       writeLines(stderr, [...missing.map(red), adviceForMissing].map(asCalled))
       return 1
     }
-    if (!values.start) return 0
+    if (!values.start) return isWhole ? 0 : 1
     const { tryServers } = await import('../trial.ts')
     const typed = { values: { ...values, start: false }, rest }
     return (await tryServers(config, { stdout, asCalled, signal, typed })) ? 0 : 1
   },
 })
+
+/**
+ * Whether anything can be: of a command line nothing is left without its program, and of a file the
+ * other servers are, or it is for another machine. What is missing is named in a warning.
+ */
+function canStart({ file, servers }: Config): boolean {
+  const hasProgram = ({ launch, env }: Config['servers'][number]): boolean =>
+    launch.kind !== 'local' || isProgram(launch.command, env.PATH)
+  return file !== undefined || servers.every(hasProgram)
+}

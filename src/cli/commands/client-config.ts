@@ -1,9 +1,11 @@
 import { clientConfig as entriesFor, clientKinds } from '../../config/client-config.ts'
+import { didYouMean } from '../../config/problems.ts'
 import { writeJson } from '../../ground/terminal.ts'
 import { defineCommand, UsageError } from '../command.ts'
-import { configOf, configOptions } from '../config-options.ts'
+import { configOfServers, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { ownUrl } from '../own-url.ts'
+import { serverOptions } from '../server-options.ts'
 import { noMore } from '../values.ts'
 
 const commandName = 'client-config'
@@ -11,25 +13,32 @@ const commandName = 'client-config'
 export const clientConfig = defineCommand({
   name: commandName,
   summary: 'Print what to put into the configuration of an MCP client',
-  usage: `${clientKinds.join(' | ')} [options]`,
+  usage: 'CLIENT [options]  or  client-config CLIENT [options] -- COMMAND [ARG ...]',
+  takesRest: true,
   options: {
     ...configOptions,
+    ...serverOptions,
     url: { type: 'string', value: 'URL', description: 'the address by which clients reach Berth' },
     json: { type: 'boolean', description: 'print the content of the file and nothing else' },
   },
   details: [
+    `CLIENT is ${clientKinds.join(', ')}. COMMAND is the same as for mcp-berth serve.`,
+    '',
     'example: mcp-berth client-config cursor --json --config config/berth.yaml > .cursor/mcp.json',
   ],
-  async run({ positionals, values, stdout, stderr, env, asCalled }) {
+  async run({ positionals, rest, values, stdout, stderr, env, asCalled }) {
     const [client] = positionals
     noMore(positionals, 1)
     const kind = clientKinds.find((known) => known === client)
     if (kind === undefined) {
-      throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.`)
+      const meant = client === undefined ? '' : didYouMean(client, clientKinds)
+      throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.${meant}`)
     }
-    const { listen, servers, authorization, clientNotes } = await configOf({ env }, values, {
-      waysToGive: `a file (mcp-berth ${commandName} --config FILE)`,
-    })
+    const { listen, servers, authorization, clientNotes } = await configOfServers(
+      `${commandName} ${kind}`,
+      { positionals: [], rest, env },
+      values,
+    )
     const baseUrl = ownUrl(listen, values.url)
     for (const note of clientNotes) writeLines(stderr, [asCalled(`note: ${note}`)])
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)

@@ -92,7 +92,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_EXITED_EARLY: entry(502, -32603, 'worker', false, 'The command {command} exited ({how}) before it served anything.{hint}'),
   // prettier-ignore
-  ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {timeoutMs} ms.'),
+  ERR_WORKERS_START_TIMEOUT: entry(504, -32603, 'worker', false, 'The command {command} did not {what} within {time}.{hint}'),
   // prettier-ignore
   ERR_WORKERS_REFUSED: entry(502, -32603, 'worker', false, 'The server {command} did not accept {what}: {how}.'),
   // prettier-ignore

@@ -1,3 +1,4 @@
+import { spoken } from '../ground/spoken.ts'
 import type { ElsewhereWatch } from './elsewhere.ts'
 import { nextLookMs } from './elsewhere.ts'
 import { findListening, isListenedOn } from './listening.ts'
@@ -66,7 +67,7 @@ export async function waitUntilListening(options: ListeningOptions): Promise<Lis
       const what = `listen on port ${port}${who}`
       return {
         code: 'ERR_WORKERS_START_TIMEOUT',
-        params: { what, timeoutMs: startTimeoutMs },
+        params: { what, time: spoken(startTimeoutMs) },
       }
     }
     // So that no more than a thirtieth of what it took is lost by finding out late.

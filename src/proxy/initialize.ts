@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock } from '../ground/clock.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { spoken } from '../ground/spoken.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
@@ -111,7 +112,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
   const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
   const limit = clock.after(Math.max(timeoutMs, 1), () => {
     const command = server.launch.shown
-    const params = { command, what: `answer ${awaited}`, timeoutMs: server.startTimeoutMs }
+    const params = { command, what: `answer ${awaited}`, time: spoken(server.startTimeoutMs) }
     answer.giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
   })
   const refusal = (answered: Answered): GatewayError =>

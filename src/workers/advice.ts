@@ -78,6 +78,18 @@ export function listensElsewhere(
   })
 }
 
+/** A sentence, with a space before it, where a server that has to speak HTTP may speak stdio. */
+export function stdioHint(
+  { transport, origin }: LocalLaunch,
+  { exitCode, lastLines }: { exitCode: number | null; lastLines: readonly string[] },
+): string {
+  const saysSo = lastLines.some((line) => /\bstdio\b|"jsonrpc"/i.test(line))
+  if (transport !== 'http' || !(exitCode === 0 || saysSo)) return ''
+  return isFromCommandLine(origin)
+    ? ' If it speaks stdio, leave out --http.'
+    : ' If it speaks stdio, take out transport: http.'
+}
+
 /** `0.0.0.0:8000`, `[::1]:8000` */
 function shownListener({ address, port }: ListensElsewhere): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

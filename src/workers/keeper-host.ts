@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { spoken } from '../ground/spoken.ts'
 import type { ProcessIdentity } from './driver.ts'
 import { childOf } from './identity.ts'
 import type { KeeperBoot } from '../keeper/protocol.ts'
@@ -156,7 +157,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
 function listening(child: ChildProcess, boot: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const limit = setTimeout(
-      () => fail(`it did not listen within ${startTimeoutMs} ms`),
+      () => fail(`it did not listen within ${spoken(startTimeoutMs)}`),
       startTimeoutMs,
     )
     const fail = (why: string): void => {

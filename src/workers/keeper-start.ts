@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 
 import { GatewayError, messageOf } from '../ground/errors.ts'
-import { listensElsewhere } from './advice.ts'
+import { listensElsewhere, stdioHint } from './advice.ts'
 import type { LocalSpec } from './driver.ts'
 import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperFailure, KeeperSpec, KeeperStarted } from '../keeper/protocol.ts'
@@ -46,7 +46,9 @@ function failed(failure: KeeperFailure, local: LocalSpec, port: number | null): 
   if (listens !== undefined) return listensElsewhere(launch, listens, { port, lastLines })
   const { origin } = launch
   const given = Object.keys({ ...env, ...credentials })
-  const hint = missingVariableHint({ lines: lastLines, given, origin })
+  const hint =
+    missingVariableHint({ lines: lastLines, given, origin }) ||
+    stdioHint(launch, { exitCode, lastLines })
   return new GatewayError(code, {
     params: { ...params, command, server, hint },
     details: { command, exitCode, signal, lastLines },

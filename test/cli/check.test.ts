@@ -113,7 +113,7 @@ describe('check', { concurrency: 3 }, () => {
       /^✓ http: \d+ ms, 3 tools: add_expense/,
       /^✗ broken: node broken\.mjs \(http on \$PORT.*\n {2}The command node broken\.mjs exited \(exit code 3\).*\n {2}It wrote:\n {4}The key is missing\.\n$/,
       /^✗ missing: no-such-command .*\n {2}The command no-such-command could not be started: it is not in/,
-      /^✗ mute: .*\n {2}The command .* did not answer initialize within 5000 ms\.\n {2}It wrote:\n {4}hello\n$/,
+      /^✗ mute: .*\n {2}The command .* did not answer initialize within 5 s\.\n {2}It wrote:\n {4}hello\n$/,
       /^✗ deaf: .*\n {2}The command sleep 60 did not listen on port \d+ within 700 ms\.\n$/,
       /^– theirs: not tried, because nobody is there to take \$\{claims\.sub\} from\n$/,
     ]

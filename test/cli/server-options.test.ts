@@ -97,6 +97,8 @@ describe('a command after --', { concurrency: 3 }, () => {
       absent.stdout,
       /set ACME_KEY in this shell and add --pass-env ACME_KEY \(or use --env-file FILE\)\.$/m,
     )
+    const ended = await berth(['check', '--start', '--http', '--', 'node', '-e', '0'])
+    assert.match(ended.stdout, /served anything\. If it speaks stdio, leave out --http\.$/m)
     // What it wrote is readable.
     assert.match(absent.stdout, /^ {4}Error: ACME_KEY is not set\n {8}at key \(/m)
   })

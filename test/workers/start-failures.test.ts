@@ -172,7 +172,7 @@ suite('a server that does not become ready', { concurrency: 4 }, () => {
     assertFailure(error, {
       code: 'ERR_WORKERS_START_TIMEOUT',
       statusCode: 504,
-      message: /sleep 600 did not listen on port \d+ within 5000 ms/,
+      message: /sleep 600 did not listen on port \d+ within 5 s/,
       details: {
         command: command.join(' '),
         exitCode: null,

@@ -105,7 +105,7 @@ function unavailableText(code: string): string {
 /** Why a worker did not start is told to its operator alone, who may be the one that asks. */
 function workerHint({ code = '' }: HttpFailure, url: URL): string {
   return isLocal(url) && /^ERR_(WORKERS|PROXY_WORKER)_/.test(code)
-    ? ' mcp-berth logs shows why. For more, mcp-berth sessions --all has its ID, for mcp-berth sessions show ID.'
+    ? ' mcp-berth logs shows why, and so does mcp-berth sessions show ID (mcp-berth sessions --all has the ID).'
     : ''
 }
 

@@ -66,7 +66,10 @@ describe('logs', { concurrency: 3 }, () => {
     const serving = await serve(['--config', 'berth.yaml'])
     const failed = await berth(['call', serving.mcp('gone'), 'x'])
     assert.equal(failed.code, 1)
-    assert.match(failed.stderr, / logs shows why\..* sessions --all .* sessions show ID\./)
+    assert.match(
+      failed.stderr,
+      / logs shows why, .* sessions show ID \(.* sessions --all has the ID\)\./,
+    )
     const { code, stdout, stderr } = await berth(['logs'])
     assert.deepEqual([code, stdout], [0, ''])
     assert.match(

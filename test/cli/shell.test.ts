@@ -62,6 +62,7 @@ describe('a shell without a terminal', () => {
       'call list_trip',
       'call list_trips "',
       'status now',
+      'read x:y',
       'call list_trips',
     ])
     assert.equal(code, 1)
@@ -72,6 +73,7 @@ describe('a shell without a terminal', () => {
       'line 3: There is no tool list_trip. Did you mean list_trips? The tools are: plan_trip, list_trips, whoami.',
       'line 4: The quote " is not closed.',
       'line 5: now is one word too many. It is: status',
+      'line 6: The server trip-planner has no resources.',
     ])
   })
 

@@ -24,7 +24,8 @@ export const targetOptions = {
   session: {
     type: 'string',
     value: 'ID',
-    description: 'go on with a session that is open, and leave it open',
+    description:
+      'the Mcp-Session-Id that --keep printed: go on with that session, and leave it open',
   },
 } as const satisfies CommandOptions
 

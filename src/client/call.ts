@@ -1,12 +1,13 @@
 import type { RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
-import type { JsonSchemaType } from '@modelcontextprotocol/sdk/validation'
 
 import { isTerminal, plain, plainLine, writeJson } from '../ground/terminal.ts'
+import { argsOption, argumentWords, checkArguments, shownArguments } from './argument-check.ts'
+import { argumentsOf } from './arguments.ts'
 import type { Connection } from './connect.ts'
 import { Failure } from './failures.ts'
+import { fieldsOfTool } from './fields.ts'
 import { findTool, toolsOf } from './offers.ts'
 import type { ProgressBar } from './progress-bar.ts'
 import { resultText } from './results.ts'
@@ -15,7 +16,10 @@ import type { AnswerOptions, Io, OpenSession, Target } from './session.ts'
 
 export interface ToolCall extends AnswerOptions {
   tool: string
+  /** Of `--args`. */
   args: Record<string, unknown>
+  /** `key=value`, or one JSON object, in place of `args`. */
+  words: readonly string[]
   /** The raw result on stdout, and nothing else there. */
   json: boolean
   /** Leaves the session open, and says how to go on with it. */
@@ -33,9 +37,12 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
     target,
     io,
     async (session) => {
-      const { tool: name, args, json, given } = call
+      const { tool: name, words, json, given } = call
       const tool = findTool(await toolsOf(session.connection), name)
-      checkArguments(tool, args, `--args '${JSON.stringify(args)}'`)
+      const fields = fieldsOfTool(tool)
+      const args = words.length > 0 ? argumentsOf(words, fields) : call.args
+      const form = words.length > 0 ? 'words' : 'option'
+      checkArguments(tool, args, form)
       const result = await runTool(session, tool, args)
       for (const key of given.unused()) {
         io.stderr.write(`The answer ${plainLine(key)} was never asked for.\n`)
@@ -44,38 +51,20 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
       else {
         const id = session.keep()
         printResult(json ? { ...result, sessionId: id ?? null } : result, json, io)
-        const lines = json ? [] : goOnLines(target, 'call', [name], id)
+        const shown = shownArguments(args, fields)
+        const again =
+          Object.keys(args).length === 0
+            ? []
+            : form === 'words'
+              ? argumentWords(shown)
+              : argsOption(shown)
+        const lines = json ? [] : goOnLines(target, 'call', [name, ...again], id)
         for (const line of lines) io.stderr.write(`${io.asCalled(line)}\n`)
       }
       return result.isError === true || session.answering.misfits() > 0 ? 1 : 0
     },
     call,
   )
-}
-
-/**
- * @param shown the arguments as the user has given them
- * @throws Failure if the tool does not take them
- */
-export function checkArguments(
-  { name, inputSchema }: Tool,
-  args: Record<string, unknown>,
-  shown: string,
-): void {
-  let problem: string | undefined
-  try {
-    problem = new AjvJsonSchemaValidator().getValidator(inputSchema as JsonSchemaType)(
-      args,
-    ).errorMessage
-  } catch {
-    // The schema itself is beyond the validator; the server will judge.
-    return
-  }
-  if (problem === undefined) return
-  const readable = problem
-    .replaceAll(/(^|, )data\//g, '$1')
-    .replaceAll(/(^|, )data /g, '$1the arguments ')
-  throw new Failure(plainLine(`${name} does not take ${shown}: ${readable}.`))
 }
 
 /** Calls the tool and shows how far it is. */

@@ -8,29 +8,45 @@ export interface Ending {
   /** In half a sentence; undefined if it does not say why. */
   why: string | undefined
   atMs: number | undefined
+  /** Whether its worker ended by itself, so that what that wrote may tell more. */
+  isWorkers: boolean
 }
 
 /** Undefined if the error says nothing of an end. */
 export function endingOf(error: unknown): Ending | undefined {
   if (error instanceof LinkLost) return endingOf(error.cause)
   if (error instanceof HttpFailure) {
-    const { status, code, data, hadSession } = error
+    const { status, code, data, hadSession, said = '' } = error
     const isGone = hadSession && status === 404
-    return isGone || code === 'ERR_SESSIONS_ENDED' ? endingIn(data) : undefined
+    if (isGone || code === 'ERR_SESSIONS_ENDED') return endingIn(data)
+    return hadSession && status === 502 ? workerEndingIn(said) : undefined
   }
-  if (error instanceof McpError && typeof error.data === 'object' && error.data !== null) {
+  if (!(error instanceof McpError)) return undefined
+  if (typeof error.data === 'object' && error.data !== null) {
     const data = error.data as Record<string, unknown>
     return typeof data['reason'] === 'string' ? endingIn(data) : undefined
   }
-  return undefined
+  return workerEndingIn(error.message)
 }
 
-/** For instance `The session has ended at 14:03:07: it was idle for too long.` */
-export function endingText({ why, atMs }: Ending): string {
-  const when = atMs === undefined ? '' : ` at ${timeText(atMs)}`
+/** A Berth says it of the requests that a worker left open, and knows no more of the end yet. */
+function workerEndingIn(said: string): Ending | undefined {
+  const [, how] = /\bThe server (?:has )?ended \((.+)\)(?: before it answered)?\.$/.exec(said) ?? []
+  return how === undefined ? undefined : endingIn({ reason: 'worker-exited', how })
+}
+
+/** For instance `The session ended at 14:03:07: it was idle for too long.` */
+export function endingText({ why, atMs, isWorkers }: Ending, url: URL): string {
+  const when = atMs === undefined ? 'has ended' : `ended at ${timeText(atMs)}`
+  const more = isWorkers && isLocal(url) ? ' mcp-berth logs shows what it wrote.' : ''
   return why === undefined
-    ? `The session has ended${when}. The server does not say why.`
-    : `The session has ended${when}: ${why}.`
+    ? `The session ${when}. The server does not say why.`
+    : `The session ${when}: ${why}.${more}`
+}
+
+/** Whether whoever asks may well be the operator, too. */
+export function isLocal({ hostname }: URL): boolean {
+  return /^(localhost|127\..*|\[::1\])$/.test(hostname)
 }
 
 const reasons = new Map([
@@ -46,12 +62,14 @@ const reasons = new Map([
   ['upstream-lost', 'the server behind the gateway had lost it'],
 ])
 
-function endingIn({ reason, oom, endedAt }: Record<string, unknown>): Ending {
+function endingIn({ reason, oom, how, endedAt }: Record<string, unknown>): Ending {
   const atMs = typeof endedAt === 'string' ? Date.parse(endedAt) : NaN
   const known = typeof reason === 'string' ? (reasons.get(reason) ?? plainLine(reason)) : undefined
+  const ended = typeof how === 'string' ? `${known ?? ''} (${plainLine(how)})` : known
   return {
-    why: oom === true ? 'its server had no memory left' : known,
+    why: oom === true ? 'its server had no memory left' : ended,
     atMs: Number.isNaN(atMs) ? undefined : atMs,
+    isWorkers: reason === 'worker-exited',
   }
 }
 

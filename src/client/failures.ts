@@ -6,7 +6,7 @@ import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { whyUnreached } from '../ground/unreached.ts'
 import { Silence, WrongVersion } from './connect.ts'
-import { endingOf, endingText } from './endings.ts'
+import { endingOf, endingText, isLocal } from './endings.ts'
 import { HttpFailure, LinkLost, NotMcp, Redirected } from './link.ts'
 
 /** Something went wrong, and `message` tells the user all of it. */
@@ -24,7 +24,7 @@ export function toFailure(error: unknown, url: URL): Failure {
 
 function sentence(error: unknown, url: URL): string {
   const ending = endingOf(error)
-  if (ending?.why !== undefined) return endingText(ending)
+  if (ending?.why !== undefined) return endingText(ending, url)
   if (error instanceof HttpFailure) return httpSentence(error, url)
   if (error instanceof Redirected) {
     return `${url.href} redirects to ${error.target.href} (${error.status}). If that is the MCP server, give its URL.`
@@ -103,10 +103,9 @@ function unavailableText(code: string): string {
 }
 
 /** Why a worker did not start is told to its operator alone, who may be the one that asks. */
-function workerHint({ code = '' }: HttpFailure, { hostname }: URL): string {
-  const isLocal = /^(localhost|127\..*|\[::1\])$/.test(hostname)
-  return isLocal && /^ERR_(WORKERS|PROXY_WORKER)_/.test(code)
-    ? ' mcp-berth logs, or mcp-berth check --start, shows why.'
+function workerHint({ code = '' }: HttpFailure, url: URL): string {
+  return isLocal(url) && /^ERR_(WORKERS|PROXY_WORKER)_/.test(code)
+    ? ' mcp-berth logs shows why, and so does mcp-berth sessions show ID (mcp-berth sessions --all has the ID).'
     : ''
 }
 

@@ -120,6 +120,12 @@ export function sessionFailure(error: unknown, { url, session }: Target): Failur
   if (!isOver && !isUnknown && endingOf(error) === undefined) return failure
   const hint = 'Without --session a new one is opened.'
   if (endingOf(error)?.why !== undefined) return new Failure(`${failure.message} ${hint}`, error)
+  if (/^[0-9a-f]{8}$/.test(session)) {
+    return new Failure(
+      `${session} is the short id that mcp-berth sessions shows. --session takes the Mcp-Session-Id that --keep printed. ${hint}`,
+      error,
+    )
+  }
   return new Failure(
     plainLine(
       `${url.href} knows no session ${session}. It has ended, or belongs to somebody else or to another server. ${hint}`,

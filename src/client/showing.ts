@@ -32,11 +32,14 @@ export function writePrompts(prompts: Prompt[], { json }: ListOptions, out: Out)
 }
 
 export async function readResourceIn(
-  { client, request }: Connection,
+  { client, request, offers, serverName }: Connection,
   uri: string,
   { json }: ListOptions,
   { stdout }: Out,
 ): Promise<void> {
+  if (!offers('resources')) {
+    throw new Failure(`The server ${plainLine(serverName)} has no resources.`)
+  }
   const result = await request((options) => client.readResource({ uri }, options))
   if (json) {
     writeJson(stdout, result)

@@ -137,6 +137,10 @@ test('failures are one sentence with what to do', async (t) => {
       /monthly_report does not take --args '\{"month":11\}': month must be string\.\n$/,
     ],
     [
+      [url.href, 'monthly_report', 'moth=2026-11'],
+      /There is no argument moth\. Did you mean month\? It takes: month\.\n$/,
+    ],
+    [
       [`http://127.0.0.1:${closed}/mcp`, 'x'],
       /Nothing listens at 127\.0\.0\.1:\d+\. Is Berth running\? Start it with: mcp-berth serve\n$/,
     ],

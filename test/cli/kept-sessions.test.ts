@@ -51,6 +51,8 @@ describe('a session that is kept', () => {
       /^The session stays open\. To go on with it:\n {2}\S.* (call \S+ whoami --session \S+)\n$/
     const [, command = ''] = says.exec(stderr) ?? assert.fail(stderr)
     assert.match((await berth(command.split(' '))).stdout, /^Process \d+, 0 trips booked/)
+    const booked = await berth(['call', url, 'plan_trip', '--keep', ...trip, '--args', '{"x": 1}'])
+    assert.match(booked.stderr, /call \S+ plan_trip --args '\{"x": 1\}' --session \S+\n$/)
     const failed = await berth(['call', url, 'whoam', '--keep'])
     assert.equal(failed.code, 1)
     assert.doesNotMatch(failed.stderr, /stays open/)
@@ -86,12 +88,17 @@ describe('a session that is kept', () => {
       assert.deepEqual([code, stdout], [1, ''])
       assert.match(
         stderr,
-        /^mcp-berth: The session has ended at [\d:]+: somebody has stopped it\. Without --session a new one is opened\.\n$/,
+        /^mcp-berth: The session ended at [\d:]+: somebody has stopped it\. Without --session a new one is opened\.\n$/,
       )
     }
     const unknown = await here.berth(['tools', url, '--session', 'nix'])
     assert.equal(unknown.code, 1)
     assert.match(unknown.stderr, /knows no session nix\. It has ended, or belongs to somebody else/)
+    const short = await here.berth(['tools', url, '--session', handleOf(id)])
+    assert.equal(short.code, 1)
+    const says = 'is the short id that mcp-berth sessions shows. --session takes the Mcp-Session-Id'
+    assert.ok(short.stderr.includes(`${handleOf(id)} is the short id that `), short.stderr)
+    assert.ok(short.stderr.includes(says.slice(says.indexOf('--session'))), short.stderr)
     const wrong = await here.berth(['tools', url, '--session', 'a b'])
     assert.equal(wrong.code, 2)
   })

@@ -60,6 +60,24 @@ describe('logs', { concurrency: 3 }, () => {
     assert.deepEqual([code, stderr], [0, ''])
   })
 
+  it('tells why a worker that wrote nothing never started, which a failed call points to', async (t) => {
+    const { put, serve, berth } = place(t)
+    put('berth.yaml', 'servers:\n  gone:\n    command: ./nowhere\n')
+    const serving = await serve(['--config', 'berth.yaml'])
+    const failed = await berth(['call', serving.mcp('gone'), 'x'])
+    assert.equal(failed.code, 1)
+    assert.match(
+      failed.stderr,
+      / logs shows why, .* sessions show ID \(.* sessions --all has the ID\)\./,
+    )
+    const { code, stdout, stderr } = await berth(['logs'])
+    assert.deepEqual([code, stdout], [0, ''])
+    assert.match(
+      stderr,
+      /^The worker of session \w{8} has written nothing\. The session has ended \(start-failed\): .*could not be started/,
+    )
+  })
+
   it('says so when there was no session yet', async (t) => {
     const { serve, berth } = place(t)
     await serve(['--', 'node'])

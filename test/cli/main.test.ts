@@ -20,7 +20,7 @@ test('help lists every command, and is what one gets without any', async (t) => 
 test('help of a command tells its usage and every option', async (t) => {
   const help = await berth(t, 'help', 'call')
   assert.equal(help.code, 0)
-  assert.match(help.stdout, /^usage: mcp-berth call URL TOOL \[options\]$/m)
+  assert.match(help.stdout, /^usage: mcp-berth call URL TOOL \[KEY=VALUE …\] \[options\]$/m)
   for (const name of Object.keys(commands.get('call')?.options ?? {})) {
     assert.ok(help.stdout.includes(`--${name}`), name)
   }
@@ -43,7 +43,11 @@ test('wrong use is exit code 2 and says what was meant', async (t) => {
     [['help', 'cal'], /Did you mean call\?/],
     [['call'], /The URL of the MCP server is missing\.\nusage: mcp-berth call/],
     [['call', url], /The name of the tool is missing/],
-    [['call', url, 'a', 'b'], /b is one word too many/],
+    [
+      ['call', url, 'a', 'b'],
+      /b is one word too many\. Write the arguments of the tool as KEY=VALUE/,
+    ],
+    [['call', url, 'a', 'b=1', '--args', '{}'], /as b=1 or with --args, not both/],
     [['call', url, 'a', '--jsn'], /There is no option --jsn\. Did you mean --json\?\nusage:/],
     [['call', url, 'a', '--args'], /'--args <value>' argument missing/],
     [['call', url, 'a', '--json=yes'], /'--json' does not take an argument/],

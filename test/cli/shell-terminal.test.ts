@@ -133,18 +133,21 @@ describe('a shell at a terminal', () => {
     await second?.done
   })
 
-  it('says that its session has ended, and offers a new one with the command at hand', async (t) => {
+  it('says that its session has ended, and offers a new one', async (t) => {
     const person = await sitDown(place(t), 'planner')
     if (person === undefined) return
     await person.on(/> $/, `call list_trips`)
     await person.says(/> call list_trips/)
     await askAdmin(gateway, `/api/sessions/${person.handle}`, { method: 'DELETE' })
     await person.on(
-      /The session has ended at [\d:]+: somebody has stopped it\. new opens[^]*> call list_trips$/,
-      enter,
+      /The session ended at [\d:]+: somebody has stopped it\. new opens[^]*no session> call list_trips$/,
+      `\u0015status${enter}`,
     )
+    await person.on(/No session is open\. new opens another one\.[^]*no session> $/, up)
+    await person.on(/status$/, `\u0015call list_trips${enter}`)
     await person.on(/Open a new session\?[^]*No/, enter)
-    await person.on(/Session \w{8} is open at trip-planner[^]*> call list_trips$/, enter)
+    await person.on(/is open at trip-planner[^]*not run yet[^]*trip-planner> $/, up)
+    await person.on(/call list_trips$/, enter)
     await person.on(/No trip is booked\.[^]*> $/, `keep${enter}`)
     const [, id = ''] = await person.says(/--session (\S+)/)
     await person.on(/> $/, controlD)

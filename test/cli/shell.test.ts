@@ -62,6 +62,7 @@ describe('a shell without a terminal', () => {
       'call list_trip',
       'call list_trips "',
       'status now',
+      'read x:y',
       'call list_trips',
     ])
     assert.equal(code, 1)
@@ -72,6 +73,7 @@ describe('a shell without a terminal', () => {
       'line 3: There is no tool list_trip. Did you mean list_trips? The tools are: plan_trip, list_trips, whoami.',
       'line 4: The quote " is not closed.',
       'line 5: now is one word too many. It is: status',
+      'line 6: The server trip-planner has no resources.',
     ])
   })
 
@@ -84,6 +86,7 @@ describe('a shell without a terminal', () => {
       'prompt args-prompt',
       'call get-sum a=2 b=40',
       'call get-sum {"a": "2", "b": 40}',
+      'call get-sum b=40',
       'call get-structured-content location="New York"',
       'log',
       'log debug',
@@ -97,9 +100,10 @@ describe('a shell without a terminal', () => {
     assert.match(stdout, /"temperature":/)
     assert.match(stderr, /^line 3: args-prompt needs the argument city\.$/m)
     assert.match(stderr, /^line 5: get-sum does not take \{"a":"2","b":40\}: a must be number\.$/m)
+    assert.match(stderr, /^line 6: get-sum needs a: call get-sum b=40 a=1$/m)
     assert.match(stderr, /^The server decides which of its messages come\. Levels: debug, info/m)
     assert.match(stderr, /^The server's messages come from level debug on\.$/m)
-    assert.match(stderr, /^line 9: There is no level loud\. There are: debug, /m)
+    assert.match(stderr, /^line 10: There is no level loud\. There are: debug, /m)
     assert.match(stderr, /^\[\w+\] \w+[- ]level[- ]message$/m)
   })
 
@@ -114,11 +118,17 @@ describe('a shell without a terminal', () => {
     const { code, stdout, stderr } = await done
     assert.equal(code, 1)
     assert.equal(stdout, '0\n')
-    assert.match(stderr, /^line 1: .*The server ended \(exit code 3\) before it answered/m)
-    assert.match(stderr, /^line 2: The session has ended at [\d:]+: the process of its server/m)
     assert.match(
       stderr,
-      /^The session has ended\. new opens another one\.\nline 6: No session is open\.\n$/m,
+      /^line 1: The session has ended: .* has ended \(exit code 3\)\. .* logs shows what it wrote\.$/m,
+    )
+    assert.match(
+      stderr,
+      /^line 2: The session has ended: the process of its server has ended \(exit code 3\)\. .*new opens/m,
+    )
+    assert.match(
+      stderr,
+      /^The session has ended\. new opens another one\.\nline 6: No session is open\. new opens another one\.\n$/m,
     )
   })
 

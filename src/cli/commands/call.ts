@@ -1,7 +1,7 @@
 import { defineCommand, UsageError } from '../command.ts'
 import type { CommandOptions } from '../command.ts'
 import { targetOf, targetOptions } from '../target.ts'
-import { jsonObjectValue, noMore, pairValues } from '../values.ts'
+import { jsonObjectValue, pairValues } from '../values.ts'
 
 /** How the questions of a tool are answered before they are asked. */
 export const answerOptions = {
@@ -22,9 +22,13 @@ export const answerOptions = {
 export const call = defineCommand({
   name: 'call',
   summary: 'Call a tool, and answer what it asks',
-  usage: 'URL TOOL [options]',
+  usage: 'URL TOOL [KEY=VALUE …] [options]',
   options: {
-    args: { type: 'string', value: 'JSON', description: 'the arguments of the tool' },
+    args: {
+      type: 'string',
+      value: 'JSON',
+      description: 'the arguments of the tool, in place of KEY=VALUE',
+    },
     ...answerOptions,
     keep: { type: 'boolean', description: 'leave the session open, and say how to go on with it' },
     ...targetOptions,
@@ -35,6 +39,7 @@ export const call = defineCommand({
     '',
     'examples:',
     '  mcp-berth call http://127.0.0.1:8080/servers/trip-planner/mcp plan_trip',
+    '  mcp-berth call http://127.0.0.1:8080/mcp monthly_report month=2026-11',
     `  mcp-berth call http://127.0.0.1:8080/mcp monthly_report --args '{"month": "2026-11"}'`,
     '',
     'Each call has a session of its own, so at a Berth a worker of its own. With --keep the session',
@@ -44,12 +49,12 @@ export const call = defineCommand({
     'exit codes: 0 the tool succeeded, 1 it reported an error or could not be called, 2 wrong usage',
   ],
   async run({ positionals, values, stdin, stdout, stderr, env, asCalled, signal }) {
-    const [url, tool] = positionals
+    const [url, tool, ...words] = positionals
     const target = targetOf(url, values, env)
     if (tool === undefined) {
       throw new UsageError('The name of the tool is missing; mcp-berth tools URL lists them.')
     }
-    noMore(positionals, 2)
+    checkWords(words, values.args !== undefined)
     const args = jsonObjectValue('args', values.args)
     const pairs = pairValues('answer', values.answer)
     const answers = jsonObjectValue('answers', values.answers)
@@ -62,6 +67,7 @@ export const call = defineCommand({
       {
         tool,
         args,
+        words,
         given: createGiven(pairs, answers),
         sampleWith: values['sample-with'],
         json: values.json,
@@ -71,3 +77,15 @@ export const call = defineCommand({
     )
   },
 })
+
+/** @throws UsageError; whether the tool takes them is not known yet. */
+function checkWords(words: string[], hasArgs: boolean): void {
+  const [first] = words
+  if (first === undefined) return
+  if (hasArgs) throw new UsageError(`Give the arguments as ${first} or with --args, not both.`)
+  const wrong = first.startsWith('{') ? words[1] : words.find((word) => word.indexOf('=') < 1)
+  if (wrong === undefined) return
+  throw new UsageError(
+    `${wrong} is one word too many. Write the arguments of the tool as KEY=VALUE.`,
+  )
+}

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 
 import { escapedInJson, isTerminal, outputLine, plainLine } from '../../ground/terminal.ts'
 import { adminOptions, findGateway } from '../admin-client.ts'
+import type { RunningGateway } from '../admin-client.ts'
 import { defineCommand, UsageError } from '../command.ts'
 import type { SessionView } from '../session-lines.ts'
 import { noMore } from '../values.ts'
@@ -24,7 +25,7 @@ export const logs = defineCommand({
     'ID is the handle that mcp-berth sessions prints. Without it you get the newest session.',
     'A stdio server writes to stderr, because stdout carries MCP. Of an HTTP server you see both.',
   ],
-  async run({ positionals, values, stdout, stderr, env, signal }) {
+  async run({ positionals, values, stdout, stderr, env, asCalled, signal }) {
     noMore(positionals, 1)
     const lines = Number(values.lines ?? 1000)
     if (!Number.isInteger(lines) || lines < 0) {
@@ -56,11 +57,26 @@ export const logs = defineCommand({
       if (!signal.aborted) throw cause
     }
     if (!hasOutput && lines > 0 && !signal.aborted) {
-      stderr.write(`The worker of session ${plainLine(id)} has written nothing.\n`)
+      const why = await whyEnded(gateway, id)
+      stderr.write(`The worker of session ${plainLine(id)} has written nothing.${asCalled(why)}\n`)
     }
     return 0
   },
 })
+
+/** Of one that never started there is nothing to read but this. */
+async function whyEnded(gateway: RunningGateway, id: string): Promise<string> {
+  try {
+    const path = `/api/sessions/${encodeURIComponent(id)}`
+    const { end } = (await gateway.fetch('GET', path)) as SessionView
+    if (end === undefined) return ''
+    const why = end.message === undefined ? '.' : `: ${end.message}`
+    return ` ${plainLine(`The session has ended (${end.reason})${why}`)}`
+  } catch {
+    // It is forgotten by now.
+    return ''
+  }
+}
 
 /** Not `node:readline`, whose lines simply end where the stream fails. */
 async function* linesOf(stream: Readable): AsyncGenerator<string> {

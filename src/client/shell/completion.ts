@@ -3,8 +3,8 @@ import type { CompleteRequest, Prompt } from '@modelcontextprotocol/sdk/types.js
 import { plainLine } from '../../ground/terminal.ts'
 import type { Connection } from '../connect.ts'
 import type { Catalogue } from './catalogue.ts'
-import { fieldsOfPrompt, fieldsOfTool, valuesOf } from './fields.ts'
-import type { Fields } from './fields.ts'
+import { fieldsOfPrompt, fieldsOfTool, valuesOf } from '../fields.ts'
+import type { Fields } from '../fields.ts'
 import { quoted, wordsOf } from './words.ts'
 
 /** What the word after a command may be. */

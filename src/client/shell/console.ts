@@ -4,12 +4,10 @@ export interface Console {
   readonly isTerminal: boolean
   /** Of the command that came last; in a script. */
   lineNumber(): number
-  /**
-   * The next command; undefined when there will be none.
-   *
-   * @param draft is in the line already
-   */
-  next(prompt: string, draft?: string): Promise<string | undefined>
+  /** The next command; undefined when there will be none. */
+  next(prompt: string): Promise<string | undefined>
+  /** Puts another prompt before what is being typed. */
+  changePrompt(prompt: string): void
   /** Says something without disturbing what is being typed or asked. */
   tell(text: string): void
   /** `signal`: the user wants what is being done to stop. */

@@ -1,5 +1,8 @@
-import { plainLine } from '../../ground/terminal.ts'
-import type { OpenSession } from './live.ts'
+import type { Writable } from 'node:stream'
+import { styleText } from 'node:util'
+
+import { hasColors, plainLine } from '../../ground/terminal.ts'
+import type { Live, OpenSession } from './live.ts'
 import type { Verb } from './verbs.ts'
 
 /** Says which session it is, and what the server offers, as far as it says so at once. */
@@ -23,6 +26,14 @@ export async function greetingOf({ connection, catalogue, handle, isOlder }: Ope
   return plainLine(
     `${isOlder && handle !== undefined ? `You are in session ${handle}` : session} at ${server}${what}`,
   )
+}
+
+export function promptText(live: Live, stderr: Writable): string {
+  const session = live.current()
+  const name = session === undefined ? 'no session' : session.connection.serverName
+  const text = `${plainLine(name, 30)}>`
+  const color = session === undefined ? 'yellow' : 'cyan'
+  return `${hasColors(stderr) ? styleText(color, text) : text} `
 }
 
 export const hintText =

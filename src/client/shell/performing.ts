@@ -33,10 +33,14 @@ const aliases = new Map([
 ])
 /** Those that need no session. */
 const alwaysThere = new Set(['help', 'new', 'quit'])
+/** Those that are about the session itself, so that another one is no help. */
+const ofSession = new Set(['status', 'keep', 'end'])
 
 export interface Command {
   verb: Verb
   needsSession: boolean
+  /** Whether it makes no sense in another session. */
+  isOfSession: boolean
   run(doing: Omit<Doing, 'input' | 'json'>): Promise<Outcome>
 }
 
@@ -64,6 +68,7 @@ export async function commandOf(
   return {
     verb,
     needsSession: !alwaysThere.has(verb.name),
+    isOfSession: ofSession.has(verb.name),
     run: (doing) => verb.run({ ...doing, input, json: input.json || isJson }),
   }
 }

@@ -22,6 +22,7 @@ export function createScript({ stdin, stderr, signal }: Io): Console {
         if (/^\s*[^#\s]/.test(next.value)) return next.value
       }
     },
+    changePrompt: () => undefined,
     tell: (text) => stderr.write(`${text}\n`),
     whileBusy: (work) => work(signal),
     atKeyboard: (turn) => turn(),

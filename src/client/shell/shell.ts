@@ -2,18 +2,20 @@ import { styleText } from 'node:util'
 
 import { select } from '@clack/prompts'
 
-import { hasColors, plainLine } from '../../ground/terminal.ts'
+import { hasColors } from '../../ground/terminal.ts'
 import { endingText } from '../endings.ts'
 import { toFailure } from '../failures.ts'
 import { goOnLines, sessionFailure } from '../session.ts'
 import type { Io, Target } from '../session.ts'
-import { greetingOf, hintText } from './greeting.ts'
+import { greetingOf, hintText, promptText } from './greeting.ts'
 import { commandOf } from './performing.ts'
 import type { Command, Outcome } from './performing.ts'
 import { partsOf } from './wiring.ts'
 import type { Parts, ShellOptions } from './wiring.ts'
 
 const interruptedExitCode = 130
+const notYet = 'Your command was not run yet. Arrow up brings it back.'
+const notAgain = 'Your command was not run again. Arrow up brings it back.'
 
 /**
  * Keeps one session, and does in it what the user types or what stands in a script.
@@ -113,21 +115,24 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
       const ending = live.ending()
       if (ending === undefined) return complain(toFailure(error, target.url).message)
       parts.isEndTold = true
-      return complain(endingText(ending))
+      return complain(endingText(ending, target.url))
     } finally {
       bar.finish()
       given.use([])
     }
   }
 
+  function tellNone(): void {
+    const ending = live.ending()
+    const isNews = ending !== undefined && (!parts.isEndTold || !desk.isTerminal)
+    const said = isNews ? endingText(ending, target.url) : 'No session is open.'
+    parts.isEndTold = true
+    complain(`${said} new opens another one.`)
+  }
+
   /** @returns whether there is a session to work in. */
   async function offer(): Promise<boolean> {
-    const ending = live.ending()
-    if (!parts.isEndTold || !desk.isTerminal) {
-      complain(ending === undefined ? 'No session is open.' : endingText(ending))
-      parts.isEndTold = true
-    }
-    if (!desk.isTerminal) return false
+    if (!parts.isEndTold) tellNone()
     const choice = await desk.atKeyboard(() =>
       select({
         message: 'Open a new session? What the server kept in the old one is gone.',
@@ -168,23 +173,23 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
     }
   }
 
-  /** @returns what is to stand at the next prompt. */
-  async function handle(line: string): Promise<{ outcome: Outcome; draft: string }> {
+  async function handle(line: string): Promise<Outcome> {
     const command = await read(line)
-    if (command === undefined) return { outcome: false, draft: '' }
+    if (command === undefined) return false
     const hasSession = !command.needsSession || live.current() !== undefined
+    if (!hasSession && (!desk.isTerminal || command.isOfSession)) {
+      tellNone()
+      return false
+    }
     const outcome = hasSession && (await desk.whileBusy((stop) => perform(command, stop)))
+    // It did well, and the end was noticed beside it.
+    const isUntold = hasSession && live.ending() !== undefined && !parts.isEndTold
+    if (isUntold && desk.isTerminal) tellNone()
     const isLost = command.needsSession && live.current() === undefined && outcome === false
+    if (!isLost || command.isOfSession || !desk.isTerminal || signal.aborted) return outcome
     // Not run again by itself: whoever typed it knew of what is gone now.
-    const draft = isLost && !signal.aborted && (await offer()) ? line.trim() : ''
-    return { outcome, draft }
-  }
-
-  function promptText(): string {
-    const session = live.current()
-    const name = session === undefined ? 'no session' : session.connection.serverName
-    const text = `${plainLine(name, 30)}>`
-    return `${hasColors(stderr) ? styleText(session === undefined ? 'yellow' : 'cyan', text) : text} `
+    if (await offer()) desk.tell(hasSession ? notAgain : notYet)
+    return outcome
   }
 
   return {
@@ -200,19 +205,16 @@ function createShell(target: Target, options: ShellOptions, io: Io, parts: Parts
     },
     async loop() {
       let hasFailed = false
-      let draft = ''
       for (;;) {
         parts.isBusy = false
-        const line = await desk.next(promptText(), draft)
+        const line = await desk.next(promptText(live, stderr))
         parts.isBusy = true
         if (line === undefined) return hasFailed
-        draft = ''
         if (line.trim() === '') continue
         desk.remember(line)
-        const handled = await handle(line)
-        if (handled.outcome === 'leave') return hasFailed
-        if (!handled.outcome) hasFailed = true
-        draft = handled.draft
+        const outcome = await handle(line)
+        if (outcome === 'leave') return hasFailed
+        if (!outcome) hasFailed = true
       }
     },
   }

@@ -192,7 +192,7 @@ export function createTerminal(options: TerminalOptions): Console {
   return {
     isTerminal: true,
     lineNumber: () => 1,
-    next: (text, draft = '') =>
+    next: (text) =>
       new Promise((resolve) => {
         if (signal.aborted) {
           resolve(undefined)
@@ -200,8 +200,17 @@ export function createTerminal(options: TerminalOptions): Console {
         }
         prompt = text
         answer = resolve
-        openEditor({ line: draft, cursor: draft.length })
+        openEditor({ line: '', cursor: 0 })
       }),
+    changePrompt(text) {
+      prompt = text
+      if (editor === undefined) return
+      const { rows } = editor.getCursorPos()
+      erase(rows)
+      editor.setPrompt(prompt)
+      output.write('\n'.repeat(rows))
+      editor.prompt(true)
+    },
     tell: say,
     async whileBusy(run) {
       work = new AbortController()

@@ -4,7 +4,8 @@ import type { LoggingLevel, Tool } from '@modelcontextprotocol/sdk/types.js'
 import { LoggingLevelSchema } from '@modelcontextprotocol/sdk/types.js'
 
 import { plainLine, writeJson } from '../../ground/terminal.ts'
-import { checkArguments, printResult, runTool } from '../call.ts'
+import { checkArguments } from '../argument-check.ts'
+import { printResult, runTool } from '../call.ts'
 import type { Connection } from '../connect.ts'
 import { Failure } from '../failures.ts'
 import { findPrompt, findTool } from '../offers.ts'
@@ -16,9 +17,9 @@ import {
   writeResources,
   writeTools,
 } from '../showing.ts'
-import { argumentsOf } from './arguments.ts'
+import { argumentsOf } from '../arguments.ts'
 import type { Completes } from './completion.ts'
-import { fieldsOfPrompt, fieldsOfTool } from './fields.ts'
+import { fieldsOfPrompt, fieldsOfTool } from '../fields.ts'
 import type { Live, OpenSession } from './live.ts'
 import { statusOf, statusLines } from './status.ts'
 import type { Input } from './words.ts'
@@ -82,7 +83,7 @@ const call: Verb = {
     const connection = interruptible(session.connection, signal)
     const tool = await toolNamed(session, name)
     const args = argumentsOf(input.words.slice(1), fieldsOfTool(tool))
-    checkArguments(tool, args, JSON.stringify(args))
+    checkArguments(tool, args, 'prompt')
     session.calls += 1
     const answers = doing.answerWith(input.answers)
     try {

@@ -11,7 +11,8 @@ import type { ProgressBar } from '../progress-bar.ts'
 import type { AnswerOptions, Io, Target } from '../session.ts'
 import { createCompletion } from './completion.ts'
 import type { Console } from './console.ts'
-import { fieldsOfTool, isSecret } from './fields.ts'
+import { fieldsOfTool, isSecret } from '../fields.ts'
+import { promptText } from './greeting.ts'
 import { createHistory } from './history.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
@@ -71,7 +72,8 @@ export function partsOf(target: Target, options: ShellOptions, io: Io): Parts {
     onEnded(ending) {
       if (parts.isBusy) return
       parts.isEndTold = true
-      tell(`${endingText(ending)} new opens another one.`)
+      parts.desk.changePrompt(promptText(live, stderr))
+      tell(io.asCalled(`${endingText(ending, target.url)} new opens another one.`))
     },
   })
   const hasPerson = isTerminal(stdin) && isTerminal(stderr)

@@ -1,12 +1,12 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 
-import { closest } from '../../ground/closest.ts'
-import { messageOf } from '../../ground/errors.ts'
-import { plainLine } from '../../ground/terminal.ts'
-import { readAnswer } from '../answers.ts'
-import type { Checked } from '../answers.ts'
-import { Failure } from '../failures.ts'
-import { questionsOf } from '../questions.ts'
+import { closest } from '../ground/closest.ts'
+import { messageOf } from '../ground/errors.ts'
+import { plainLine } from '../ground/terminal.ts'
+import { readAnswer } from './answers.ts'
+import type { Checked } from './answers.ts'
+import { Failure } from './failures.ts'
+import { questionsOf } from './questions.ts'
 import type { Fields } from './fields.ts'
 
 /**
@@ -41,7 +41,7 @@ export function argumentsOf(words: readonly string[], fields: Fields): Record<st
   return Object.fromEntries(entries)
 }
 
-function unknownText(key: string, names: string[]): string {
+export function unknownText(key: string, names: string[]): string {
   const meant = closest(key, names)
   const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
   const all = names.length === 0 ? 'It takes none.' : `It takes: ${names.join(', ')}.`

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 
 import type { Tool } from '@modelcontextprotocol/sdk/types.js'
 
-import { argumentsOf } from '../../../src/client/shell/arguments.ts'
-import { fieldsOfTool, isSecret, valuesOf } from '../../../src/client/shell/fields.ts'
+import { argumentsOf } from '../../src/client/arguments.ts'
+import { fieldsOfTool, isSecret, valuesOf } from '../../src/client/fields.ts'
 
 const inputSchema: Tool['inputSchema'] = {
   type: 'object',

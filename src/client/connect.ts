@@ -18,6 +18,8 @@ import type {
 import { version } from '../ground/version.ts'
 import { createLink } from './link.ts'
 import type { HttpFailure } from './link.ts'
+import type { Patience } from './patience.ts'
+import { createPatience } from './patience.ts'
 import { withOwnIds } from './request-ids.ts'
 import { createWithdrawals } from './withdrawals.ts'
 
@@ -84,14 +86,6 @@ export interface Connection {
   end(): Promise<void>
   /** Closes the connection and leaves the session behind. */
   leave(): Promise<void>
-}
-
-/** The server said nothing for longer than it may. */
-export class Silence extends Error {
-  constructor(silenceMs: number) {
-    super(`The server said nothing for ${silenceMs / 1000} seconds`)
-    this.name = 'Silence'
-  }
 }
 
 /** The server has chosen a version of MCP that this client does not know. */
@@ -275,48 +269,4 @@ function elicitationIn(params: Record<string, unknown>): Elicitation {
     return { mode, message, url: new URL(url) }
   }
   throw new RpcFailure(-32602, `A question of mode ${String(mode)} like this cannot be asked`)
-}
-
-interface Patience {
-  signal: AbortSignal
-  heard(): void
-  hold(): void
-  release(): void
-  end(reason: unknown): void
-  stop(): void
-}
-
-function createPatience(silenceMs: number, outer: AbortSignal | undefined): Patience {
-  const controller = new AbortController()
-  let held = 0
-  let timer: NodeJS.Timeout | undefined
-  const end = (reason: unknown): void => controller.abort(reason)
-  const onOuterEnd = (): void => end(outer?.reason)
-  const wait = (): void => {
-    clearTimeout(timer)
-    if (silenceMs > 0 && held === 0) {
-      timer = setTimeout(() => end(new Silence(silenceMs)), silenceMs)
-    }
-  }
-  if (outer?.aborted === true) onOuterEnd()
-  outer?.addEventListener('abort', onOuterEnd)
-  wait()
-  return {
-    signal: controller.signal,
-    heard: wait,
-    hold() {
-      held += 1
-      clearTimeout(timer)
-    },
-    release() {
-      held -= 1
-      wait()
-    },
-    end,
-    stop() {
-      held = Infinity
-      clearTimeout(timer)
-      outer?.removeEventListener('abort', onOuterEnd)
-    },
-  }
 }

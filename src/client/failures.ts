@@ -5,9 +5,10 @@ import { z } from 'zod'
 import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { whyUnreached } from '../ground/unreached.ts'
-import { Silence, WrongVersion } from './connect.ts'
+import { WrongVersion } from './connect.ts'
 import { endingOf, endingText, isLocal } from './endings.ts'
 import { HttpFailure, LinkLost, NotMcp, Redirected } from './link.ts'
+import { Silence } from './patience.ts'
 
 /** Something went wrong, and `message` tells the user all of it. */
 export class Failure extends Error {

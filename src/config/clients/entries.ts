@@ -54,8 +54,7 @@ export function withoutNulls(map: Tree): Tree {
 function rename(entry: Tree, from: string, to: string): void {
   if (!(from in entry) || to in entry) return
   entry[to] = entry[from]
-  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
-  delete entry[from]
+  Reflect.deleteProperty(entry, from)
 }
 
 const textKeys = ['command', 'args', 'env', 'url', 'headers', 'cwd']

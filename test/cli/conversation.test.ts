@@ -101,7 +101,11 @@ test('a refusal is told by its status and code, and a header is sent with every 
     [503, 'ERR_SESSIONS_FULL', /has no room now \(503\)\. Try again later\. It says: full/],
     [503, 'ERR_SESSIONS_STORE', /its store of sessions does not answer\. Try again later\./],
     [503, 'ERR_AUTH_SECRETS', /operator has to look into the gateway's log\. It says: full/],
-    [502, 'ERR_WORKERS_SPAWN', /status 502\. mcp-berth logs shows why, and .* has the ID\)\. It says: full\n$/],
+    [
+      502,
+      'ERR_WORKERS_SPAWN',
+      /status 502\. mcp-berth logs shows why, and .* has the ID\)\. It says: full\n$/,
+    ],
     [404, 'ERR_ADMIN_NOT_FOUND', /is the address of Berth's admin API \(404\)\./],
     [500, '', /answered with HTTP status 500/],
   ]

@@ -165,10 +165,7 @@ test("VS Code's sandbox is said to be missing", (t) => {
     sandbox: {},
     servers: { demo: { command: 'node', sandboxEnabled: true } },
   })
-  assert.match(
-    said(warnings),
-    /Berth does not know sandboxEnabled\. The sandbox is VS Code's own/,
-  )
+  assert.match(said(warnings), /Berth does not know sandboxEnabled\. The sandbox is VS Code's own/)
   assert.match(said(warnings), /^sandbox is VS Code's own/m)
 })
 

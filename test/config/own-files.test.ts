@@ -24,7 +24,10 @@ test('beside settings of Berth only words that nobody mistypes are left out', (t
   const top = { globalShortcut: '', preferences: {}, listen: { port: 9 } }
   const config = load(t, withServer({}, top))
   assert.equal(config.listen.port, 9)
-  assert.match(said(config.warnings), /of Claude Desktop: .* and leaves out globalShortcut and preferences\./)
+  assert.match(
+    said(config.warnings),
+    /of Claude Desktop: .* and leaves out globalShortcut and preferences\./,
+  )
   const found = problemsOf(t, withServer({}, { ...top, listne: {}, theme: 1 }))
   assert.deepEqual(found, {
     listne: 'unknown key. Did you mean listen?',

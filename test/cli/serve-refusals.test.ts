@@ -22,7 +22,7 @@ describe('serve refuses in one helpful sentence', { concurrency: 3 }, () => {
       [
         ['server.py'],
         2,
-        /Write -- before a command \(mcp-berth serve -- server\.py\); a file that/,
+        /Write -- before a command \(mcp-berth serve -- python3 server\.py\); a file that/,
       ],
       [['-c', 'a.yaml', 'b.yaml'], 2, /serve takes one file: a\.yaml and b\.yaml are 2\./],
       [['--'], 2, /There is no command after --/],

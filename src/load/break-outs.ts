@@ -4,6 +4,7 @@ import type { Session } from './client/session.ts'
 import type { Attempt, AttemptOutcome, Containment } from './containment.ts'
 import { aside } from './drive/aside.ts'
 import type { User } from './drive/plan.ts'
+import type { Planted } from './probes/canary.ts'
 
 type Targets = Partial<Record<string, string | number | (string | number)[]>>
 
@@ -17,18 +18,6 @@ export interface Column {
   isThere?(file: string): boolean
   /** What else the attacker is sent after, by those who know what is there. */
   targetsOf?(ids: { attacker: string; victim: string }): Promise<Targets>
-}
-
-/** As the probe's `plant` says it. */
-interface Planted {
-  pid: number
-  start: string | null
-  workspace: string
-  workspaceFile: string
-  temporaryFile: string
-  port: number
-  socket: string | null
-  abstractSocket: string | null
 }
 
 const greedy = ['fork-bomb', 'fill-disk', 'fill-memory', 'burn-cpu']

@@ -5,7 +5,8 @@ import type { Config } from './config/config.ts'
 import type { Clock } from './ground/clock.ts'
 import { systemClock } from './ground/clock.ts'
 import type { Events } from './ground/events.ts'
-import { createEvents } from './ground/events.ts'
+import { createEvents, faultNews } from './ground/events.ts'
+import { onFaults } from './ground/guarded.ts'
 import type { PassedSockets } from './ground/passed-sockets.ts'
 import { stateFolder } from './ground/state-dir.ts'
 import { createTeardown } from './ground/teardown.ts'
@@ -76,6 +77,7 @@ export async function startGateway(
   const place = ownPlace(stateDir)
   const here = { clock: options.clock ?? systemClock, events, stateDir, place, servers }
   const down = createTeardown<number>()
+  down.add(onFaults((fault) => events.emit('fault.caught', faultNews('guarded', fault))))
 
   try {
     const store = await openStore(config.store, here)

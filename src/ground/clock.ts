@@ -1,3 +1,5 @@
+import { guarded, tellFault } from './guarded.ts'
+
 /**
  * The clock as a value, so that tests may replace it; nothing else in Berth is ever faked.
  *
@@ -17,15 +19,18 @@ export interface Timer {
   cancel(): void
 }
 
+/** Who has something to end when its timer fails guards what it gives. */
+const onFault = tellFault('a timer')
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms)
+    const timer = setTimeout(guarded(fn, onFault), ms)
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
   every(ms, fn) {
-    const timer = setInterval(fn, ms)
+    const timer = setInterval(guarded(fn, onFault), ms)
     timer.unref()
     return { cancel: () => clearInterval(timer) }
   },

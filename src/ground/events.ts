@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.ts'
+import { faultFrames, faultText } from './guarded.ts'
 
 /**
  * The news of the house. Rooms emit what happened and know nobody who listens; logs, metrics and
@@ -55,6 +56,30 @@ export interface BerthEvents {
   /** The signature of a token was looked at; one that was seen a moment ago needs no look. */
   'token.examined': { provider: string }
   'request.failed': { requestId: string; code: ErrorCode; statusCode: number; cause: string }
+  /** A mistake of Berth's own, which ended no more than what it belongs to. */
+  'fault.caught': FaultNews
+}
+
+export interface FaultNews {
+  /** `uncaught` is what only the last resort of the process has kept from ending it. */
+  kind: FaultKind
+  /** What was being done. */
+  where: string
+  error: string
+  stack: string[]
+  session?: string
+  server?: string
+}
+
+export const faultKinds = ['guarded', 'listener', 'uncaught'] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+/** The news of something that was thrown, without what it may have quoted. */
+export function faultNews(
+  kind: FaultKind,
+  { thrown, ...about }: { where: string; thrown: unknown; session?: string; server?: string },
+): FaultNews {
+  return { kind, ...about, error: faultText(thrown), stack: faultFrames(thrown) }
 }
 
 export interface SessionNews {
@@ -110,14 +135,34 @@ export interface Events {
   onAny(listener: AnyListener): () => void
 }
 
-/** Listeners are called at once and in order; what they throw is a bug and is not caught. */
+/**
+ * Listeners are called at once and in order. What one throws reaches neither the emitter nor the
+ * other listeners: it is told as an event of its own.
+ */
 export function createEvents(): Events {
   const byName = new Map<EventName, Set<Listener<never>>>()
   const any = new Set<AnyListener>()
-  return {
+  const failed = (name: EventName, thrown: unknown): void => {
+    // Who cannot even hear of a fault is not told of that.
+    if (name === 'fault.caught') return
+    events.emit('fault.caught', faultNews('listener', { where: `listening to ${name}`, thrown }))
+  }
+  const events: Events = {
     emit(name, news) {
-      for (const listener of byName.get(name) ?? []) (listener as Listener<typeof name>)(news)
-      for (const listener of any) listener(name, news)
+      for (const listener of byName.get(name) ?? []) {
+        try {
+          ;(listener as Listener<typeof name>)(news)
+        } catch (thrown) {
+          failed(name, thrown)
+        }
+      }
+      for (const listener of any) {
+        try {
+          listener(name, news)
+        } catch (thrown) {
+          failed(name, thrown)
+        }
+      }
     },
     on(name, listener) {
       const listeners = byName.get(name) ?? new Set()
@@ -129,4 +174,5 @@ export function createEvents(): Events {
       return () => any.delete(listener)
     },
   }
+  return events
 }

@@ -93,6 +93,7 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
   'worker.started': 'info',
   'worker.exited': 'info',
   'operator.warned': 'warn',
+  'fault.caught': 'error',
   // That a session ended under a request is no fault, and `session.closed` says why.
   'request.failed': ({ statusCode, code }) =>
     statusCode < 500 ? 'debug' : code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error',

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { Events } from '../ground/events.ts'
-import { endReasons } from '../ground/events.ts'
+import { endReasons, faultKinds } from '../ground/events.ts'
 
 /** Every metric, by name, with what it counts; the table of README.md here is made from it. */
 export interface Metrics {
@@ -60,7 +60,14 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     labelNames: ['code'],
     registers,
   })
+  const faults = new Counter({
+    name: 'berth_faults_total',
+    help: 'Mistakes of Berth itself that were caught, by kind; please report what the log says of them.',
+    labelNames: ['kind'],
+    registers,
+  })
 
+  for (const kind of faultKinds) faults.inc({ kind }, 0)
   for (const server of servers) {
     open.set({ server }, 0)
     missed.inc({ server }, 0)
@@ -91,5 +98,6 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
   events.on('sampling.requested', ({ server }) => asked.inc({ server, kind: 'sampling' }))
   events.on('roots.requested', ({ server }) => asked.inc({ server, kind: 'roots' }))
   events.on('request.failed', ({ code }) => failed.inc({ code }))
+  events.on('fault.caught', ({ kind }) => faults.inc({ kind }))
   return { registry }
 }

@@ -59,7 +59,7 @@ const orphanMarginMs = 60_000
 export function createOpening(options: OpeningOptions): Opening {
   const { clock, events, store, supervisor, directories, caps, host, sessions, ending } = options
   const { move, isDraining, lostAfterMs } = options
-  const starts = createStarts(caps)
+  const starts = createStarts({ ...caps, clock })
 
   async function begin(
     record: SessionRecord,
@@ -85,15 +85,19 @@ export function createOpening(options: OpeningOptions): Opening {
     )
     try {
       const until = AbortSignal.any([signal, stopWaiting.signal])
-      session.endTurn = await starts.turn(server.name, until)
+      session.endTurn = await starts.turn({ principal, server: server.name }, until)
       await move(session, { state: 'starting' })
       session.startingAtMs = clock.now()
       session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
       session.worker = await session.starting
       void session.worker.exited.then((exit) => ending.workerExited(session, exit))
+      // What is awaited of it now is an answer, which may take long and is no work of ours.
+      if (isUp(server)) session.endTurn(true)
       await move(session, { handle: session.worker.handle })
       until.throwIfAborted()
     } catch (thrown) {
+      // Its end may have begun before it had its turn, and known of none to give back.
+      session.endTurn(false)
       void ending.close(session, ...ending.reasonOf(thrown))
       throw thrown
     }
@@ -216,4 +220,9 @@ export function createOpening(options: OpeningOptions): Opening {
         : {}),
     }
   }
+}
+
+/** Whether a server that was started listens as well; of one with stdio only its answer shows that. */
+function isUp({ launch }: Server): boolean {
+  return launch.kind === 'remote' || launch.transport !== 'stdio'
 }

@@ -69,14 +69,16 @@ export const capOptions = {
       maximum: 10_000,
       'x-default': '2 × cores',
       examples: [4],
-      description: 'Workers that start at the same time. Default: 2 × cores.',
+      description:
+        'Workers that start at the same time, and two more lest one client or server holds all. Default: 2 × cores.',
     }),
   ),
   maxQueued: Type.Integer({
     minimum: 0,
     maximum: 100_000,
     default: 100,
-    description: 'Sessions that wait for a start; one more is refused.',
+    description:
+      'Sessions that wait for a start. One more is refused, or one of whoever has most of them.',
   }),
 }
 

@@ -67,7 +67,7 @@ export interface Caps {
   maxSessions: number
   /** Per principal. Default 100; for `anonymous` it is `maxSessions`. */
   maxSessionsPerPrincipal: number
-  /** Workers that start at the same time. Default 2 x cores. */
+  /** Workers that start at the same time, but for two that `places.ts` keeps. Default 2 x cores. */
   maxStarting: number
   /** Sessions that wait for a start. Default 100. */
   maxQueued: number

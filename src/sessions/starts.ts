@@ -1,85 +1,116 @@
+import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import type { Wanted } from './places.ts'
+import { createPlaces, oneTooMany } from './places.ts'
 
 /**
- * Who may start a worker now. At most `maxStarting` start at once, and a server's very first start
- * runs alone, because concurrent cold runs of npx or uvx spoil one cache.
+ * Who may start a worker now. About `maxStarting` start at once (`places.ts`), dealt out fairly by
+ * principal and by server; and a server's very first start runs alone, because concurrent cold runs
+ * of npx or uvx spoil one cache.
  */
 export interface Starts {
   /**
-   * Waits for a turn. The turn is over when the session is live or has failed.
+   * Waits for a turn. It is over when the caller says so, and it holds nobody up for long: what
+   * takes its time waits more than it works.
    *
    * @throws ERR_SESSIONS_QUEUE_FULL
    * @throws the reason of `signal`
    */
-  turn(server: string, signal: AbortSignal): Promise<EndTurn>
+  turn(wanted: Wanted, signal: AbortSignal): Promise<EndTurn>
 }
 
-/** @param served whether the server answered: then its later starts need not wait for each other. */
+/** @param served whether the server can be reached: then its later starts need not wait for each other. */
 export type EndTurn = (served: boolean) => void
 
-interface Waiting {
-  server: string
-  go(): void
+interface Waiting extends Wanted {
+  go(endTurn: EndTurn): void
+  refuse(reason: Error): void
 }
 
-export function createStarts(options: { maxStarting: number; maxQueued: number }): Starts {
+/** A start that works is done by then; what takes longer waits for something, or never ends. */
+const placeMs = 5_000
+/** A cold npx or uvx has filled its cache by then, or never will. */
+const aloneMs = 15_000
+
+export function createStarts(options: {
+  maxStarting: number
+  maxQueued: number
+  clock: Clock
+}): Starts {
+  const { clock, maxQueued } = options
   const waiting: Waiting[] = []
   const served = new Set<string>()
   const firstStarts = new Set<string>()
-  let starting = 0
+  const places = createPlaces(options.maxStarting)
 
+  const isReady = ({ server }: Wanted): boolean => !firstStarts.has(server)
+  const leave = (entry: Waiting): void => {
+    const at = waiting.indexOf(entry)
+    if (at !== -1) waiting.splice(at, 1)
+  }
   const next = (): void => {
-    for (let at = 0; at < waiting.length && starting < options.maxStarting;) {
-      const candidate = waiting[at]
-      if (candidate === undefined || firstStarts.has(candidate.server)) {
-        at += 1
-        continue
-      }
-      waiting.splice(at, 1)
-      begin(candidate.server)
-      candidate.go()
+    for (;;) {
+      const entry = places.next(waiting, isReady)
+      if (entry === undefined) return
+      leave(entry)
+      entry.go(begin(entry))
     }
   }
-  const begin = (server: string): void => {
-    starting += 1
-    if (!served.has(server)) firstStarts.add(server)
-  }
-  const endOf = (server: string): EndTurn => {
-    let over = false
-    return (didServe) => {
-      if (over) return
-      over = true
-      starting -= 1
-      firstStarts.delete(server)
+  const begin = (wanted: Wanted): EndTurn => {
+    const { server } = wanted
+    const place = places.take(wanted)
+    const isFirst = !served.has(server)
+    if (isFirst) firstStarts.add(server)
+    const endAlone = (didServe: boolean): void => {
+      if (isFirst) firstStarts.delete(server)
       if (didServe) served.add(server)
+    }
+    const timers = [
+      clock.after(placeMs, () => {
+        place.release()
+        next()
+      }),
+      clock.after(aloneMs, () => {
+        endAlone(true)
+        next()
+      }),
+    ]
+    let isOver = false
+    return (didServe) => {
+      if (isOver) return
+      isOver = true
+      for (const timer of timers) timer.cancel()
+      place.release()
+      endAlone(didServe)
       next()
     }
   }
 
   return {
-    turn(server, signal) {
+    turn(wanted, signal) {
       signal.throwIfAborted()
-      if (starting < options.maxStarting && !firstStarts.has(server)) {
-        begin(server)
-        return Promise.resolve(endOf(server))
-      }
-      if (waiting.length >= options.maxQueued) {
-        return Promise.reject(new GatewayError('ERR_SESSIONS_QUEUE_FULL', { retryAfterSeconds: 5 }))
-      }
       return new Promise((resolve, reject) => {
-        const abort = (): void => {
-          waiting.splice(waiting.indexOf(entry), 1)
-          reject(signal.reason as Error)
-        }
+        const settled = (): void => signal.removeEventListener('abort', abort)
         const entry: Waiting = {
-          server,
-          go() {
-            signal.removeEventListener('abort', abort)
-            resolve(endOf(server))
+          principal: wanted.principal,
+          server: wanted.server,
+          go(endTurn) {
+            settled()
+            resolve(endTurn)
+          },
+          refuse(reason) {
+            settled()
+            leave(entry)
+            reject(reason)
           },
         }
+        const abort = (): void => entry.refuse(signal.reason as Error)
         signal.addEventListener('abort', abort, { once: true })
         waiting.push(entry)
+        next()
+        if (waiting.length <= maxQueued) return
+        const error = new GatewayError('ERR_SESSIONS_QUEUE_FULL', { retryAfterSeconds: 5 })
+        oneTooMany(waiting)?.refuse(error)
       })
     },
   }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
-import { movableClock } from '../support/fake-clock.ts'
+import { movableClock, patientClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { initializeMessage } from '../support/raw-session.ts'
@@ -46,6 +46,7 @@ test("a server's first start runs alone, and later ones side by side", async (t)
   appendFileSync(file, 'go\n')
   await eventually(() => assert.equal(mostAtOnce(marksIn(file)), 3))
   assert.deepEqual(marksIn(file).slice(0, 3), ['started', 'listening', 'started'])
+  await gateway.saw('session.live')
   assert.equal(gateway.seen('session.live').length, 1)
   appendFileSync(file, 'go\n'.repeat(4))
   for (const { status } of await opening) assert.equal(status, 200)
@@ -104,14 +105,76 @@ test('a session that waited for its turn has its whole allowance afterwards', as
   const first = postRpc(gateway.mcp('slow'), initializeMessage())
   const second = postRpc(gateway.mcp('slow'), initializeMessage())
   await eventually(() => assert.deepEqual(marksIn(file), ['started']))
-  await clock.advance(allowanceMs / 2)
+  // The first one has had its time alone then.
+  await clock.advance(60_000)
+  await eventually(() => assert.deepEqual(marksIn(file), ['started', 'started']))
   appendFileSync(file, 'go\n')
   assert.equal((await first).status, 200)
-  await eventually(() => assert.equal(marksIn(file).length, 3))
-  await clock.advance(allowanceMs / 2)
+  await clock.advance(allowanceMs - 59_000)
   // By now it was opened longer ago than a start may take.
   appendFileSync(file, 'go\n')
   assert.equal((await second).status, 200)
+})
+
+test('who only waits for an answer keeps nobody from starting', async (t) => {
+  const mute: [string, ...string[]] = [
+    'node',
+    compiled('test/fixtures/workers/never-answers.js'),
+    'POST',
+  ]
+  const gateway = await startTestGateway(
+    t,
+    {
+      mute: { command: mute, http: true },
+      slow: { command: mute, http: true, mode: 'stateless' },
+      works: { command: ['node', compiled('test/fixtures/workers/echo.js')], http: true },
+    },
+    { caps: { maxStarting: 1 } },
+  )
+  const leaving = new AbortController()
+  const hang = async (name: string, message: unknown): Promise<void> => {
+    await postRpc(gateway.mcp(name), message, { signal: leaving.signal }).catch(() => undefined)
+  }
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'any' } }
+  const hanging = [
+    ...[1, 2, 3].map(() => hang('mute', initializeMessage())),
+    ...[1, 2, 3].map(() => hang('slow', call)),
+  ]
+  await eventually(() => assert.equal(gateway.seen('worker.started').length, 6))
+  assert.equal((await postRpc(gateway.mcp('works'), initializeMessage())).status, 200)
+  leaving.abort()
+  await Promise.all(hanging)
+  await eventually(() => assert.equal(gateway.seen('session.closed').length, 6))
+})
+
+test('servers that never come up keep nobody else from starting', async (t) => {
+  const file = join(tempDir(t), 'marks')
+  writeFileSync(file, '')
+  const gateway = await startTestGateway(
+    t,
+    {
+      stuck: { command: ['node', slow, file, 'go'], http: true },
+      works: { command: ['node', compiled('test/fixtures/workers/echo.js')], http: true },
+    },
+    { caps: { maxStarting: 1, maxQueued: 2 } },
+    // For whom the places of those who hang are never free.
+    { clock: patientClock },
+  )
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const hang = (name: string) =>
+    postRpc(gateway.mcp(name), initializeMessage(), { signal }).then(
+      ({ status }) => status,
+      () => 0,
+    )
+  const hanging = [hang('stuck')]
+  await eventually(() => assert.deepEqual(marksIn(file), ['started']))
+  hanging.push(hang('stuck'), hang('stuck'))
+  await eventually(() => assert.equal(gateway.seen('session.opened').length, 3))
+  assert.equal((await postRpc(gateway.mcp('works'), initializeMessage())).status, 200)
+  leaving.abort()
+  assert.deepEqual(await Promise.all(hanging), [0, 0, 0])
+  await eventually(() => assert.equal(gateway.seen('session.closed').length, 3))
 })
 
 test('a start that fails makes room for the next', async (t) => {

@@ -1,6 +1,8 @@
 import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
+import { doorRules } from './eslint-doors.js'
+
 // room -> what it may import beside the ground. `*/options` is every room's file of that name,
 // `workers/driver` that one file. An arrow that is not in this table is a lint error; src/README.md
 // draws the same table. Circles are found by `npm run circles`.
@@ -119,4 +121,5 @@ export default defineConfig(
     },
   },
   ...roomRules,
+  ...doorRules,
 )

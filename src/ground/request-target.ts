@@ -39,3 +39,19 @@ function withoutSlash(target: string): string {
   if (end < 2 || target[end - 1] !== '/') return target
   return target.slice(0, end - 1) + target.slice(end)
 }
+
+/**
+ * The path of a request without its query, as the client wrote it: to be shown to it again, where
+ * the name of a thing is how it is written. What a request is for is decided by its route, and
+ * lint keeps everybody else from reading the URL.
+ */
+export const writtenPath = ({ url }: { url: string }): string => url.replace(/[?#].*$/s, '')
+
+/** The names in a path, decoded once, as routes have them; undefined for what cannot be decoded. */
+export function segmentsOf(path: string): string[] | undefined {
+  try {
+    return path.split('/').slice(1).map(decodeURIComponent)
+  } catch {
+    return undefined
+  }
+}

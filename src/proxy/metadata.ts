@@ -5,9 +5,9 @@ import { metadataOf, wellKnown } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { ProtocolName } from '../ground/paths.ts'
-import { shortPath } from '../ground/paths.ts'
+import { protocolPaths, shortPath } from '../ground/paths.ts'
 import { asGatewayError, rpcReply } from '../ground/replies.ts'
-import { hostsOf } from '../ground/request-target.ts'
+import { hostsOf, segmentsOf, writtenPath } from '../ground/request-target.ts'
 import type { Guard } from './guard.ts'
 
 export interface MetadataOptions {
@@ -55,14 +55,14 @@ export async function metadataPlugin(
   })
 
   serve(wellKnown, () => '')
-  serve(`${wellKnown}/*`, ({ url }) => {
-    const path = pathOf(url).slice(wellKnown.length)
+  serve(`${wellKnown}/*`, (request) => {
+    const path = below(writtenPath(request), depth)
     return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path
   })
   // AgentCore's form, below the endpoint, and with its query.
-  serve(`/runtimes/:runtime/invocations${wellKnown}`, ({ url, query }) => {
-    const { qualifier } = query as { qualifier?: string }
-    const path = pathOf(url).slice(0, -wellKnown.length)
+  serve(`/runtimes/:runtime/invocations${wellKnown}`, (request) => {
+    const { qualifier } = request.query as { qualifier?: unknown }
+    const path = above(writtenPath(request), depth)
     return typeof qualifier === 'string' && /^\w+$/.test(qualifier)
       ? `${path}?qualifier=${qualifier}`
       : path
@@ -81,8 +81,7 @@ export async function metadataPlugin(
 
   /** @throws ERR_AUTH_NO_METADATA */
   function protectedAt(path: string): { path: string; login: Login } {
-    const isShort = path === '/mcp' || path === '/invocations'
-    const name = isShort ? defaultServer?.name : namedIn(path)
+    const name = namedIn(path)
     if (path !== '' && (name === undefined || !byName.has(name))) {
       throw new GatewayError('ERR_AUTH_NO_METADATA')
     }
@@ -93,15 +92,24 @@ export async function metadataPlugin(
     throw new GatewayError('ERR_AUTH_NO_METADATA')
   }
 
+  /** By the names that the path has once it is decoded: that is how it would be routed. */
   function namedIn(path: string): string | undefined {
-    const [, server, runtime] =
-      /^\/(?:servers\/([^/]+)\/(?:mcp|invocations)|runtimes\/([^/]+)\/invocations)(?:\?|$)/.exec(
-        path,
-      ) ?? []
-    if (runtime !== undefined) return options.serverOfRuntime(decodeURIComponent(runtime))
-    return server === undefined ? undefined : decodeURIComponent(server)
+    const [first = '', second, third, ...more] = segmentsOf(path.replace(/\?.*$/s, '')) ?? []
+    if (second === undefined) return endpoints.has(first) ? defaultServer?.name : undefined
+    if (third === undefined || !endpoints.has(third) || more.length > 0) return undefined
+    if (first === 'runtimes' && third === 'invocations') return options.serverOfRuntime(second)
+    return first === 'servers' ? second : undefined
   }
 }
 
-/** The path of a request without its query, percent-encoded as the client wrote it. */
-export const pathOf = (url: string): string => url.replace(/[?#].*$/s, '')
+const endpoints = new Set(Object.values(protocolPaths).map((path) => path.slice(1)))
+
+/** How many names there are in the path of the metadata, however a client writes them. */
+const depth = wellKnown.split('/').length - 1
+
+const below = (path: string, names: number): string =>
+  `/${path
+    .split('/')
+    .slice(1 + names)
+    .join('/')}`
+const above = (path: string, names: number): string => path.split('/').slice(0, -names).join('/')

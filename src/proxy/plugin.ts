@@ -15,7 +15,7 @@ import { serverProtocols } from '../protocols/protocols.ts'
 import type { RuntimeQuery } from '../protocols/runtimes.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
 import { asGatewayError, explain } from '../ground/replies.ts'
-import { hostsOf } from '../ground/request-target.ts'
+import { hostsOf, writtenPath } from '../ground/request-target.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import { endpointPath } from '../ground/paths.ts'
@@ -25,11 +25,10 @@ import { createEquipping } from './equip.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
 import { createInvoke } from './invoke.ts'
-import { pathOf } from './metadata.ts'
 import { createPassing } from './pass.ts'
 import { startPings } from './pings.ts'
 import type { Named } from './routes.ts'
-import { httpMethods, isInvocation, isOfRuntimes, isStop } from './routes.ts'
+import { httpMethods, isInvocation, isOfRuntimes, isStop, routes } from './routes.ts'
 import { runtimesPlugin } from './runtimes.ts'
 import { createServing } from './serve.ts'
 import { createTraffics } from './traffics.ts'
@@ -80,6 +79,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   })
 
   app.decorateRequest('asked', null)
+  app.decorateRequest('place', null)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',
@@ -125,7 +125,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   await app.register(httpProxy, {
     // Never used: every exchange goes to the endpoint of its session.
     upstream: 'http://127.0.0.1',
-    routes: ['/servers/:server/mcp', '/mcp'],
+    routes: [...routes.mcp],
     httpMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),
@@ -155,7 +155,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     const { server: name, runtime } = request.params as Named
     if (runtime !== undefined) return runtimes.missing(runtime, request.query as RuntimeQuery)
     if (isOfRuntimes(request)) {
-      const operation = `${request.method} ${pathOf(request.url)}`
+      const operation = `${request.method} ${writtenPath(request)}`
       return new GatewayError('ERR_AGENTCORE_UNKNOWN_OPERATION', { params: { operation } })
     }
     if (name !== undefined) {
@@ -203,7 +203,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     const { login } = authorizers.of(server?.name)
     // AgentCore's metadata is of an endpoint, and there is only one.
     const query = isOfRuntimes(request) ? '?qualifier=DEFAULT' : ''
-    const path = server === undefined ? '' : `${pathOf(request.url)}${query}`
+    const path = server === undefined ? '' : `${writtenPath(request)}${query}`
     const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
     return {
       'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),

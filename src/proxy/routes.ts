@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 
 import { isAwsCall } from '../auth/sigv4.ts'
+import { segmentsOf, writtenPath } from '../ground/request-target.ts'
 
 /** Parameters of the path. */
 export interface Named {
@@ -10,21 +11,57 @@ export interface Named {
 
 export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
 
+/** What stands where: MCP, servers that speak none, AgentCore's data plane and its StopRuntimeSession. */
+type Place = 'mcp' | 'invocations' | 'runtimes' | 'stop' | 'nothing' | 'no-operation'
+
+/** The routes of this room, as they are registered: nothing else says what a request is. */
+export const routes = {
+  mcp: ['/servers/:server/mcp', '/mcp'],
+  invocations: ['/servers/:server/invocations', '/invocations'],
+  runtimes: ['/runtimes/:runtime/invocations'],
+  stop: ['/runtimes/:runtime/stopruntimesession'],
+} as const
+
+const placeAt = new Map<string | undefined, Place>(
+  Object.entries(routes).flatMap(([place, patterns]) =>
+    patterns.map((pattern) => [pattern, place as Place] as const),
+  ),
+)
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Found out when it is first asked for. */
+    place: Place | null
+  }
+}
+
 /**
- * Whether a request is to be answered in AgentCore's way: for AgentCore's paths, and where an AWS
- * SDK calls for what is not here at all.
+ * What a request is for, by the route that took it. A URL can be written in many ways (`%69` is
+ * `i`), and the router has read it already: whoever read its text again could come to another end.
  */
+function placeOf(request: FastifyRequest): Place {
+  return (request.place ??=
+    placeAt.get(request.routeOptions.url) ??
+    (isMissedRuntime(request) ? 'no-operation' : 'nothing'))
+}
+
+/** AgentCore's paths, and where an AWS SDK calls for what is not here at all. */
+function isMissedRuntime(request: FastifyRequest): boolean {
+  const [first] = segmentsOf(writtenPath(request)) ?? []
+  return first === 'runtimes' || isAwsCall(request.raw)
+}
+
+/** Whether a request is to be answered in AgentCore's way. */
 export function isOfRuntimes(request: FastifyRequest): boolean {
-  const { url, params } = request
-  if ((params as Named).runtime !== undefined || /^\/runtimes([/?]|$)/.test(url)) return true
-  return request.is404 && isAwsCall(request.raw)
+  const place = placeOf(request)
+  return place === 'runtimes' || place === 'stop' || place === 'no-operation'
 }
 
 /** Whether it is at the path of servers that speak no MCP. */
-export function isInvocation({ url }: FastifyRequest): boolean {
-  return /^\/(servers\/[^/?]+\/)?invocations(\?|$)/.test(url)
+export function isInvocation(request: FastifyRequest): boolean {
+  return placeOf(request) === 'invocations'
 }
 
 export function isStop(request: FastifyRequest): boolean {
-  return isOfRuntimes(request) && /\/stopruntimesession(\?|$)/.test(request.url)
+  return placeOf(request) === 'stop'
 }

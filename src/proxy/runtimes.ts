@@ -8,7 +8,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Asked } from './asked.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import { httpMethods } from './routes.ts'
+import { httpMethods, routes } from './routes.ts'
 import type { Serve } from './serve.ts'
 
 export interface RuntimesOptions {
@@ -32,10 +32,10 @@ export async function runtimesPlugin(
     { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
     (_request, body, done) => done(null, body),
   )
-  app.post('/runtimes/:runtime/stopruntimesession', { bodyLimit: bodyLimitBytes }, stop)
+  app.post(routes.stop[0], { bodyLimit: bodyLimitBytes }, stop)
   await app.register(httpProxy, {
     upstream: 'http://127.0.0.1',
-    routes: ['/runtimes/:runtime/invocations', '/servers/:server/invocations', '/invocations'],
+    routes: [...routes.runtimes, ...routes.invocations],
     httpMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),

@@ -83,6 +83,104 @@ test('what is not there is not there with a slash either', async () => {
   }
 })
 
+/** Every letter of a path that may be written otherwise is. */
+const escaped = (path: string): string =>
+  path.replaceAll(/[a-z]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)
+
+test('an endpoint is the same however its path is written', async () => {
+  for (const path of [
+    '/servers/echo/%6dcp',
+    escaped('/servers/echo/mcp'),
+    `${escaped('/mcp')}?a=/servers/agent/invocations`,
+    '/mcp#/servers/agent/invocations',
+  ]) {
+    const { status, headers, text } = await asked(path, opening)
+    assert.equal(status, 200, `${path}: ${text}`)
+    assert.ok(headers['mcp-session-id'], path)
+  }
+  for (const path of [
+    '/servers/agent/invocations',
+    '/servers/agent/%69nvocations',
+    escaped('/servers/agent/invocations'),
+    '/servers/agent/invocations?x=/mcp',
+  ]) {
+    const { status, headers, text } = await asked(path, opening)
+    assert.equal(status, 200, `${path}: ${text}`)
+    assert.ok(headers['x-amzn-bedrock-agentcore-runtime-session-id'], path)
+  }
+})
+
+test('a server is refused at the path of another protocol however that is written', async () => {
+  for (const path of ['/servers/echo/invocations', '/servers/echo/%69nvocations']) {
+    const { status, text } = await asked(path, opening)
+    assert.equal(status, 404, path)
+    assert.match(text, /speaks? MCP|\/servers\/echo\/mcp/, path)
+  }
+})
+
+test("AgentCore's operations are known however their path is written", async () => {
+  const named = encodeURIComponent(gateway.runtime('echo').arn)
+  for (const path of [
+    `/runtimes/${named}/stopruntimesession`,
+    `/runtimes/${named}/%73topruntimesession`,
+    `/%72untimes/${named}/stopruntimesession`,
+  ]) {
+    const { status, text } = await asked(path)
+    assert.equal(status, 400, path)
+    assert.match(text, /runtimeSessionId/, path)
+  }
+  for (const path of ['/runtimes/x/nothing', '/%72untimes/x/nothing']) {
+    const { headers } = await asked(path)
+    assert.ok(headers['x-amzn-requestid'], path)
+  }
+})
+
+test('what only looks like an endpoint is nothing', async () => {
+  for (const path of [
+    '/servers/echo%2Fmcp',
+    '/servers%2Fecho/mcp',
+    '/servers/echo/%256dcp',
+    '/servers/%2565cho/mcp',
+    '//mcp',
+    '/servers//mcp',
+    '/servers/echo//mcp',
+    '/servers/x/../echo/mcp',
+    '/servers/x/%2e%2e/echo/mcp',
+    '/./mcp',
+    '/MCP',
+    '/mcp;a=b',
+    '/servers/echo/mcp;a=b',
+    '/servers/agent/invocations;a=b',
+    '/servers/..%2F..%2Fhealthz/mcp',
+  ]) {
+    const { status, text } = await asked(path, opening)
+    assert.equal(status, 404, `${path}: ${text}`)
+  }
+  for (const path of ['/servers/%zz/mcp', '/servers/%c3/mcp', '/servers/echo/mcp%']) {
+    const { status } = await asked(path, opening)
+    assert.ok(status === 400 || status === 404, `${path}: ${status}`)
+  }
+})
+
+test('metadata is of what would be routed there', async () => {
+  for (const path of [
+    `${wellKnown}/servers/locked/mcp`,
+    `${wellKnown}/servers/locked/%6dcp`,
+    `${wellKnown.replace('-', '%2d')}/servers/locked/mcp`,
+    `/%2ewell-known/oauth-protected-resource/servers/locked/mcp`,
+    `${wellKnown}/servers/%6cocked/mcp?x=1`,
+  ]) {
+    const { status, text } = await asked(path, { method: 'GET' })
+    assert.equal(status, 200, `${path}: ${text}`)
+    const { resource } = JSON.parse(text) as { resource: string }
+    assert.equal(decodeURIComponent(resource), `${gateway.url}/servers/locked/mcp`)
+  }
+  for (const path of ['/servers/locked%2Fmcp', '/servers/locked/mcp/mcp', '/servers/%/mcp']) {
+    const { status } = await asked(`${wellKnown}${path}`, { method: 'GET' })
+    assert.ok(status === 404 || status === 400, `${path}: ${status}`)
+  }
+})
+
 test('an absolute target is routed as its path', async () => {
   for (const target of [
     `http://${host}/mcp`,

@@ -1,0 +1,54 @@
+// Rules of the house that no other plugin has. Each keeps one thing behind one door.
+
+const isRequest = (node) =>
+  node?.type === 'Identifier'
+    ? /^(request|req|raw|incoming)$/.test(node.name)
+    : node?.type === 'MemberExpression' && isRequest(node.property)
+
+const ofRequests = /^:?\s*(Pick<)?(FastifyRequest|IncomingMessage)\b/
+
+/** What a request is for says its route: its URL may be read by `ground/request-target.ts` alone. */
+const rawUrl = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      raw: 'What a request is says its route (proxy/routes.ts); to show its path, take writtenPath.',
+    },
+  },
+  create(context) {
+    const textOf = (node) => context.sourceCode.getText(node)
+    /** Whether a pattern takes a request apart, as far as that can be seen without types. */
+    const takesRequest = ({ parent, typeAnnotation }) => {
+      if (typeAnnotation) return ofRequests.test(textOf(typeAnnotation))
+      if (parent.type === 'VariableDeclarator') return isRequest(parent.init)
+      if (parent.type === 'AssignmentExpression') return isRequest(parent.right)
+      return /Function/.test(parent.type) && parent.parent.type === 'CallExpression'
+    }
+    return {
+      MemberExpression(node) {
+        const { property, object, computed } = node
+        const name = computed ? property.value : property.name
+        if (name === 'originalUrl' || (name === 'url' && isRequest(object))) {
+          context.report({ node, messageId: 'raw' })
+        }
+      },
+      ObjectPattern(node) {
+        const names = node.properties.map(({ key }) => key?.name)
+        if (names.includes('originalUrl') || (names.includes('url') && takesRequest(node))) {
+          context.report({ node, messageId: 'raw' })
+        }
+      },
+    }
+  },
+}
+
+export const doors = { rules: { 'raw-url': rawUrl } }
+
+export const doorRules = [
+  { plugins: { doors } },
+  {
+    files: ['src/{proxy,admin,protocols,auth,sessions,telemetry}/**', 'src/gateway.ts'],
+    rules: { 'doors/raw-url': 'error' },
+  },
+]

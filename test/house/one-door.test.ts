@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+
+import type { Linter as Eslint } from 'eslint'
+import { Linter } from 'eslint'
+import tseslint from 'typescript-eslint'
+
+import { compiled } from '../support/config.ts'
+
+const root = compiled('..')
+const file = join(root, 'config', 'eslint-doors.js')
+const { doorRules } = (await import(pathToFileURL(file).href)) as { doorRules: Eslint.Config[] }
+const linter = new Linter({ cwd: root })
+const parser = tseslint.parser as Eslint.Parser
+
+/** The rules that a planted line of a file below src breaks. */
+function broken(name: string, line: string): (string | null)[] {
+  const base: Eslint.Config = { files: ['**/*.ts'], languageOptions: { parser } }
+  const filename = join(root, 'src', name)
+  const said = linter.verify(line, [base, ...doorRules], { filename })
+  assert.ok(!said.some(({ fatal }) => fatal), JSON.stringify(said))
+  return said.map(({ ruleId }) => ruleId)
+}
+
+test('nobody decides from the raw URL of a request', () => {
+  for (const line of [
+    'export const isIt = (request: X) => /invocations/.test(request.url)',
+    'export const isIt = (request: X) => request.originalUrl.length',
+    'export const isIt = (request: X) => request.raw.url',
+    "export const isIt = (req: X) => req['url']",
+    'export const isIt = ({ url }: FastifyRequest) => url',
+    'export const isIt = ({ url }: Pick<IncomingMessage, "url">) => url',
+    "serve('/x', ({ url }) => url)",
+    'export function isIt(request: X) {\n  const { url, method } = request\n  return url + method\n}',
+  ]) {
+    for (const name of ['proxy/x.ts', 'admin/routes/x.ts', 'protocols/x.ts', 'gateway.ts']) {
+      assert.deepEqual(broken(name, line), ['doors/raw-url'], `${name}: ${line}`)
+    }
+  }
+})
+
+test('URLs that are none of a request may be read, and those of requests in the ground', () => {
+  for (const line of [
+    'export const path = (launch: X) => new URL(launch.url).pathname',
+    'export const header = ({ scopes, url }: { scopes: string[]; url: string }) => scopes + url',
+    'export const path = (request: X) => writtenPath(request)',
+  ]) {
+    assert.deepEqual(broken('proxy/x.ts', line), [], line)
+  }
+  assert.deepEqual(broken('ground/request-target.ts', 'export const x = request.url'), [])
+})

@@ -11,6 +11,7 @@ import type { Secrets } from '../ground/secrets-file.ts'
 import { createSecretsReader } from '../ground/secrets-file.ts'
 import { plainLine } from '../ground/terminal.ts'
 import type { Caller } from './check.ts'
+import { keyAt, textAt } from './claims.ts'
 import type { SecretsConfig } from './options.ts'
 import { createSecretCommand } from './secret-command.ts'
 
@@ -66,7 +67,7 @@ export function createCredentials({ clock, secrets, warn }: CredentialsOptions):
   ): Promise<string | undefined> {
     const { identity } = caller
     if (identity === undefined) return undefined
-    const key = textAt(identity.claims, userKey)
+    const key = keyAt(identity.claims, userKey)
     const own = key === undefined ? undefined : secretsNow()?.users.get(key)?.get(name)
     if (hasText(own)) return own
     const { iss, sub } = identity
@@ -160,21 +161,3 @@ function filled(
 const isVariableValue = (text: string): boolean => !text.includes('\0')
 
 const hasText = (value: string | undefined): value is string => value !== undefined && value !== ''
-
-/**
- * A claim by its name, or by a path of names with dots between them; names may have dots, too.
- *
- * @returns undefined for what is no text, number or boolean
- */
-function textAt(claims: unknown, name: string): string | undefined {
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined
-  if (Object.hasOwn(claims, name)) {
-    const value = (claims as Record<string, unknown>)[name]
-    const isPlain = ['string', 'number', 'boolean'].includes(typeof value)
-    return isPlain && value !== '' ? String(value) : undefined
-  }
-  const dot = name.indexOf('.')
-  const first = name.slice(0, dot)
-  if (dot < 0 || !Object.hasOwn(claims, first)) return undefined
-  return textAt((claims as Record<string, unknown>)[first], name.slice(dot + 1))
-}

@@ -1,6 +1,8 @@
-import type { JSONWebKeySet } from 'jose'
+import type { JWK } from 'jose'
 
 import { messageOf } from '../ground/errors.ts'
+import { plainLine } from '../ground/terminal.ts'
+import { discoveryPath } from './local-issuer.ts'
 import type { Published } from './provider.ts'
 
 const limitMs = 5000
@@ -14,15 +16,49 @@ const limitBytes = 1024 * 1024
 export async function discover(discoveryUrl: string): Promise<Published> {
   const { issuer, jwks_uri: keysUrl } = await fetchJson(discoveryUrl)
   if (typeof issuer !== 'string' || issuer === '') throw new Error(`${discoveryUrl} has no issuer`)
+  checkIssuer(issuer, discoveryUrl)
   if (typeof keysUrl !== 'string' || !URL.canParse(keysUrl)) {
     throw new Error(`${discoveryUrl} has no jwks_uri`)
   }
-  if (discoveryUrl.startsWith('https:') && !keysUrl.startsWith('https:')) {
-    throw new Error(`${discoveryUrl} names a jwks_uri that is not https`)
-  }
-  const keys = await fetchJson(keysUrl)
-  return { issuer, keys: keys as unknown as JSONWebKeySet }
+  checkKeysUrl(new URL(keysUrl), discoveryUrl)
+  const { keys } = await fetchJson(keysUrl)
+  if (!Array.isArray(keys)) throw new Error(`${keysUrl} has no keys`)
+  return { issuer, keys: { keys: keys as JWK[] } }
 }
+
+/**
+ * An issuer is believed where it is at home: else whoever can write one document at an address
+ * that is trusted could speak for any other.
+ *
+ * @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation
+ */
+function checkIssuer(issuer: string, discoveryUrl: string): void {
+  // A slash at the end of an issuer is left out before the path is put behind it (section 4.1).
+  const home = `${issuer.replace(/\/$/, '')}${discoveryPath}`
+  if (home === discoveryUrl) return
+  const said = JSON.stringify(plainLine(issuer, 200))
+  const hint = isHttpUrl(issuer)
+    ? `. If that is your identity provider, set discoveryUrl to ${plainLine(home, 300)}`
+    : ''
+  throw new Error(
+    `${discoveryUrl} says that its issuer is ${said}, which is not at home there${hint}`,
+  )
+}
+
+/** Keys that came over plain http could be anybody's, but for an address that the operator gave so. */
+function checkKeysUrl(keysUrl: URL, discoveryUrl: string): void {
+  if (keysUrl.protocol === 'https:') return
+  const given = new URL(discoveryUrl)
+  const isNear = isLoopbackName(keysUrl.hostname) || keysUrl.origin === given.origin
+  if (keysUrl.protocol === 'http:' && given.protocol === 'http:' && isNear) return
+  throw new Error(`${discoveryUrl} names a jwks_uri that is not https`)
+}
+
+const isHttpUrl = (text: string): boolean =>
+  /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
+
+const isLoopbackName = (hostname: string): boolean =>
+  /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(hostname)
 
 async function fetchJson(url: string): Promise<Record<string, unknown>> {
   const response = await fetch(url, {

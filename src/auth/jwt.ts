@@ -9,6 +9,7 @@ import { createSharedWork } from '../ground/shared-work.ts'
 import { bearerToken, invalidToken } from './bearer.ts'
 import type { Authorizer, Caller } from './check.ts'
 import { principalOf } from './check.ts'
+import { nameIn } from './claims.ts'
 import { createMemory } from './memory.ts'
 import type { JwtSetting } from './options.ts'
 import type { Provider } from './provider.ts'
@@ -110,18 +111,20 @@ function advertisedScopes(rules: Omit<JwtSetting, 'discoveryUrl'>): string[] {
 }
 
 function callerOf(claims: JWTPayload): Caller {
-  const { iss = '', sub, client_id: client } = claims
-  const identity = {
-    iss,
-    sub: sub === '' ? undefined : sub,
-    clientId: typeof client === 'string' && client !== '' ? client : undefined,
-    claims: Object.freeze(claims),
-  }
-  if (identity.sub === undefined && identity.clientId === undefined) {
+  const iss = nameIn(claims, 'iss')
+  const sub = nameIn(claims, 'sub')
+  // Beside a subject it names nobody, and a provider may write there what it likes.
+  const clientId = sub === undefined ? nameIn(claims, 'client_id') : textOf(claims.client_id)
+  if (iss === undefined) throw invalidToken('it has no iss')
+  if (sub === undefined && clientId === undefined) {
     throw invalidToken('it has neither sub nor client_id, and so belongs to nobody')
   }
+  const identity = { iss, sub, clientId, claims: Object.freeze(claims) }
   return Object.freeze({ principal: principalOf(identity), identity })
 }
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
 
 /** What can be no token of anybody is refused before a provider is asked for its keys. */
 function checkForm(token: string): void {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../ground/errors.ts'
+import type { Claims } from './claims.ts'
 import type { JwtSetting } from './options.ts'
 
-export type Claims = Readonly<Record<string, unknown>>
 type Rules = Pick<
   JwtSetting,
   'allowedAudience' | 'allowedClients' | 'allowedScopes' | 'customClaims'

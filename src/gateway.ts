@@ -119,7 +119,7 @@ export async function startGateway(
       listen: config.listen,
       agentcore: config.agentcore,
       resource: authorization.resource,
-      isStoreAvailable: store.isAvailable,
+      storeProblem: store.problem,
     })
     down.add(front.close)
 

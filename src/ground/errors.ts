@@ -80,7 +80,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_SESSIONS_DRAINING: entry(503, -32000, 'operator', true, 'The gateway is shutting down and opens no new sessions.'),
   // prettier-ignore
-  ERR_SESSIONS_STORE: entry(503, -32000, 'operator', true, 'The store of sessions does not answer. Sessions that are open go on; try again.'),
+  ERR_SESSIONS_STORE: entry(503, -32000, 'operator', true, 'The store of sessions cannot be used now. Sessions that are open go on; try again.'),
   // prettier-ignore
   ERR_SESSIONS_ELSEWHERE: entry(503, -32000, 'operator', true, 'This session runs on another host. Let the balancer send its requests to a gateway of that host.'),
   // prettier-ignore

@@ -28,7 +28,8 @@ export interface FrontSetup {
   agentcore: AgentcoreDialect & { bodyLimitBytes: number }
   /** What protected resource metadata names: each server, or the gateway for all. */
   resource: 'server' | 'gateway'
-  isStoreAvailable(): boolean
+  /** `SessionStore.problem` */
+  storeProblem(): Promise<string | undefined>
 }
 
 /** The public listener, with the data path behind it. */
@@ -64,9 +65,11 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
 
   const app = createListener({ clock, events })
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
-  app.get('/readyz', (_request, reply) => {
-    const status = isDraining ? 'draining' : options.isStoreAvailable() ? 'ok' : 'store unreachable'
-    return reply.code(status === 'ok' ? 200 : 503).send({ status })
+  app.get('/readyz', async (_request, reply) => {
+    if (isDraining) return reply.code(503).send({ status: 'draining' })
+    const reason = await options.storeProblem()
+    if (reason === undefined) return reply.send({ status: 'ok' })
+    return reply.code(503).send({ status: 'store unavailable', reason })
   })
   await app.register(proxyPlugin, {
     clock,

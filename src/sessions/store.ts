@@ -26,8 +26,14 @@ export interface SessionStore {
   /** The store's own clock, as far as this process knows it, in milliseconds since the epoch. */
   now(): number
 
-  /** Whether it answers, as far as this process knows. */
+  /** Whether it answers and takes writes, as far as this process knows. */
   isAvailable(): boolean
+
+  /**
+   * Why no session can be written now, in words that anybody may read; undefined when one can. It
+   * tries, and not more often than once a second, however often it is asked. Never rejects.
+   */
+  problem(): Promise<string | undefined>
 
   /**
    * Adds a record if there is none of that id, none of its key that has not ended, and the caps

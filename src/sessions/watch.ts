@@ -76,7 +76,7 @@ export function createWatch(options: WatchOptions): Watch {
     if (isBusy) return
     isBusy = true
     try {
-      noteAvailability()
+      await noteAvailability()
       if (!store.isAvailable()) return
       // In this order: all that happened since the last look, before anything is judged by it.
       await tell()
@@ -168,11 +168,12 @@ export function createWatch(options: WatchOptions): Watch {
     })
   }
 
-  function noteAvailability(): void {
+  async function noteAvailability(): Promise<void> {
     if (isAway === !store.isAvailable()) return
     isAway = !isAway
+    const why = isAway ? ((await store.problem()) ?? 'it was away for a moment') : ''
     const message = isAway
-      ? 'The store of sessions does not answer: open sessions go on, new ones are refused (503) until it is back.'
+      ? `The store of sessions cannot be used (${why}): open sessions go on, new ones are refused (503) until it is back.`
       : 'The store of sessions is back.'
     events.emit('operator.warned', { message })
   }

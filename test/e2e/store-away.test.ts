@@ -77,6 +77,29 @@ describe('while the store is away', { skip: redisServer.skip, concurrency: 3 }, 
     })
   }
 
+  test('a gateway whose Redis is full is not ready, says why, and comes back by itself', async (t) => {
+    const { redis, one } = await start(t)
+    const session = await openRaw(one.mcp('echo'))
+    const readiness = async (): Promise<[number, string]> => {
+      const { status, text } = await rawRequest(new URL('/readyz', one.mcp('echo')))
+      return [status, await text()]
+    }
+    assert.deepEqual(await readiness(), [200, '{"status":"ok"}'])
+    await redis.client.config('SET', 'maxmemory', '1')
+    await eventually(async () => {
+      const [status, said] = await readiness()
+      assert.equal(status, 503)
+      assert.match(said, /"reason":"Redis is full/)
+    })
+    const warned = await one.saw('operator.warned', ({ message }) => message.includes('store'))
+    assert.match(warned.message, /Redis is full.*open sessions go on/)
+    assert.equal((await postRpc(one.mcp('echo'), initializeMessage())).status, 503)
+    assert.equal((await session.call('identify')).status, 200)
+    await redis.client.config('SET', 'maxmemory', '0')
+    await eventually(async () => assert.equal((await readiness())[0], 200))
+    assert.equal((await openRaw(one.mcp('echo'))).opened.status, 200)
+  })
+
   test('a worker that dies meanwhile has ended once, whoever saw it', async (t) => {
     const { redis, one, other } = await start(t, { durable: true })
     const session = await openRaw(one.mcp('echo'))

@@ -68,6 +68,7 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     touchEveryMs: 0,
     now: () => clock.now(),
     isAvailable: () => true,
+    problem: () => Promise.resolve(undefined),
 
     create(record, caps) {
       const namesake = record.key === undefined ? undefined : ofKey(record.key)

@@ -64,6 +64,7 @@ export async function createRedisStore(
     touchEveryMs: 1000,
     now: link.now,
     isAvailable: link.isAvailable,
+    problem: link.problem,
 
     async create(record, caps) {
       const { id, host, principal } = record

@@ -52,6 +52,7 @@ export function telling(create: CreateStore): void {
   test('tells the time of its clock, and that it is there', async (t) => {
     const { store, nowMs, advance } = await create(t)
     assert.equal(store.isAvailable(), true)
+    assert.equal(await store.problem(), undefined)
     assert.equal(store.now(), nowMs())
     await advance(5000)
     assert.equal(store.now(), nowMs())

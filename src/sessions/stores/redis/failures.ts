@@ -18,11 +18,30 @@ function cleaned(thrown: unknown): Error {
   return code === undefined ? clean : Object.assign(clean, { code })
 }
 
+/** What Redis says when it is there and cannot be used, and what that means. */
+const hindrances: readonly [RegExp, string][] = [
+  [/^OOM\b/, 'Redis is full (maxmemory): give it more, or remove what else is in it'],
+  [/^(READONLY|MASTERDOWN)\b/, 'Redis takes no writes: it is a replica'],
+  [/^MISCONF\b/, 'Redis takes no writes: it cannot save its data to disk'],
+  [/^NOREPLICAS\b/, 'Redis takes no writes: too few of its replicas are there'],
+  [/^CLUSTERDOWN\b/, 'the Redis cluster is down'],
+  [/^LOADING\b/, 'Redis is still loading its data'],
+  [/^BUSY\b/, 'a script of somebody else keeps Redis busy'],
+  [/^(NOAUTH|WRONGPASS|NOPERM)\b/, 'Redis does not let the user of Berth in any more'],
+]
+
+const hindranceIn = (thrown: unknown): string | undefined =>
+  isReply(thrown) ? hindrances.find(([words]) => words.test(text(thrown)))?.[1] : undefined
+
 /** An answer of Redis that is about one command, and not about Redis. */
 export function isAboutCommand(thrown: unknown): boolean {
-  return (
-    isReply(thrown) && !/^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MISCONF)\b/.test(text(thrown))
-  )
+  const isForbidden = text(thrown).startsWith('NOPERM')
+  return isReply(thrown) && (isForbidden || hindranceIn(thrown) === undefined)
+}
+
+/** Why it cannot be used now, for the operator and for who asks whether this gateway is ready. */
+export function whyAway(thrown: unknown): string {
+  return hindranceIn(thrown) ?? 'Redis does not answer'
 }
 
 /** Whether this server writes no more: another connection may find the one that does. */

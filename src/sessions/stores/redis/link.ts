@@ -2,7 +2,14 @@ import type { Clock, Timer } from '../../../ground/clock.ts'
 import type { RedisStoreConfig } from '../../options.ts'
 import type { Commands } from './client.ts'
 import { createClient, soughtOf } from './client.ts'
-import { isAboutCommand, isUnknownScript, startError, storeError, tooOld } from './failures.ts'
+import {
+  isAboutCommand,
+  isUnknownScript,
+  startError,
+  storeError,
+  tooOld,
+  whyAway,
+} from './failures.ts'
 import type { Keys } from './keys.ts'
 import type { Listening } from './listen.ts'
 import { hangUp, listen } from './listen.ts'
@@ -22,6 +29,8 @@ export interface Link {
   /** The clock of Redis, as far as it is known here. */
   now(): number
   isAvailable(): boolean
+  /** `SessionStore.problem` */
+  problem(): Promise<string | undefined>
   /**
    * Runs a script; the beginning of all keys goes before its other arguments.
    *
@@ -50,6 +59,8 @@ export interface Link {
 const startWithinMs = 5000
 /** Between two looks whether a Redis that is connected works. */
 const lookEveryMs = 500
+/** Who asks whether it can be written to is told what was found out so long ago. */
+const provedForMs = 1000
 /** 7.0.0, as Redis puts its version into a number. */
 const oldestVersion = 0x00070000
 
@@ -69,13 +80,25 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
   /** Counts what went wrong, so that a look that began before it proves nothing. */
   let troubles = 0
   let isLooking = false
+  /** What was wrong last, in words. */
+  let problem = whyAway(undefined)
+  let notedAtMs = -Infinity
+  let provedAtMs = -Infinity
+  let proving: Promise<void> | undefined
   let timer: Timer | undefined
   let settleStart: (problem?: unknown) => void = () => undefined
 
+  /** That a connection was closed says less than what was answered just before. */
+  const note = (thrown: unknown): void => {
+    if (thrown === undefined && clock.now() - notedAtMs < provedForMs) return
+    problem = whyAway(thrown)
+    notedAtMs = clock.now()
+  }
   const isConnected = (): boolean =>
     commands.status === 'ready' && listening !== undefined && listening.isReady()
-  const trouble = (): void => {
+  const trouble = (thrown?: unknown): void => {
     troubles += 1
+    note(thrown)
     if (state === 'up') state = 'down'
   }
   const run: Link['run'] = async (script, ownKeys, args) => {
@@ -107,6 +130,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
       .then(
         () => (seen === troubles && isConnected() ? up() : undefined),
         (error: unknown) => {
+          note(error)
           settleStart(error)
         },
       )
@@ -117,6 +141,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
   }
   const up = (): void => {
     if (state === 'closed') return
+    provedAtMs = clock.now()
     const wasDown = state === 'down'
     state = 'up'
     if (wasDown) options.onBack()
@@ -128,12 +153,27 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
       return await work()
     } catch (error) {
       if (!isAboutCommand(error)) {
-        trouble()
+        trouble(error)
         look()
       }
       throw storeError(error)
     }
   }
+  /** While it is away, `look` finds out when it is back. */
+  const prove = async (): Promise<void> => {
+    if (state !== 'up' || clock.now() - provedAtMs < provedForMs) return
+    proving ??= probe()
+      .then(
+        () => void (provedAtMs = clock.now()),
+        (error: unknown) => {
+          trouble(error)
+          look()
+        },
+      )
+      .finally(() => (proving = undefined))
+    await proving
+  }
+  const isAvailable = (): boolean => state === 'up' && isConnected()
   const close = async (): Promise<void> => {
     state = 'closed'
     timer?.cancel()
@@ -152,7 +192,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
       clock,
       onMessage: options.onMessage,
       onReady: look,
-      onLost: trouble,
+      onLost: () => trouble(),
       onError: (error) => settleStart(error),
     })
     look()
@@ -175,7 +215,11 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
 
   return {
     now: () => clock.now() + offsetMs,
-    isAvailable: () => state === 'up' && isConnected(),
+    isAvailable,
+    async problem() {
+      await prove()
+      return isAvailable() ? undefined : problem
+    },
     run: (script, ownKeys, args) => guarded(() => run(script, ownKeys, args)),
     runTimed: (script, ownKeys, args, timeIn) =>
       guarded(() => runTimed(script, ownKeys, args, timeIn)),

@@ -276,9 +276,11 @@ if redis.call('EXISTS', KEYS[3]) == 0 then redis.call('ZREM', KEYS[1], ARGV[2]) 
  * ARGV 1 base
  * Returns { the time, the version of Redis as a number; 0 before 7 }
  *
- * It writes, to no effect, so that a Redis that takes no writes says so.
+ * It writes what takes memory, and takes it back, so that a Redis that is full or takes no writes
+ * says so as it would to who opens a session.
  */
 const probe = `
+redis.call('SET', KEYS[1], '', 'PX', 1000)
 redis.call('DEL', KEYS[1])
 return { now(), redis.REDIS_VERSION_NUM or 0 }
 `

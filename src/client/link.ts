@@ -3,6 +3,7 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { idKey, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 import { mayBeMcp, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
+import { withoutNullErrors } from './null-errors.ts'
 
 interface Said {
   said?: string
@@ -99,10 +100,11 @@ export function createLink(
 
   async function post(url: string | URL, init: RequestInit): Promise<Response> {
     const id = requestIdOf(init.body)
-    const response = await fetch(url, init)
-    if (response.status >= 400) throw await failedWith(response, init)
-    checkRedirect(response, url)
-    if (id !== undefined) await checkAnswer(response)
+    const answer = await fetch(url, init)
+    if (answer.status >= 400) throw await failedWith(answer, init)
+    checkRedirect(answer, url)
+    if (id !== undefined) await checkAnswer(answer)
+    const response = withoutNullErrors(answer)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
     if (id === undefined || !isStream || response.body === null) return response
     awaited.add(idKey(id))
@@ -120,7 +122,7 @@ export function createLink(
       const response = await fetch(url, init)
       if (response.status === 404) onLost(new LinkLost(await failedWith(response.clone(), init)))
       failedResumes = 0
-      return response
+      return withoutNullErrors(response)
     } catch (error) {
       failedResumes += 1
       if (failedResumes >= resumeAttempts) onLost(new LinkLost(error))

@@ -58,6 +58,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_TOO_MANY_EXCHANGES: entry(429, -32000, 'client', true, 'This session has {limit} requests in progress already. Wait for one to be answered.'),
   // prettier-ignore
+  ERR_PROXY_ID_IN_USE: entry(400, -32600, 'client', false, 'The request with the id {id} is not answered yet. Give each request of a session an id of its own.'),
+  // prettier-ignore
   ERR_PROXY_WORKER_UNREACHABLE: entry(502, -32603, 'worker', false, 'The worker of this session could not be reached{why}.'),
   // prettier-ignore
   ERR_PROXY_WORKER_CUT: entry(502, -32603, 'worker', false, 'The worker closed the connection before it had answered.'),

@@ -32,7 +32,12 @@ export function kindOf(message: unknown): RpcKind {
   }
   if (method !== undefined) return 'invalid'
   if (id !== undefined && id !== null && !isRpcId(id)) return 'invalid'
-  return result !== undefined || error !== undefined ? 'response' : 'invalid'
+  return result !== undefined || isFailure({ error }) ? 'response' : 'invalid'
+}
+
+/** Whether a response says that it failed. Some servers write `"error": null` beside a result. */
+export function isFailure({ error }: { error?: unknown }): boolean {
+  return error !== undefined && error !== null
 }
 
 /** A map key that keeps the number 1 and the string "1" apart. */

@@ -37,7 +37,6 @@ export const refusals = {
     data: supportedVersions,
   },
   batch: bad(-32600, 'Batches exist in MCP 2025-03-26 only. Send one message per POST.'),
-  idInUse: bad(-32600, 'A request with this id is still open. Use an id only once.'),
   lastEventId: bad(-32000, 'Bad Request: there is nothing to resume after this Last-Event-ID.'),
   cancelled: bad(-32000, 'Request cancelled'),
   deleted: {
@@ -46,6 +45,13 @@ export const refusals = {
     message: 'The session was deleted before this request was answered.',
   },
 } as const satisfies Record<string, Refusal>
+
+/** A cancelled request keeps its id for some seconds, because its answer may come all the same. */
+export const idInUse = (id: RpcId): Refusal =>
+  bad(
+    -32600,
+    `The request with the id ${JSON.stringify(id).slice(0, 80)} is still open. Give each request of a session an id of its own.`,
+  )
 
 /** The server has ended, or is about to: the sentence says what is known of it. */
 export const serverGone = (message: string): Refusal => ({

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
-import { idKey, isRpcId } from '../ground/jsonrpc.ts'
+import { idKey, isFailure, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcMessage } from '../ground/jsonrpc.ts'
 
 import { createExchanges } from './exchanges.ts'
@@ -10,7 +10,14 @@ import type { Message, Parcel } from './messages.ts'
 import type { Beginning } from './first-words.ts'
 import { createFirstWords } from './first-words.ts'
 import { createPostAnswer } from './post-answer.ts'
-import { bodyLimitBytes, createReplies, errorJson, refusals, serverGone } from './replies.ts'
+import {
+  bodyLimitBytes,
+  createReplies,
+  errorJson,
+  idInUse,
+  refusals,
+  serverGone,
+} from './replies.ts'
 import type { Refusal } from './replies.ts'
 import { readBody, refuseAccept, refuseSession } from './request-checks.ts'
 import { carryToClient } from './routes.ts'
@@ -97,7 +104,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       if (kind === 'invalid') return refusals.notRpc
       if (kind !== 'request') continue
       if (!isRpcId(rpc.id)) return refusals.notRpc
-      if (exchanges.has(rpc.id) || ids.has(idKey(rpc.id))) return refusals.idInUse
+      if (exchanges.has(rpc.id) || ids.has(idKey(rpc.id))) return idInUse(rpc.id)
       ids.add(idKey(rpc.id))
     }
     return undefined
@@ -200,7 +207,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       return
     }
     firstWords?.spoke()
-    if (exchange.method === 'initialize' && isRecord(rpc.result)) {
+    if (exchange.method === 'initialize' && !isFailure(rpc) && isRecord(rpc.result)) {
       version = textOf(rpc.result['protocolVersion']) ?? version
     }
     exchange.answer.respond(json)

@@ -1,5 +1,5 @@
 import type { RpcId, RpcKind } from '../ground/jsonrpc.ts'
-import { isRpcId, kindOf } from '../ground/jsonrpc.ts'
+import { isFailure, isRpcId, kindOf } from '../ground/jsonrpc.ts'
 import type { Peek, Progress } from './protocol.ts'
 
 /** At most so much of a message is looked at; longer ones are only skimmed. */
@@ -36,7 +36,7 @@ export function summarize(message: unknown): Peek {
   const peek = peekOf(kind, method, id ?? undefined)
   if (kind === 'response') {
     const action = result?.action
-    peek.outcome = error !== undefined ? 'error' : typeof action === 'string' ? action : 'answered'
+    peek.outcome = isFailure({ error }) ? 'error' : typeof action === 'string' ? action : 'answered'
     peek.protocolVersion = text(result?.protocolVersion)
   } else if (method === 'notifications/cancelled') {
     peek.cancels = rpcId(params?.requestId)
@@ -60,6 +60,9 @@ const beginning = new RegExp(
 )
 const ending = new RegExp(String.raw`${idPattern}(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$`)
 
+/** An error that is not null, behind a result that is, if there is one. */
+const failure = /^(?:"result"\s*:\s*null\s*,\s*)?"error"\s*:\s*(?!null\b)/
+
 /**
  * What a long message is, from its ends: objects are written with `method` first, or with `result`
  * first and `id` behind it. What cannot be told is left undefined.
@@ -79,7 +82,7 @@ export function skim(head: string, tail: string): Peek {
   }
   if (!/^"(result|error)"/.test(rest)) return nothing
   const peek = peekOf('response', undefined, id)
-  peek.outcome = rest.startsWith('"error"') ? 'error' : 'answered'
+  peek.outcome = failure.test(rest) ? 'error' : 'answered'
   return peek
 }
 

@@ -196,6 +196,6 @@ function readAlong(
   }
   if (data === '' || traffic === undefined) return
   const read = protocol.readMessage(data, isCut)
-  if (Array.isArray(read)) for (const message of read) traffic.fromWorker(message)
-  else traffic.fromWorker(read)
+  if (Array.isArray(read)) for (const message of read) traffic.fromWorker(message, exchanges)
+  else traffic.fromWorker(read, exchanges)
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { GatewayError } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import type { Upstream } from './client-end.ts'
@@ -46,6 +47,8 @@ export interface Passage {
 /** What follows from the answer: of `pass`, `refuse` and `fail` one is called, once. */
 export interface FirstAnswerOptions {
   protocol: Pick<Protocol, 'isStateless' | 'isStream' | 'readMessage'>
+  /** Of the request that is answered, if it has one. */
+  id?: RpcId | undefined
   /** Whether a keeper answers where the server does not. */
   isKept: boolean
   /**
@@ -148,9 +151,9 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
       if (machine.is('over')) controller.abort(new Error('Nobody waits for the answer.'))
     },
     head(statusCode, headers) {
-      const so = { statusCode, headers, chunks: [] }
+      const so: Answered = { statusCode, headers, chunks: [] }
       answered = so
-      judge = createJudge(options.protocol, so, (...verdict) => settle(so, ...verdict))
+      judge = createJudge(options.protocol, so, options.id, (...verdict) => settle(so, ...verdict))
     },
     data(chunk) {
       if (machine.is('passing')) {

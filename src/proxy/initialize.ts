@@ -17,6 +17,7 @@ import type { Passage } from './first-answer.ts'
 import { createFirstAnswer } from './first-answer.ts'
 import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
+import { wordsOfRefusal } from './refusal.ts'
 import { whyUnfit } from './unfit-answer.ts'
 import { brokenError, failedWith, startError } from './worker-errors.ts'
 import { createTimes } from './times.ts'
@@ -133,6 +134,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
 
   const answer = createFirstAnswer({
     protocol,
+    id: options.messages[0]?.id,
     isKept: endpoint.ordersStreams,
     bind: (answered, result) => bind(options, session, answered, result),
     untilDeathIsKnown: () => (isRemote ? Promise.resolve() : moment(clock)),
@@ -209,17 +211,15 @@ function passOn(
   return { downstream, times }
 }
 
-function passRefusal(
-  options: InitializeOptions,
-  { statusCode, headers, chunks }: Answered,
-  error: GatewayError,
-): void {
+function passRefusal(options: InitializeOptions, answered: Answered, error: GatewayError): void {
+  const { statusCode, headers } = answered
   const downstream = answerOf(options)
-  if (statusCode >= 400 && options.protocol.hidesFailures) {
+  const words = wordsOfRefusal(answered)
+  if (words === undefined || (statusCode >= 400 && options.protocol.hidesFailures)) {
     downstream.fail(error)
     return
   }
   downstream.head(statusCode, headers)
-  for (const chunk of chunks) downstream.write(chunk)
+  downstream.write(words)
   downstream.end()
 }

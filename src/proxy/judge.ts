@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { RpcId } from '../ground/jsonrpc.ts'
+import { idKey } from '../ground/jsonrpc.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { createSseReader } from './sse.ts'
 
@@ -9,6 +11,8 @@ export interface Answered {
   readonly headers: IncomingHttpHeaders
   /** Held back until the client may have them. */
   readonly chunks: Buffer[]
+  /** The response by which it refuses, where that is one of several messages of a stream. */
+  refusal?: string
 }
 
 /** `senseless`: neither a result nor an error, so that no client could make anything of it. */
@@ -21,12 +25,17 @@ export interface Judge {
   end(): void
 }
 
-/** @param settle called once, as soon as it is known what the answer means */
+/**
+ * @param id of the request; a result of another is none of this one
+ * @param settle called once, as soon as it is known what the answer means
+ */
 export function createJudge(
   protocol: Pick<Protocol, 'isStateless' | 'isStream' | 'readMessage'>,
-  { statusCode, headers, chunks }: Answered,
+  answered: Answered,
+  id: RpcId | undefined,
   settle: (verdict: Verdict, result?: Peek) => void,
 ): Judge {
+  const { statusCode, headers, chunks } = answered
   const isStream = protocol.isStream(headers['content-type'])
   let isSettled = false
   const say = (verdict: Verdict, result?: Peek): void => {
@@ -34,14 +43,19 @@ export function createJudge(
     isSettled = true
     settle(verdict, result)
   }
-  /** The first response is what counts. */
+  /** The first response to it is what counts. What could not be read is refused without an id. */
   const read = (text: string, isCut: boolean): void => {
     for (const message of [protocol.readMessage(text, isCut)].flat()) {
-      if (message.kind !== 'response') continue
-      const isResult = statusCode < 300 && message.outcome !== 'error'
+      if (message.kind !== 'response' || isSettled) continue
+      const isError = message.outcome === 'error'
+      if (!isOwn(message, isError || isCut)) continue
+      const isResult = statusCode < 300 && !isError
+      if (!isResult && isStream && !isCut) answered.refusal = text
       say(isResult ? 'accepted' : 'refused', message)
     }
   }
+  const isOwn = ({ id: of }: Peek, mayLackId: boolean): boolean =>
+    id === undefined || (of === undefined ? mayLackId : idKey(of) === idKey(id))
   const reader = createSseReader(({ data, isCut }) => {
     if (data !== '') read(data, isCut)
   })

@@ -18,7 +18,7 @@ import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
 import type { Traffic } from './traffic.ts'
-import { checkRoom } from './traffic.ts'
+import { checkIds, checkRoom } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 
 export interface ServingOptions {
@@ -197,6 +197,10 @@ export function createServing(options: ServingOptions): Serve {
     const ids: RpcId[] = []
     const requests = messages.filter(isRequest)
     checkRoom(traffic, requests.length)
+    checkIds(
+      traffic,
+      requests.flatMap(({ id }) => id ?? []),
+    )
     for (const message of messages) {
       if (message.id === undefined || !isRequest(message)) {
         traffic.fromClient(message)

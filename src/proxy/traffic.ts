@@ -5,6 +5,7 @@ import type { Hold } from '../ground/hold.ts'
 import { createHold } from '../ground/hold.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { idKey } from '../ground/jsonrpc.ts'
+import { escapedInJson } from '../ground/terminal.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { explain } from '../ground/replies.ts'
 import type { Session } from '../sessions/session.ts'
@@ -41,12 +42,19 @@ export interface Traffic {
   /** No stream of it is open: its answer comes when a client resumes one, here or elsewhere. */
   setAdrift(exchange: Exchange): void
   end(exchange: Exchange, outcome: 'answered' | 'cancelled' | 'failed'): void
-  /** The open exchange with this request id. */
-  find(id: RpcId): Exchange | undefined
+  /**
+   * Whether a request with this id waits for its answer here. What another gateway may have
+   * answered meanwhile does not count.
+   */
+  isAwaited(id: RpcId): boolean
   /** The exchanges whose stream carried this event id. */
   withEvent(eventId: string): Exchange[]
-  /** A message that the worker sent, on whatever stream. */
-  fromWorker(message: Peek): void
+  /**
+   * A message that the worker sent, on whatever stream.
+   *
+   * @param carried the exchanges of that stream, which an answer on it belongs to first of all
+   */
+  fromWorker(message: Peek, carried?: readonly Exchange[]): void
   /** A message that a client POSTed, but for requests, which are opened. */
   fromClient(message: Peek): void
   /** Tells of an error that a client was answered with in place of the worker's answer. */
@@ -65,11 +73,35 @@ export function checkRoom(traffic: Traffic, more: number): void {
   })
 }
 
+/**
+ * A server knows its streams by the ids of the requests: of two with one id the first would get no
+ * answer, and the second that of the first. A server that keeps no sessions has nothing to confuse,
+ * and several clients with ids of their own may share a session of it.
+ *
+ * @throws ERR_PROXY_ID_IN_USE
+ */
+export function checkIds(traffic: Traffic, ids: readonly RpcId[]): void {
+  if (traffic.session.server.mode === 'stateless') return
+  const seen = new Set<string>()
+  for (const id of ids) {
+    const key = idKey(id)
+    if (seen.has(key) || traffic.isAwaited(id)) {
+      throw new GatewayError('ERR_PROXY_ID_IN_USE', { params: { id: shownId(id) } })
+    }
+    seen.add(key)
+  }
+}
+
+/** The number 1 and the string "1" look different. */
+function shownId(id: RpcId): string {
+  return escapedInJson(JSON.stringify(typeof id === 'string' ? id.slice(0, 80) : id))
+}
+
 /** So many exchanges without a stream are remembered of a session. */
 const maxAdrift = 64
 
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
-  /** By request id: of several with one, which no client should send, the newest. */
+  /** By request id: of several with one, which only a server without sessions is sent, the newest. */
   const exchanges = new Map<string, Exchange>()
   const open = new Set<Exchange>()
   const adrift = new Set<Exchange>()
@@ -144,13 +176,18 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       })
     },
 
-    find: (id) => exchanges.get(idKey(id)),
+    isAwaited(id) {
+      const exchange = exchanges.get(idKey(id))
+      return exchange !== undefined && !(session.isShared && adrift.has(exchange))
+    },
 
     withEvent: (eventId) => [...open].filter(({ eventIds }) => eventIds.includes(eventId)),
 
-    fromWorker(message) {
+    fromWorker(message, carried = []) {
       if (message.kind === 'response' && message.id !== undefined) {
-        const exchange = exchanges.get(idKey(message.id))
+        const key = idKey(message.id)
+        const isMeant = ({ id, isOver }: Exchange): boolean => !isOver && idKey(id) === key
+        const exchange = carried.find(isMeant) ?? exchanges.get(key)
         if (exchange !== undefined) traffic.end(exchange, 'answered')
       } else {
         observer.fromWorker(message)

@@ -177,6 +177,14 @@ test('stopping ends the call with the reason that was given', async (t) => {
   await assert.rejects(call(), { message: 'Stopped.' })
 })
 
+test('an error that is null beside a result is none', async (t) => {
+  const url = await startVicious(t, {
+    call: (stream, id) => stream.event({ id, result: done, error: null }),
+  })
+  const { call } = await dial(t, url)
+  assert.deepEqual(await call(), done)
+})
+
 test('a refused initialize says why', async (t) => {
   const { url } = await startHttp(t, 'trip-planner')
   await assert.rejects(dial(t, new URL('/other', url)), (error) => {

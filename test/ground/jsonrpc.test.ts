@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { isRpcId, kindOf } from '../../src/ground/jsonrpc.ts'
+import { isFailure, isRpcId, kindOf } from '../../src/ground/jsonrpc.ts'
 
 const parsed = (json: string): unknown => JSON.parse(json)
 const deep = '['.repeat(20_000) + ']'.repeat(20_000)
@@ -34,4 +34,11 @@ test('a response to what could not be read has no id, or null', () => {
   assert.equal(kindOf(parsed('{"id":null,"error":{"code":-32700,"message":""}}')), 'response')
   assert.equal(kindOf(parsed('{"error":{"code":-32700,"message":""}}')), 'response')
   assert.equal(kindOf(parsed('{"id":null,"method":"ping"}')), 'invalid')
+})
+
+test('an error that is null is none', () => {
+  assert.equal(kindOf({ id: 1, result: {}, error: null }), 'response')
+  assert.equal(kindOf({ id: 1, error: null }), 'invalid')
+  assert.equal(isFailure({ error: null }), false)
+  assert.equal(isFailure({ error: { code: 1, message: '' } }), true)
 })

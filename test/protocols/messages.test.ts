@@ -27,6 +27,8 @@ test('the answer to a question says how it was answered', () => {
     [{ result: { role: 'assistant' } }, 'answered'],
     [{ result: {} }, 'answered'],
     [{ error: { code: -1, message: 'no' } }, 'error'],
+    [{ error: null, result: {} }, 'answered'],
+    [{ result: {}, error: { code: -1, message: 'no' } }, 'error'],
   ]
   for (const [message, outcome] of answers) {
     assert.equal(posted({ jsonrpc: '2.0', id: 1, ...message }).outcome, outcome)

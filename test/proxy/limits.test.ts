@@ -45,19 +45,3 @@ test('a session has 64 requests in progress at most, and answers are never count
   for (const answer of await Promise.all(open)) assert.equal(answer.status, 200)
   assert.equal((await session.call('finished')).status, 200)
 })
-
-test('requests that share an id are counted one by one', async (t) => {
-  const gateway = await startTestGateway(t, {
-    half: { command: ['node', compiled('test/fixtures/workers/half-said.js')], http: true },
-  })
-  const session = await openRaw(gateway.mcp('half'))
-  const params = { name: 'silent', arguments: {} }
-  const same = { jsonrpc: '2.0', id: 'same', method: 'tools/call', params }
-  const open = Array.from({ length: 64 }, () => session.post(same))
-  await eventually(() => assert.equal(gateway.seen('exchange.started').length, 64))
-  assert.equal((await session.post(same)).status, 429)
-  // Each is told of the end, and counted out.
-  await session.remove()
-  for (const answer of await Promise.all(open)) assert.equal(answer.status, 502)
-  await eventually(() => assert.equal(gateway.seen('exchange.ended').length, 64))
-})

@@ -1,4 +1,4 @@
-import { kindOf } from '../../ground/jsonrpc.ts'
+import { isFailure, kindOf } from '../../ground/jsonrpc.ts'
 import type { RpcMessage } from '../../ground/jsonrpc.ts'
 import type { Watch } from '../drive/evidence.ts'
 import type { Counter } from '../drive/measure.ts'
@@ -114,7 +114,7 @@ export function createSession(options: SessionOptions): Session {
       return
     }
     waiting.settle(
-      error === undefined ? { ok: true, result } : { ok: false, code: `rpc ${error.code}` },
+      isFailure({ error }) ? { ok: false, code: `rpc ${error?.code}` } : { ok: true, result },
     )
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { OnFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { ClientEnd } from './client-end.ts'
@@ -65,11 +66,15 @@ export interface AnswerOptions {
   publicId: string | undefined
 }
 
-/** @param read is told of the events of a stream */
+/**
+ * @param read is told of the events of a stream
+ * @param onFault what is thrown while nobody has called this
+ */
 export function createAnswer(
   options: AnswerOptions,
   client: ClientEnd,
   read: (event: SseEvent) => void,
+  onFault: OnFault,
 ): Answer {
   const { protocol, publicId, requestId, extraHeaders } = options
   const machine = createMachine(answerTransitions, 'waiting')
@@ -94,7 +99,7 @@ export function createAnswer(
       const out = protocol.toClient(headers, publicId)
       Object.assign(out, extraHeaders)
       if (isStream) {
-        streamed = createStreamed(client, read)
+        streamed = createStreamed(client, read, onFault)
         // What the worker meant to write is not all that may be written.
         delete out['content-length']
         out['cache-control'] ??= 'no-cache, no-transform'

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { guarded, tellFault } from '../ground/guarded.ts'
 import { writeChunk } from './chunk.ts'
 import type { Transitions } from './machine.ts'
 import { createMachine } from './machine.ts'
@@ -63,12 +64,13 @@ export interface ClientEndOptions {
 export function createClientEnd(options: ClientEndOptions): ClientEnd {
   const { response, clock } = options
   const machine = createMachine(clientEndTransitions, 'ready')
+  const onFault = tellFault('the connection of a client')
   let sentAtMs = 0
 
   const filled = (full: NodeJS.WritableStream): void => {
     if (!machine.take('filled')) return
     options.upstream()?.pause()
-    full.once('drain', drained)
+    full.once('drain', guarded(drained, onFault))
   }
   const drained = (): void => {
     if (machine.take('drained')) options.upstream()?.resume()
@@ -105,13 +107,16 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
       response.end(body, encoding)
     },
     end(lastWords) {
-      if (!machine.is('gone')) response.end(lastWords)
+      if (machine.is('gone')) return
+      // A head that could not be written is not to become a good one without anything in it.
+      if (response.headersSent) response.end(lastWords)
+      else response.destroy()
     },
     cut() {
       if (!machine.is('gone')) response.destroy()
     },
     watch() {
-      response.once('close', left)
+      response.once('close', guarded(left, onFault))
       // It may have gone while its request was held.
       if (response.destroyed) left()
     },
@@ -122,7 +127,7 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
 export function goneOf(response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   const abandon = (): void => gone.abort(new GatewayError('ERR_SESSIONS_ABANDONED'))
-  response.once('close', abandon)
+  response.once('close', guarded(abandon, tellFault('a client that goes')))
   if (response.destroyed) abandon()
   return gone.signal
 }

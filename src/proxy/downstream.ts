@@ -2,8 +2,10 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { guarded, tellFault } from '../ground/guarded.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { endedError } from '../sessions/ending.ts'
+import { ownerOf } from '../sessions/session.ts'
 import type { AnswerOptions } from './answer.ts'
 import { createAnswer } from './answer.ts'
 import type { Upstream } from './client-end.ts'
@@ -57,7 +59,13 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     upstream: () => downstream.upstream,
     left,
   })
-  const answer = createAnswer(options, client, (event) => readAlong(options, eventIds, event))
+  const owner = traffic === undefined ? {} : ownerOf(traffic.session)
+  // What cannot be read is passed on all the same.
+  const read = guarded(
+    (event: SseEvent) => readAlong(options, eventIds, event),
+    tellFault('reading along in a stream', owner),
+  )
+  const answer = createAnswer(options, client, read, broken)
 
   /** The answer is over. Exchanges that are not run on without it. */
   const settle = (): void => {
@@ -77,6 +85,12 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     } else if (wasFull) {
       downstream.upstream?.resume()
     }
+  }
+
+  function broken(thrown: unknown): void {
+    tellFault('passing a stream on', owner)(thrown)
+    downstream.upstream?.abort(new Error('The stream could not be passed on.'))
+    fail(thrown)
   }
 
   const fail = (error: unknown): void => {

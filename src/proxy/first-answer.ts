@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
@@ -97,8 +98,8 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
   let ending: ((outlet: Outlet) => void) | undefined
 
   function settle(so: Answered, verdict: Verdict, result: Peek | undefined): void {
-    if (verdict === 'accepted') void accept(so, result)
-    else if (verdict === 'refused') void refuse(so)
+    if (verdict === 'accepted') inBackground(accept(so, result), faulted)
+    else if (verdict === 'refused') inBackground(refuse(so), faulted)
     else giveUp(options.senseless(so))
   }
 
@@ -142,6 +143,15 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
     options.fail(error)
   }
 
+  /** A mistake of ours: this session comes to nothing, or its answer ends here. */
+  function faulted(thrown: unknown): void {
+    const error = asGatewayError(thrown)
+    upstream?.abort(error)
+    if (machine.is('passing')) passage?.downstream.fail(error)
+    else if (machine.take('failed')) options.fail(error)
+    else throw thrown
+  }
+
   return {
     get state() {
       return machine.state
@@ -172,7 +182,9 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
       const cut = options.broken(cause)
       ending = (to) => to.fail(cut)
       finish()
-      if (machine.take('broke')) void options.untilDeathIsKnown().then(() => giveUp(cut))
+      if (!machine.take('broke')) return
+      const known = options.untilDeathIsKnown().then(() => giveUp(cut))
+      inBackground(known, faulted)
     },
     giveUp,
   }

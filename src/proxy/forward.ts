@@ -89,11 +89,11 @@ export function forward(options: ForwardOptions): void {
     upstreams.dispatch(
       { method, path, headers, body },
       {
-        onRequestStart(controller) {
+        sent(controller) {
           downstream.upstream = controller
           if (downstream.isDone()) controller.abort(new Error('Nobody waits for the answer.'))
         },
-        onResponseStart(_controller, statusCode, answered) {
+        head(statusCode, answered) {
           isConflict = method === 'GET' && statusCode === 409 && tries < conflictTries
           if (isConflict) return
           options.onAnswer()
@@ -104,7 +104,7 @@ export function forward(options: ForwardOptions): void {
             passHead(statusCode, answered)
           }
         },
-        onResponseData(_controller, chunk) {
+        data(chunk) {
           if (isConflict) return
           if (verdict === undefined) {
             downstream.write(chunk)
@@ -115,7 +115,7 @@ export function forward(options: ForwardOptions): void {
             if (verdict.bytes > verdictBytes) passOn(verdict)
           }
         },
-        onResponseEnd() {
+        end() {
           if (isConflict) {
             clock.after(conflictPauseMs * 2 ** (tries - 1), attempt)
             return
@@ -133,7 +133,7 @@ export function forward(options: ForwardOptions): void {
           }
           downstream.end()
         },
-        onResponseError(_controller, cause) {
+        broke(cause) {
           times.end()
           options.onAnswer()
           if (downstream.isDone()) return

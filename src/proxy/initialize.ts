@@ -167,13 +167,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
       headers: protocol.toWorker(options.headers, recipientOf(session, options.requestId)),
       body: options.body,
     },
-    {
-      onRequestStart: (controller) => answer.sent(controller),
-      onResponseStart: (_controller, statusCode, headers) => answer.head(statusCode, headers),
-      onResponseData: (_controller, chunk) => answer.data(chunk),
-      onResponseEnd: () => answer.end(),
-      onResponseError: (_controller, cause) => answer.broke(cause),
-    },
+    answer,
   )
 }
 

@@ -1,3 +1,5 @@
+import type { OnFault } from '../ground/guarded.ts'
+import { guarded } from '../ground/guarded.ts'
 import type { ClientEnd } from './client-end.ts'
 import type { SseEvent } from './sse.ts'
 import { createSseReader } from './sse.ts'
@@ -13,8 +15,15 @@ export interface Streamed {
   stop(): void
 }
 
-/** @param read is told of each event, when it is sent */
-export function createStreamed(client: ClientEnd, read: (event: SseEvent) => void): Streamed {
+/**
+ * @param read is told of each event, when it is sent
+ * @param onFault what it throws, where nobody has called this
+ */
+export function createStreamed(
+  client: ClientEnd,
+  read: (event: SseEvent) => void,
+  onFault: OnFault,
+): Streamed {
   const reader = createSseReader(read)
   /** As a string of bytes. */
   let waiting = ''
@@ -25,10 +34,11 @@ export function createStreamed(client: ClientEnd, read: (event: SseEvent) => voi
     reader.push(bytes)
     client.text(bytes)
   }
+  const flushSoon = guarded(flush, onFault)
   return {
     // What came in one go from the worker leaves in one go.
     write(chunk) {
-      if (waiting === '') process.nextTick(flush)
+      if (waiting === '') process.nextTick(flushSoon)
       waiting += chunk.toString('latin1')
     },
     flush,

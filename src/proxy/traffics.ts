@@ -1,6 +1,8 @@
 import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import type { ClientStream, Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -23,13 +25,13 @@ export function createTraffics(clock: Clock, events: Events): Traffics {
     of(session) {
       const found = open.get(session)
       if (found !== undefined) return found
-      const upstreams = openUpstreams(session.endpoint)
+      const upstreams = openUpstreams(session.endpoint, ownerOf(session))
       const traffic = Object.assign(createTraffic(session, clock, events), { upstreams })
       open.set(session, traffic)
       session.onEnding(() => {
         open.delete(session)
         // Its streams were ended by now; what is left are idle connections.
-        void upstreams.destroy()
+        inBackground(upstreams.destroy(), tellFault('closing connections', ownerOf(session)))
       })
       return traffic
     },

@@ -1,14 +1,18 @@
 import type { Dispatcher } from 'undici'
 import { Client } from 'undici'
 
+import type { FaultOwner } from '../ground/guarded.ts'
+import { guarded, tellFault } from '../ground/guarded.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Receiver } from './received.ts'
+import { received } from './received.ts'
 
 type Endpoint = Session['endpoint']
 
 /** The connections to a session's worker, as many as it takes: each stream needs its own. */
 export interface Upstreams {
-  dispatch: Dispatcher['dispatch']
+  dispatch(options: Dispatcher.DispatchOptions, receiver: Receiver): void
   /** Cuts all of them. */
   destroy(): Promise<void>
 }
@@ -17,21 +21,23 @@ export interface Upstreams {
  * undici's own pool would queue what never waits here, in a queue of 16 KiB for every session.
  * Never a retry.
  */
-export function openUpstreams(endpoint: Endpoint): Upstreams {
+export function openUpstreams(endpoint: Endpoint, owner: FaultOwner = {}): Upstreams {
   const clients = new Set<Client>()
   const free: Client[] = []
 
+  const onFault = tellFault('a connection to a worker', owner)
   const connect = (): Client => {
     const client = new Client(endpoint.origin, settings(endpoint))
-    const forget = (): void => {
+    const forget = guarded(() => {
       const at = free.indexOf(client)
       if (at !== -1) free.splice(at, 1)
       // What was given to it just as its connection ended goes over a new one.
       if (client.stats.size === 0) clients.delete(client)
-    }
-    client.on('drain', () => {
+    }, onFault)
+    const drained = guarded(() => {
       if (clients.has(client) && !free.includes(client)) free.push(client)
-    })
+    }, onFault)
+    client.on('drain', drained)
     client.on('disconnect', forget)
     client.on('connectionError', forget)
     clients.add(client)
@@ -39,12 +45,11 @@ export function openUpstreams(endpoint: Endpoint): Upstreams {
   }
 
   return {
-    dispatch(options, handler) {
+    dispatch(options, receiver) {
       const client = free.pop() ?? connect()
       // Nearly always it is now busy, and says when it is not any more.
-      const hasRoom = client.dispatch(options, handler)
+      const hasRoom = client.dispatch(options, received(receiver, owner))
       if (hasRoom && clients.has(client) && !free.includes(client)) free.push(client)
-      return true
     },
     async destroy() {
       await Promise.all([...clients].map((client) => client.destroy()))

@@ -1,5 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import type { EndReason, TrafficCounts } from '../ground/events.ts'
+import type { FaultOwner } from '../ground/guarded.ts'
+import { guarded, tellFault } from '../ground/guarded.ts'
 import { handleOf } from '../ground/handle.ts'
 import type { Endpoint, Worker } from '../workers/driver.ts'
 import type { SessionEnd, SessionRecord } from './record.ts'
@@ -158,8 +160,10 @@ export function createSession(options: SessionOptions): OwnSession {
       confirmedAtMs = -Infinity
     },
     onEnding(listener) {
-      if (end === undefined) listeners.push(listener)
-      else listener(end)
+      // One that fails keeps neither the others from hearing of the end nor the end from happening.
+      const careful = guarded(listener, tellFault('the end of a session', ownerOf(session)))
+      if (end === undefined) listeners.push(careful)
+      else careful(end)
     },
     begin(beginning) {
       if (end !== undefined) return
@@ -168,6 +172,11 @@ export function createSession(options: SessionOptions): OwnSession {
     },
   }
   return session
+}
+
+/** Whose a fault is that comes of this session. */
+export function ownerOf({ handle, server }: Pick<Session, 'handle' | 'server'>): FaultOwner {
+  return { session: handle, server: server.name }
 }
 
 /** Reasons for which nobody is there any more to say goodbye to. */

@@ -33,8 +33,8 @@ export function createAgentcore(dialect: AgentcoreDialect): Protocol {
       return out
     },
 
-    toClient(headers, publicId) {
-      const out = mcp.toClient(headers, publicId)
+    toClient(headers, publicId, passesChallenge) {
+      const out = mcp.toClient(headers, publicId, passesChallenge)
       if (publicId !== undefined) out[runtimeSessionHeader] = publicId
       return out
     },

@@ -36,8 +36,8 @@ export function createInvocations(dialect: AgentcoreDialect | undefined): Protoc
       return out
     },
 
-    toClient(headers, publicId) {
-      const out = mcp.toClient(headers, undefined)
+    toClient(headers, publicId, passesChallenge) {
+      const out = mcp.toClient(headers, undefined, passesChallenge)
       if (publicId !== undefined) out[runtimeSessionHeader] = publicId
       return out
     },

@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { rpcErrorEvent, rpcReply } from '../ground/replies.ts'
+import { clientHeaders } from './client-headers.ts'
 import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
-import type { HeaderMap, Posted, Protocol } from './protocol.ts'
-import { addressed, hopByHop, sessionHeader, workerHeaders } from './worker-headers.ts'
+import type { Posted, Protocol } from './protocol.ts'
+import { addressed, sessionHeader, workerHeaders } from './worker-headers.ts'
 
 /**
  * MCP Streamable HTTP of the legacy era, 2025-03-26 to 2025-11-25.
@@ -58,15 +59,7 @@ export const mcp: Protocol = {
 
   toWorker: (headers, recipient) => workerHeaders(headers, recipient, recipient.allowed),
 
-  toClient(headers, publicId) {
-    const out: HeaderMap = {}
-    for (const name in headers) {
-      const value = headers[name]
-      if (value !== undefined && !keptFromClient.has(name)) out[name] = value
-    }
-    if (publicId !== undefined) out[sessionHeader] = publicId
-    return out
-  },
+  toClient: clientHeaders,
 
   carriesAnswer: (headers) => headers[carriesHeader] !== undefined,
 
@@ -104,23 +97,6 @@ export const mcp: Protocol = {
 
 /** Said by a keeper of a stream on which an answer is still to come; see `keeper/protocol.ts`. */
 const carriesHeader = 'x-berth-carries'
-
-/** CORS is the gateway's: what a worker says of it would stand beside what the gateway says. */
-const keptFromClient = new Set([
-  ...hopByHop,
-  sessionHeader,
-  'date',
-  'server',
-  'set-cookie',
-  'vary',
-  'access-control-allow-origin',
-  'access-control-allow-credentials',
-  'access-control-allow-headers',
-  'access-control-allow-methods',
-  'access-control-expose-headers',
-  'access-control-max-age',
-  carriesHeader,
-])
 
 const notificationBeginnings = ['{"method":"', '{"jsonrpc":"2.0","method":"'].map((beginning) => ({
   nameAt: beginning.length,

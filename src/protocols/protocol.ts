@@ -48,11 +48,17 @@ export interface Protocol {
   toWorker(headers: IncomingHttpHeaders, recipient: Recipient): HeaderMap
 
   /**
-   * The headers that go to the client: the worker's without hop-by-hop ones, its id replaced.
+   * The headers that go to the client: of the worker's those that describe its answer, its id
+   * replaced. Cookies, redirects, challenges, CORS and policies of the origin are the gateway's.
    *
    * @param publicId undefined as long as the client may not know it
+   * @param passesChallenge whether `WWW-Authenticate` passes as well
    */
-  toClient(headers: IncomingHttpHeaders, publicId: string | undefined): HeaderMap
+  toClient(
+    headers: IncomingHttpHeaders,
+    publicId: string | undefined,
+    passesChallenge?: boolean,
+  ): HeaderMap
 
   /** Whether an answer is still to come on the stream that begins with this head, as far as said. */
   carriesAnswer(headers: IncomingHttpHeaders): boolean

@@ -9,7 +9,7 @@ export const sessionHeader = 'mcp-session-id'
 export const runtimeSessionHeader = 'x-amzn-bedrock-agentcore-runtime-session-id'
 export const runtimeRequestHeader = 'x-amzn-bedrock-agentcore-runtime-request-id'
 
-export const hopByHop = [
+const hopByHop = [
   'connection',
   'keep-alive',
   'proxy-authenticate',

@@ -64,6 +64,8 @@ export interface AnswerOptions {
   /** For every reply: CORS. */
   extraHeaders: Readonly<Record<string, string>>
   publicId: string | undefined
+  /** Whether it runs elsewhere, and asks for tokens of its own: its 401 is the client's to answer. */
+  isElsewhere?: boolean
 }
 
 /**
@@ -96,7 +98,8 @@ export function createAnswer(
     head(statusCode, headers) {
       const isStream = protocol.isStream(headers['content-type'])
       if (!machine.take(isStream ? 'events' : 'plain')) return false
-      const out = protocol.toClient(headers, publicId)
+      const passesChallenge = statusCode === 401 && options.isElsewhere === true
+      const out = protocol.toClient(headers, publicId, passesChallenge)
       Object.assign(out, extraHeaders)
       if (isStream) {
         streamed = createStreamed(client, read, onFault)

@@ -92,6 +92,7 @@ function answerOf(options: InitializeOptions, session?: Session): Downstream {
         : [],
     ids: requests.flatMap(({ id }) => id ?? []),
     publicId: session?.id,
+    isElsewhere: options.server.launch.kind === 'remote',
   })
 }
 

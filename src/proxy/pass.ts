@@ -94,6 +94,7 @@ export function createPassing(options: {
         requestId: request.id,
         extraHeaders: extraHeaders(request, protocol),
         publicId: name ?? session.id,
+        isElsewhere: session.server.launch.kind === 'remote',
       })
       forward({
         upstreams: traffic.upstreams,

@@ -13,6 +13,9 @@ import { adminPlugin } from './plugin.ts'
 import { askToHandOver, findPredecessor } from './predecessor.ts'
 import { localIssuerRoutes } from './routes/local-issuer.ts'
 
+/** Commands, a page or two, and what reads the metrics: who wants more wants no good. */
+const connectionsAtMost = 64
+
 /** What tells this process from all others, and its listeners' addresses from theirs. */
 type Self = Pick<GatewayIdentity, 'bootId' | 'pid' | 'startTime' | 'pidNamespace' | 'sharedStore'>
 
@@ -50,7 +53,7 @@ export async function setUpBack(options: BackSetup): Promise<Back> {
   const { sessions, directories, stateDir, self, isAlive, limitsOf, check, metrics } = options
   const identities = stateFolder(stateDir, 'gateways')
   const token = createAdminToken()
-  const app = createListener(options)
+  const app = createListener({ ...options, connections: connectionsAtMost })
   const withdraw = (): void => {
     options.stopListening()
     stopListening(app)

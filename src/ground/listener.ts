@@ -10,10 +10,13 @@ import type { FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
 
 import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { capConnections } from './connections.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
 import type { PassedSocket } from './passed-sockets.ts'
 import { routedTarget } from './request-target.ts'
+import { cutSlowBodies } from './slow-bodies.ts'
 import { answerTls } from './tls-knock.ts'
 
 /** What is known of a listener beside Fastify. */
@@ -36,8 +39,10 @@ export interface ListenOnOptions {
 
 export interface ListenerOptions {
   clock: Clock
-  /** Told, once a minute at most, of who speaks https:// to it. */
+  /** Told, once a minute at most, of who speaks https:// to it, and of connections that are too many. */
   events: Events
+  /** How many connections there may be at a time. Default: as many as come. */
+  connections?: number
 }
 
 const tryEveryMs = 20
@@ -46,6 +51,11 @@ const doors = new WeakMap<FastifyInstance, Door>()
 
 /** A token that is far too large is refused by name, not by the parser. */
 const maxHeaderBytes = 128 * 1024
+
+/** The head of a request has to be there by then … */
+const headMs = 20_000
+/** … and all of it by then, however steadily its body comes. */
+const requestMs = 900_000
 
 /** Fastify would load its own at once, which takes 45 ms; who writes a schema brings a compiler. */
 const noCompiler = () => (): never => {
@@ -66,10 +76,21 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     schemaController: {
       compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler },
     },
-    http: { keepAlive: true, keepAliveInitialDelay: 30_000, maxHeaderSize: maxHeaderBytes },
+    requestTimeout: requestMs,
+    http: {
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headMs,
+      connectionsCheckingInterval: 5000,
+    },
     rewriteUrl: routedTarget,
   })
   answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
+  if (options?.connections !== undefined) {
+    capConnections(app.server, { ...options, most: options.connections })
+  }
+  const slowBodies = cutSlowBodies(app.server, options?.clock ?? systemClock)
   const door: Door = { isClosed: false, responses: new Set(), further: [] }
   doors.set(app, door)
   // One for all of them: a closure for each request is to be collected again.
@@ -82,6 +103,7 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     response.once('close', forget)
   })
   app.addHook('preClose', (done) => {
+    slowBodies.cancel()
     stopListening(app)
     app.server.closeAllConnections()
     done()

@@ -6,6 +6,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
 import type { ListenOnOptions } from '../ground/listener.ts'
 import { createListener, listenOn, stopListening } from '../ground/listener.ts'
+import { connectionsWithin } from '../ground/room.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
 import { runtimeProtocols } from '../protocols/protocols.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
@@ -63,7 +64,7 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
   const left = new AbortController()
   let isDraining = false
 
-  const app = createListener({ clock, events })
+  const app = createListener({ clock, events, connections: connectionsWithin() })
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     if (isDraining) return reply.code(503).send({ status: 'draining' })

@@ -1,0 +1,125 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+import type { Clock } from './clock.ts'
+import type { Events } from './events.ts'
+
+export interface ConnectionCapOptions {
+  /** How many there may be at a time. */
+  most: number
+  clock: Clock
+  events: Events
+}
+
+interface Connection {
+  /** Answers that are not complete. */
+  open: number
+}
+
+/** What is refused has read its answer by then, whatever it still sends. */
+const lingerMs = 500
+/** So many are refused with an answer at a time; further ones are cut. */
+const lingerAtMost = 16
+const tellEveryMs = 60_000
+
+const refusal = [
+  'HTTP/1.1 503 Service Unavailable',
+  'Retry-After: 5',
+  'Connection: close',
+  'Content-Type: text/plain; charset=utf-8',
+  'Content-Length: 49',
+  '',
+  'This gateway has no room for another connection.\n',
+].join('\r\n')
+
+/**
+ * Keeps room for everything else that needs file descriptors. One connection too many takes the place
+ * of one over which nothing is in progress: of those that have never asked anything first, the oldest
+ * first. Where there is none, it is answered 503.
+ */
+export function capConnections(server: Server, options: ConnectionCapOptions): void {
+  const { most } = options
+  /** Each in the order in which nothing has happened over them. */
+  const silent = new Map<Socket, Connection>()
+  const idle = new Map<Socket, Connection>()
+  const busy = new Map<Socket, Connection>()
+  const refused = new Set<Socket>()
+  const tell = createTelling(options)
+
+  const leave = (socket: Socket): void => {
+    silent.delete(socket)
+    idle.delete(socket)
+    busy.delete(socket)
+  }
+  const makeRoom = (): boolean => {
+    const [victim] = silent.size > 0 ? silent.keys() : idle.keys()
+    if (victim === undefined) return false
+    leave(victim)
+    victim.destroy()
+    tell('closed')
+    return true
+  }
+  const refuse = (socket: Socket): void => {
+    tell('refused')
+    if (refused.size >= lingerAtMost) {
+      socket.destroy()
+      return
+    }
+    refused.add(socket)
+    socket.once('close', () => refused.delete(socket))
+    socket.once('error', () => socket.destroy())
+    socket.resume()
+    socket.end(refusal)
+    setTimeout(() => socket.destroy(), lingerMs).unref()
+  }
+
+  const takers = server.listeners('connection') as ((socket: Socket) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    const isFull = silent.size + idle.size + busy.size >= most
+    if (isFull && !makeRoom()) {
+      refuse(socket)
+      return
+    }
+    silent.set(socket, { open: 0 })
+    socket.once('close', () => leave(socket))
+    for (const take of takers) take.call(server, socket)
+  })
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const connection = silent.get(socket) ?? idle.get(socket) ?? busy.get(socket)
+    if (connection === undefined) return
+    leave(socket)
+    busy.set(socket, connection)
+    connection.open += 1
+    response.once('close', () => {
+      connection.open -= 1
+      if (connection.open > 0 || !busy.delete(socket) || socket.destroyed) return
+      idle.set(socket, connection)
+    })
+  })
+}
+
+/** The first time at once, and then what has added up, once in a while. */
+function createTelling({ most, clock, events }: ConnectionCapOptions) {
+  const counts = { closed: 0, refused: 0 }
+  let isWaiting = false
+
+  const say = (): void => {
+    const { closed, refused } = counts
+    isWaiting = closed + refused > 0
+    if (!isWaiting) return
+    counts.closed = 0
+    counts.refused = 0
+    const what = [
+      refused === 0 ? [] : `${refused} refused (503)`,
+      closed === 0 ? [] : `${closed} idle ones closed to make room`,
+    ].flat()
+    const message = `All ${most} connections that this gateway takes at a time are in use: ${what.join(', ')}. Raise the limit of open files (ulimit -n) if they are wanted.`
+    events.emit('operator.warned', { message })
+    clock.after(tellEveryMs, say)
+  }
+  return (what: keyof typeof counts): void => {
+    counts[what] += 1
+    if (!isWaiting) say()
+  }
+}

@@ -1,0 +1,59 @@
+import { readFileSync, readdirSync } from 'node:fs'
+
+/** What a gateway has open before anybody comes: its program, its listeners, logs, stores. */
+const ownFiles = 64
+/** What lets it go on with what it has begun when nothing new is begun. */
+const spareFiles = 24
+/** More are of no use to one process, however many files it may open. */
+const connectionsAtMost = 16_384
+/** Where nobody says how many files there may be. */
+const usualLimit = 4096
+
+/** How many files this process may have open, sockets included. */
+export function openFilesLimit(limits = limitsText()): number {
+  const soft = /^Max open files +(\d+|unlimited)/m.exec(limits)?.[1]
+  return soft === 'unlimited' ? Infinity : Number(soft ?? usualLimit)
+}
+
+/**
+ * How many clients may be connected: each has one file here and, while something is in progress, one
+ * towards its worker; as many are left to the sessions themselves.
+ */
+export function connectionsWithin(limit = openFilesLimit()): number {
+  return Math.min(Math.max(Math.floor((limit - ownFiles) / 3), 8), connectionsAtMost)
+}
+
+/** Whether so few files may still be opened that nothing new is to be begun. */
+export function isShortOfFiles(limit = openFilesLimit()): boolean {
+  if (limit === Infinity) return false
+  try {
+    return readdirSync('/proc/self/fd').length > limit - spareFiles
+  } catch (thrown) {
+    return isOutOfRoom(thrown)
+  }
+}
+
+const codes = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'])
+
+/** Whether the machine, or a limit of this process, has no file, process or memory left for it. */
+export function isOutOfRoom(thrown: unknown): boolean {
+  for (let at = thrown, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
+    if ('code' in at && codes.has(String(at.code))) return true
+  }
+  return false
+}
+
+/** The same of what programs write when they fail for it. */
+export function saysOutOfRoom(text: string): boolean {
+  return /\b(EMFILE|ENFILE|EAGAIN|ENOMEM)\b|Resource temporarily unavailable|Cannot (fork|allocate memory)|Too many open files|uv_thread_create|pthread_create/i.test(
+    text,
+  )
+}
+
+function limitsText(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -23,6 +23,17 @@ export const rooms = {
   cli: ['config', 'gateway', 'load', 'client', 'demo', 'auth/local-issuer'],
 }
 const everything = [...Object.keys(rooms).filter((room) => room !== 'ground'), 'gateway']
+// On a disk that fails these throw, or reject for nobody: two doors know what to do then.
+const mayRemove = [
+  ...['src/ground/removal.ts', 'src/sessions/folders/*.ts', 'src/workers/limits/cgroup-files.ts'],
+  ...['src/load/**', 'src/demo/**'],
+]
+const removers = ['node:fs', 'node:fs/promises', 'fs', 'fs/promises'].map((name) => ({
+  name,
+  importNames: ['rm', 'rmSync', 'rmdir', 'rmdirSync', 'unlink', 'unlinkSync', 'default'],
+  message:
+    'Remove through ground/removal.ts, and what sessions leave through sessions/folders/trash.ts.',
+}))
 const knowFastify = ['proxy', 'admin', 'cli', 'ground']
 
 // How deep a file may lie in its room: `src/room/a/b/c.ts` is 3.
@@ -39,23 +50,24 @@ const roomRules = Object.entries(rooms).flatMap(([room, allowed]) => {
     message: 'Only proxy/, admin/, ground/listener.ts and gateway.ts know Fastify.',
   }
   // A room and a folder inside a room may have the same name, so the way up is counted.
-  return depths.map((depth) => ({
-    files: [`src/${room}/${'*/'.repeat(depth - 1)}*.ts`],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^${'\\.\\./'.repeat(depth)}${except}(${others.join('|')})(/|\\.ts$)`,
-              message: `src/${room}/ may not import this room (config/eslint.config.js has the table).`,
-            },
-            ...(knowFastify.includes(room) ? [] : [fastify]),
-          ],
-        },
-      ],
-    },
-  }))
+  return depths.flatMap((depth) => {
+    const all = [`src/${room}/${'*/'.repeat(depth - 1)}*.ts`]
+    const patterns = [
+      {
+        regex: `^${'\\.\\./'.repeat(depth)}${except}(${others.join('|')})(/|\\.ts$)`,
+        message: `src/${room}/ may not import this room (config/eslint.config.js has the table).`,
+      },
+      ...(knowFastify.includes(room) ? [] : [fastify]),
+    ]
+    return [
+      { files: all, rules: { 'no-restricted-imports': ['error', { patterns, paths: removers }] } },
+      // One that is in both lists.
+      {
+        files: mayRemove.map((files) => [...all, files]),
+        rules: { 'no-restricted-imports': ['error', { patterns }] },
+      },
+    ]
+  })
 })
 
 export default defineConfig(

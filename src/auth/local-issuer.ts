@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mustRemove } from '../ground/removal.ts'
 
 import type { JWK, JWTPayload } from 'jose'
 
@@ -65,7 +66,7 @@ export function requireLocalIssuer(stateDir: string): LocalIssuer {
 /** @returns whether there was one */
 export function removeLocalIssuer(stateDir: string): boolean {
   const wasThere = readLocalIssuer(stateDir) !== undefined
-  rmSync(folderIn(stateDir), { recursive: true, force: true })
+  mustRemove(folderIn(stateDir))
   return wasThere
 }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeFolder } from '../ground/removal.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -96,7 +97,7 @@ async function start(
   const file = join(project, 'berth.json')
   writeFileSync(file, JSON.stringify(configurationOf(offered, isolation, wanted)))
   const users = await usersFor(stateDir, wanted).catch((error: unknown) => {
-    rmSync(root, { recursive: true, force: true })
+    removeFolder(root)
     throw error
   })
   const words = ['serve', '--config', file, '--state-dir', stateDir, '--log-level', 'error']
@@ -107,7 +108,7 @@ async function start(
   )
   const close = async (): Promise<void> => {
     await end(child)
-    rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    removeFolder(root)
   }
   // At once where it can be; whatever else ends this process is seen by that one (own-gateway.ts).
   process.once('exit', () => child.kill('SIGKILL'))

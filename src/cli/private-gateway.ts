@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeFolder } from '../ground/removal.ts'
 
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
@@ -48,7 +49,7 @@ export function startTrialGateway(config: Config, options: GatewayOptions): Prom
 
 async function inTemporaryState(start: (stateDir: string) => Promise<Gateway>): Promise<Gateway> {
   const stateDir = mkdtempSync(join(tmpdir(), 'berth-'))
-  const remove = (): void => rmSync(stateDir, { recursive: true, force: true })
+  const remove = (): void => removeFolder(stateDir)
   try {
     const gateway = await start(stateDir)
     return {

@@ -1,17 +1,10 @@
 import { createHash } from 'node:crypto'
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { z } from 'zod'
 
+import { removeFile } from '../ground/removal.ts'
 import type { Agreed } from './connect.ts'
 
 /**
@@ -79,7 +72,7 @@ function changedAtMs(file: string): number {
 
 function remove(file: string): void {
   try {
-    rmSync(file, { force: true })
+    removeFile(file)
   } catch {
     // Not ours to remove; it is of no harm.
   }

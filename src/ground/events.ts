@@ -53,6 +53,8 @@ export interface BerthEvents {
   'worker.output': WorkerNews & { line: string }
   /** Something the operator should look at: said once, in one sentence. */
   'operator.warned': { server?: string; message: string }
+  /** So many files and folders of ended sessions cannot be removed at the moment. */
+  'folders.left': { count: number }
   /** The signature of a token was looked at; one that was seen a moment ago needs no look. */
   'token.examined': { provider: string }
   'request.failed': { requestId: string; code: ErrorCode; statusCode: number; cause: string }

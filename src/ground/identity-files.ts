@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+import { removeFile } from './removal.ts'
 
 /**
  * What a gateway writes into `gateways/PID.json` of its state directory while it listens, with mode
@@ -26,7 +28,7 @@ export function writeIdentity(folder: string, identity: GatewayIdentity): void {
 
 /** Removes the one of a process, if there is one. */
 export function removeIdentity(folder: string, pid: number): void {
-  rmSync(fileOf(folder, pid), { force: true })
+  removeFile(fileOf(folder, pid))
 }
 
 /** Those of processes that have been killed included: they could not remove their files. */

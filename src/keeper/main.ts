@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
-import { rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { setFlagsFromString } from 'node:v8'
 
+import { removeFile } from '../ground/removal.ts'
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
 import { createCompany } from './company.ts'
@@ -212,7 +212,7 @@ async function endTree(afterMs: number, why?: string): Promise<boolean> {
 async function leave(isGone: boolean, lastMs: number): Promise<void> {
   await outbox.emptied(lastMs)
   // There may be no gateway any more to do it.
-  if (boot !== undefined) rmSync(boot.socketPath, { force: true })
+  if (boot !== undefined) removeFile(boot.socketPath)
   process.exit(isGone ? 0 : 1)
 }
 

@@ -1,6 +1,13 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
+import { lstat, mkdir, opendir, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+
+import { entriesOf } from './folders/entries.ts'
+import type { Kept } from './folders/eviction.ts'
+import { evict } from './folders/eviction.ts'
+import type { Left } from './folders/measure.ts'
+import { hasContent, measure } from './folders/measure.ts'
+import type { Trash } from './folders/trash.ts'
 
 /**
  * The folder of each session. `workspace` and `output.log` stay, so that one can look afterwards,
@@ -9,11 +16,11 @@ import { join } from 'node:path'
 export interface SessionDirectories {
   make(handle: string): SessionDirectory
   of(handle: string): SessionDirectory
-  /** When the session has ended. */
+  /** When the session has ended. Never rejects: a disk that fails keeps no session from its end. */
   finish(handle: string): Promise<void>
   /**
    * Removes what is over the limits, and what nobody could remove when its session ended; folders of
-   * `open` sessions are never touched.
+   * `open` sessions are never touched. Never rejects.
    */
   sweep(open: ReadonlySet<string>, nowMs: number): Promise<void>
 }
@@ -31,13 +38,22 @@ export interface Retention {
 }
 
 /** What one may want to look at afterwards; the rest is of drivers and of the session alone. */
-const stays = /^(workspace|output\.log(\.1)?)$/
+const staying = ['workspace', 'output.log', 'output.log.1']
+
+/** Of our own there are a dozen; what a worker has put beside them is moved away as a whole. */
+const mostNames = 256
 
 /** From here on a folder that belongs to no open session will belong to none. */
 const newMs = 60_000
 
-export function createSessionDirectories(base: string, retention: Retention): SessionDirectories {
+export function createSessionDirectories(
+  base: string,
+  retention: Retention,
+  trash: Trash,
+): SessionDirectories {
   mkdirSync(base, { recursive: true, mode: 0o700 })
+  /** What those that have ended take, which does not change any more. */
+  const measured = new Map<string, Left & { atMs: number }>()
   const of = (handle: string): SessionDirectory => {
     const root = join(base, handle)
     return {
@@ -47,7 +63,91 @@ export function createSessionDirectories(base: string, retention: Retention): Se
       outputFile: join(root, 'output.log'),
     }
   }
-  const directories: SessionDirectories = {
+
+  async function tidy(root: string): Promise<void> {
+    const names: string[] = []
+    for await (const { name } of entriesOf({ opendir, lstat }, Buffer.from(root))) {
+      names.push(name.toString())
+      if (names.length > mostNames) break
+    }
+    if (names.length > mostNames) {
+      await exchange(root)
+    } else {
+      const others = names.filter((name) => !staying.includes(name))
+      for (const name of others) await trash.take(join(root, name))
+    }
+    // Nothing to look at later: do not leave a folder behind for every session ever opened.
+    if (!(await hasContent(root))) await trash.take(root)
+  }
+
+  /** Puts in its place a folder with nothing but what stays. */
+  async function exchange(root: string): Promise<void> {
+    const next = `${root}.next`
+    await mkdir(next, { recursive: true, mode: 0o700 })
+    for (const name of staying) {
+      await rename(join(root, name), join(next, name)).catch(() => undefined)
+    }
+    if (await trash.take(root)) await rename(next, root)
+  }
+
+  async function finish(handle: string): Promise<void> {
+    const { root } = of(handle)
+    try {
+      await tidy(root)
+    } catch (thrown) {
+      if (!isMissing(thrown)) trash.tell(root, thrown)
+    }
+  }
+
+  /** Those that have ended, without what is too old to stay. */
+  async function young(
+    open: ReadonlySet<string>,
+    nowMs: number,
+  ): Promise<Omit<Kept, keyof Left>[]> {
+    const found: Omit<Kept, keyof Left>[] = []
+    for await (const { name } of entriesOf({ opendir, lstat }, Buffer.from(base))) {
+      const handle = name.toString()
+      if (open.has(handle)) continue
+      const { root } = of(handle)
+      const changedAtMs = (await lstat(root).catch(() => undefined))?.mtimeMs ?? nowMs
+      if (nowMs - changedAtMs > retention.maxAgeMs) await trash.take(root)
+      else found.push({ handle, changedAtMs })
+    }
+    return found
+  }
+
+  async function measureOnce(handle: string, changedAtMs: number): Promise<Left> {
+    const known = measured.get(handle)
+    if (known?.atMs === changedAtMs) return known
+    const left = await measure(of(handle).root).catch(() => ({ workspaceBytes: 0, restBytes: 0 }))
+    measured.set(handle, { ...left, atMs: changedAtMs })
+    return left
+  }
+
+  async function sweep(open: ReadonlySet<string>, nowMs: number): Promise<void> {
+    const ended = await young(open, nowMs)
+    const handles = new Set(ended.map(({ handle }) => handle))
+    for (const handle of measured.keys()) if (!handles.has(handle)) measured.delete(handle)
+    const kept: Kept[] = []
+    for (const each of ended) {
+      kept.push({ ...each, ...(await measureOnce(each.handle, each.changedAtMs)) })
+    }
+    const { workspaces, whole } = evict(kept, retention.maxTotalBytes)
+    for (const handle of whole) await trash.take(of(handle).root)
+    for (const { handle, changedAtMs } of kept) {
+      const { root, workspace } = of(handle)
+      if (whole.includes(handle)) continue
+      const isOver = workspaces.includes(handle) && (await trash.take(workspace))
+      // Its gateway was killed, and the store has forgotten it. A new one may not be `open` yet.
+      const isOld = nowMs - changedAtMs > newMs
+      if (isOld) await finish(handle)
+      // Its age is that of its session.
+      const at = new Date(changedAtMs)
+      if (isOver || isOld) await utimes(root, at, at).catch(() => undefined)
+    }
+  }
+
+  return {
     of,
     make(handle) {
       const directory = of(handle)
@@ -56,59 +156,17 @@ export function createSessionDirectories(base: string, retention: Retention): Se
       }
       return directory
     },
-    async finish(handle) {
-      const { root, workspace } = of(handle)
-      for (const { name } of entriesOf(root)) {
-        if (!stays.test(name)) await rm(join(root, name), { recursive: true, force: true })
-      }
-      // Nothing to look at later: do not leave a folder behind for every session ever opened.
-      if (bytesIn(workspace) === 0 && bytesIn(root) === 0) {
-        await rm(root, { recursive: true, force: true })
-      }
-    },
+    finish,
     async sweep(open, nowMs) {
-      const ended = readdirSync(base)
-        .filter((handle) => !open.has(handle))
-        .map((handle) => ({ handle, ...measure(join(base, handle)) }))
-        .sort((a, b) => b.changedAtMs - a.changedAtMs)
-      let total = 0
-      for (const { handle, bytes, changedAtMs } of ended) {
-        total += bytes
-        const keep = nowMs - changedAtMs <= retention.maxAgeMs && total <= retention.maxTotalBytes
-        if (!keep) await rm(join(base, handle), { recursive: true, force: true })
-        // Its gateway was killed, and the store has forgotten it. A new one may not be `open` yet.
-        else if (nowMs - changedAtMs > newMs) await directories.finish(handle)
+      try {
+        await sweep(open, nowMs)
+      } catch (thrown) {
+        trash.tell(base, thrown)
       }
     },
   }
-  return directories
 }
 
-function measure(path: string): { bytes: number; changedAtMs: number } {
-  return { bytes: bytesIn(path), changedAtMs: statOf(path)?.mtimeMs ?? 0 }
-}
-
-function bytesIn(path: string): number {
-  let bytes = 0
-  for (const entry of entriesOf(path)) {
-    const below = join(path, entry.name)
-    bytes += entry.isDirectory() ? bytesIn(below) : (statOf(below)?.size ?? 0)
-  }
-  return bytes
-}
-
-function entriesOf(path: string) {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-  } catch {
-    return [] // removed meanwhile, or not ours to read
-  }
-}
-
-function statOf(path: string) {
-  try {
-    return statSync(path)
-  } catch {
-    return undefined
-  }
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT'
 }

@@ -201,7 +201,8 @@ export const retentionOptions = Type.Object(
       maximum: 1_099_511_627_776,
       default: 1_073_741_824,
       'x-unit': 'bytes',
-      description: 'Bytes that all of them may take together; the oldest go first. Default: 1 GiB.',
+      description:
+        'Bytes of the disk that all of them may take together: the largest workspaces go first, then the oldest. Default: 1 GiB.',
     }),
     logFileBytes: Type.Integer({
       minimum: 4_096,

@@ -5,6 +5,7 @@ import type { Place } from '../workers/identity.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { Retention, SessionDirectories } from './directories.ts'
 import { createSessionDirectories } from './directories.ts'
+import { createTrash } from './folders/trash.ts'
 import { followWorkers } from './follow.ts'
 import type { Sessions } from './manager.ts'
 import { createSessions } from './manager.ts'
@@ -35,14 +36,16 @@ export interface SessionsSet {
   sessions: Sessions
   directories: SessionDirectories
   /** Looks no longer after what sessions have left behind; `drain` ends the sessions themselves. */
-  stop(): void
+  stop(): Promise<void>
 }
 
 /** The sessions of this gateway, with their folders and what is kept of those that have ended. */
 export function setUpSessions(options: SessionsSetup): SessionsSet {
   const { clock, events, place, retention, lostAfterMs } = options
   const { store, supervisor, servers, caps, goodbye } = options
-  const directories = createSessionDirectories(stateFolder(options.stateDir, 'sessions'), retention)
+  const trash = createTrash({ folder: stateFolder(options.stateDir, 'trash'), clock, events })
+  const folder = stateFolder(options.stateDir, 'sessions')
+  const directories = createSessionDirectories(folder, retention, trash)
   const { owner } = place
   const sessions = createSessions({
     clock,
@@ -61,5 +64,12 @@ export function setUpSessions(options: SessionsSetup): SessionsSet {
   })
   if (options.followsOutput) followWorkers(events, directories)
   const keeping = keepRetention({ clock, sessions, directories })
-  return { sessions, directories, stop: () => keeping.cancel() }
+  return {
+    sessions,
+    directories,
+    stop() {
+      keeping.cancel()
+      return trash.close()
+    },
+  }
 }

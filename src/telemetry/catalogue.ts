@@ -66,6 +66,11 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     labelNames: ['kind'],
     registers,
   })
+  const left = new Gauge({
+    name: 'berth_folders_left',
+    help: 'Files and folders of ended sessions that cannot be removed, and are tried again.',
+    registers,
+  })
 
   for (const kind of faultKinds) faults.inc({ kind }, 0)
   for (const server of servers) {
@@ -97,6 +102,7 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
   events.on('elicitation.requested', ({ server }) => asked.inc({ server, kind: 'elicitation' }))
   events.on('sampling.requested', ({ server }) => asked.inc({ server, kind: 'sampling' }))
   events.on('roots.requested', ({ server }) => asked.inc({ server, kind: 'roots' }))
+  events.on('folders.left', ({ count }) => left.set(count))
   events.on('request.failed', ({ code }) => failed.inc({ code }))
   events.on('fault.caught', ({ kind }) => faults.inc({ kind }))
   return { registry }

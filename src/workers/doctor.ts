@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { programIn } from '../ground/programs.ts'
+import { removeFolder } from '../ground/removal.ts'
 import type { Finding } from './doctor/findings.ts'
 import { findingsOf, summaryOf } from './doctor/findings.ts'
 import { readKernelSettings } from './doctor/kernel-settings.ts'
@@ -73,7 +74,7 @@ export async function examineMachine({ searchPath }: { searchPath: string }): Pr
     })
     return { findings, summary: summaryOf(findings, platform) }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 }
 

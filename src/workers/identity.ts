@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, linkSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
 import { onlyChildOf, startTimeOf } from '../ground/process-tree.ts'
+import { removeFile } from '../ground/removal.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
 export function ownIdentity(): ProcessIdentity {
@@ -81,7 +82,7 @@ function giveName(file: string): void {
   } catch {
     // Another was first; what cannot be written cannot be read either, and says so then.
   } finally {
-    rmSync(own, { force: true })
+    removeFile(own)
   }
 }
 

@@ -1,12 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../ground/clock.ts'
+import { guarded, tellFault } from '../ground/guarded.ts'
+import { removeFile } from '../ground/removal.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { spoken } from '../ground/spoken.ts'
 import type { ProcessIdentity } from './driver.ts'
@@ -85,7 +87,7 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
   // Each of them is asked, and there may be hundreds.
   const tidying = options.clock.after(
     refillDelayMs,
-    () => void removeDeadSockets(options.runtimeDir),
+    guarded(() => removeDeadSockets(options.runtimeDir), tellFault('tidying up sockets')),
   )
   refillSoon()
 
@@ -125,7 +127,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   closeSync(log)
   const ended = new Promise<KeeperEnd>((resolve) => {
     const settle = (code: number | null, signal: string | null): void => {
-      rmSync(socketPath, { force: true })
+      removeFile(socketPath)
       resolve({ code, signal })
     }
     child.once('exit', settle)
@@ -181,17 +183,24 @@ const startingMs = 10_000
 
 /** Spare keepers of a gateway that was killed have left theirs: no marker names them. */
 async function removeDeadSockets(folder: string): Promise<void> {
-  // Of a state directory that was removed meanwhile nothing is left to tidy.
-  if (!existsSync(folder)) return
-  const sockets = readdirSync(folder).filter((name) => name.endsWith('.sock'))
+  const sockets = namesIn(folder).filter((name) => name.endsWith('.sock'))
   await Promise.all(
     sockets.map(async (name) => {
       const path = join(folder, name)
       const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
       if (Date.now() - mtimeMs < startingMs || (await isListenedOn(path))) return
-      rmSync(path, { force: true })
+      removeFile(path)
     }),
   )
+}
+
+/** Of a state directory that was removed meanwhile, or cannot be read, nothing is left to tidy. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 /** False for a socket that is gone, or whose process is. */

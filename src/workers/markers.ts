@@ -1,14 +1,7 @@
-import {
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
+import { removeFile } from '../ground/removal.ts'
 import type { WorkerMarker } from './driver.ts'
 
 /** A marker as it stands in its file: with all that is needed to reach the keeper again. */
@@ -51,7 +44,7 @@ export function createMarkers(folder: string): Markers {
     read: (workerId) => readFile(fileOf(workerId)),
     remove(workerId) {
       const file = fileOf(workerId)
-      for (const each of [nextOf(file), file]) rmSync(each, { force: true })
+      for (const each of [nextOf(file), file]) removeFile(each)
     },
     all() {
       const names = readdirSync(folder)
@@ -73,7 +66,7 @@ const writingMs = 10_000
 /** Whoever wrote it was killed meanwhile. */
 function removeOld(file: string): void {
   const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
-  if (Date.now() - mtimeMs > writingMs) rmSync(file, { force: true })
+  if (Date.now() - mtimeMs > writingMs) removeFile(file)
 }
 
 /** Whoever may write here may have written anything. */

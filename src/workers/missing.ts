@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { systemClock } from '../ground/clock.ts'
+import { removeFolder } from '../ground/removal.ts'
 import { createEvents } from '../ground/events.ts'
 import type { LocalLaunch, Probe } from './driver.ts'
 import { ownIdentity } from './identity.ts'
@@ -56,6 +57,6 @@ async function tryOut<T>(
     await workers.close()
     return answer
   } finally {
-    rmSync(stateDir, { recursive: true, force: true })
+    removeFolder(stateDir)
   }
 }

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
 import { basename } from 'node:path'
 
+import { removeFile } from '../ground/removal.ts'
 import type { WorkerExit, WorkerHandle } from './driver.ts'
 import type { KeeperEnd } from './keeper-host.ts'
 import { exitFileOf } from './keeper-start.ts'
@@ -32,7 +32,7 @@ export function createRemains(markers: Markers, limitGroups: LimitGroups): Remai
       markers.remove(handle.workerId)
       const socket = String(handle.socketPath)
       // A handle may come from a record, and must not name a file elsewhere.
-      if (socketName.test(basename(socket))) rmSync(socket, { force: true })
+      if (socketName.test(basename(socket))) removeFile(socket)
     },
   }
 }

@@ -27,8 +27,8 @@ const linter = new Linter({ cwd: root })
 const parser = tseslint.parser as Eslint.Parser
 
 /** Whether a file below src may have this import. */
-function mayImport(name: string, specifier: string): boolean {
-  const text = `import { x } from '${specifier}'\nexport const y = x\n`
+function mayImport(name: string, specifier: string, what = '{ x }'): boolean {
+  const text = `import ${what} from '${specifier}'\nexport const y = 1\n`
   const base: Eslint.Config = { files: ['**/*.ts'], languageOptions: { parser } }
   const filename = join(root, 'src', name)
   const said = linter.verify(text, [base, ...arrows] as Eslint.Config[], { filename })
@@ -63,6 +63,19 @@ test('what the table allows is none, nor is a folder that is called like a room'
     ['admin/plugin.ts', 'fastify'],
   ]
   for (const [from, to] of right) assert.ok(mayImport(from, to), `${from} -> ${to}`)
+})
+
+test('what removes files is imported behind two doors only', () => {
+  for (const what of ['{ rm }', '{ rmSync }', '{ rmdir }', '{ unlink as x }', 'fs', '* as fs']) {
+    for (const name of ['workers/keeper-host.ts', 'sessions/directories.ts', 'keeper/main.ts']) {
+      assert.ok(!mayImport(name, 'node:fs', what), `${name}: ${what}`)
+      assert.ok(!mayImport(name, 'node:fs/promises', what), `${name}: ${what}`)
+    }
+  }
+  assert.ok(mayImport('workers/keeper-host.ts', 'node:fs', '{ readdirSync }'))
+  assert.ok(mayImport('ground/removal.ts', 'node:fs', '{ rmSync }'))
+  assert.ok(mayImport('sessions/folders/trash.ts', 'node:fs/promises', 'fs'))
+  assert.ok(!mayImport('sessions/folders/trash.ts', '../../proxy/plugin.ts'))
 })
 
 test('the table is of the rooms that there are, and src/README.md draws the same', () => {

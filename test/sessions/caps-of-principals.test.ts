@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 
 import { createEvents } from '../../src/ground/events.ts'
 import { createSessionDirectories } from '../../src/sessions/directories.ts'
+import { createTrash } from '../../src/sessions/folders/trash.ts'
 import { createSessions } from '../../src/sessions/manager.ts'
 import type { Session } from '../../src/sessions/session.ts'
 import { createMemoryStore } from '../../src/sessions/stores/memory.ts'
@@ -37,7 +38,11 @@ function startSessions(
       drivers: new Map([['remote', driver]]),
       owner: { bootId: 'b', pid: 1, startTime: '1' },
     }),
-    directories: createSessionDirectories(tempDir(t), { maxAgeMs: 1000, maxTotalBytes: 1_000_000 }),
+    directories: createSessionDirectories(
+      tempDir(t),
+      { maxAgeMs: 1000, maxTotalBytes: 1_000_000 },
+      createTrash({ folder: tempDir(t), clock, events }),
+    ),
     caps: { maxStarting: 10, maxQueued: 10, ...caps },
     host: 'h',
     owner: 'o',

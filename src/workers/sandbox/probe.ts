@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { programIn } from '../../ground/programs.ts'
+import { removeFolder } from '../../ground/removal.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import { seccompFilter } from './seccomp.ts'
 
@@ -77,7 +78,7 @@ export async function findSandbox(options: {
     const tools = { bwrap, mountNamespace, overlay, seccompFile, uid, gid }
     return { available: true, tools, missing }
   } finally {
-    rmSync(scratch, { recursive: true, force: true })
+    removeFolder(scratch)
   }
 }
 

@@ -43,12 +43,41 @@ const rawUrl = {
   },
 }
 
-export const doors = { rules: { 'raw-url': rawUrl } }
+const isJson = (node) => node?.type === 'Identifier' && node.name === 'JSON'
+
+/** What others send is parsed by `ground/json.ts` alone, which bounds what that costs. */
+const parsedJson = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      parsed: 'Take parseJson or outlineJson (ground/json.ts): what others send may be long.',
+    },
+  },
+  create(context) {
+    const report = (node) => context.report({ node, messageId: 'parsed' })
+    return {
+      MemberExpression(node) {
+        const { property, object, computed } = node
+        if (isJson(object) && (computed ? property.value : property.name) === 'parse') report(node)
+      },
+      VariableDeclarator(node) {
+        if (isJson(node.init)) report(node)
+      },
+    }
+  },
+}
+
+export const doors = { rules: { 'parsed-json': parsedJson, 'raw-url': rawUrl } }
 
 export const doorRules = [
   { plugins: { doors } },
   {
     files: ['src/{proxy,admin,protocols,auth,sessions,telemetry}/**', 'src/gateway.ts'],
     rules: { 'doors/raw-url': 'error' },
+  },
+  {
+    files: ['src/{proxy,protocols,sessions}/**'],
+    rules: { 'doors/parsed-json': 'error' },
   },
 ]

@@ -30,6 +30,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_NOT_RPC: entry(400, -32600, 'client', false, 'The body is not a JSON-RPC 2.0 message.'),
   // prettier-ignore
+  ERR_PROXY_TOO_INTRICATE: entry(400, -32600, 'client', false, 'The body has too many parts to be looked through. Send fewer messages in a batch, and large data as one string.'),
+  // prettier-ignore
   ERR_PROXY_BODY_TOO_LARGE: entry(413, -32600, 'client', false, 'The body is larger than {limitBytes} bytes ({key}).'),
   // prettier-ignore
   ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),

@@ -15,9 +15,13 @@ export interface RpcMessage {
 
 export type RpcKind = 'request' | 'notification' | 'response' | 'invalid'
 
-/** Whatever else JSON can hold (an object, a list, `1e400`) identifies nothing. */
+/** Ids are remembered for as long as their request is open, so they are no place for data. */
+export const longestRpcId = 256
+
+/** Whatever else JSON can hold (an object, a list, `1e400`, a whole book) identifies nothing. */
 export function isRpcId(value: unknown): value is RpcId {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+  if (typeof value === 'string') return value.length <= longestRpcId
+  return typeof value === 'number' && Number.isFinite(value)
 }
 
 /**

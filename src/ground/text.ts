@@ -11,6 +11,15 @@ export function decodeText(bytes: Buffer): string {
   return text.replace(/^\uFEFF/, '')
 }
 
+/**
+ * A text of somebody else's as it is kept, told and listed: cut where it is long. What comes back
+ * holds on to nothing of a longer text, as a part of it would.
+ */
+export function brief(text: string, length: number): string {
+  if (text.length <= length) return text
+  return `${Buffer.from(text.slice(0, length - 1), 'utf16le').toString('utf16le')}…`
+}
+
 /** By its mark, or, as some write none, by the zero beside a first character of ASCII. */
 function isUtf16(bytes: Buffer, order: 'big' | 'little'): boolean {
   const [first, second] = order === 'little' ? [bytes[0], bytes[1]] : [bytes[1], bytes[0]]

@@ -1,4 +1,5 @@
 import type { ErrorCode, GatewayError } from '../ground/errors.ts'
+import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError, rpcError, rpcReply } from '../ground/replies.ts'
 import type { Reply } from '../ground/replies.ts'
@@ -128,7 +129,8 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
    * words in `message`, beside which a client of MCP finds its own.
    */
   const forBoth = (error: GatewayError, reply: Reply): Reply => {
-    const body = JSON.parse(reply.body) as { error?: { message: string } }
+    const own = parseJson(reply.body, Infinity)
+    const body = (own.ok ? own.value : {}) as { error?: { message: string } }
     const { message } = body.error ?? {}
     const said = message === undefined ? body : { ...body, message }
     const headers = { ...reply.headers, 'x-amzn-errortype': kindOf(error).type }

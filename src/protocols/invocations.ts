@@ -1,3 +1,4 @@
+import { parseJson } from '../ground/json.ts'
 import { agentcoreErrors } from './agentcore-errors.ts'
 import { exposedHeaders, runtimeSessionId } from './agentcore.ts'
 import { mcp } from './mcp.ts'
@@ -81,12 +82,8 @@ export function pingPath(path: string): string {
 
 /** @param body whatever it was; an agent that answers is healthy */
 export function readHealth(body: string): Health {
-  let said: unknown
-  try {
-    said = JSON.parse(body)
-  } catch {
-    said = undefined
-  }
+  const read = parseJson(body)
+  const said = read.ok ? read.value : undefined
   const { status, time_of_last_update: updatedAt } = Object(said) as Record<string, unknown>
   return {
     isBusy: status === 'HealthyBusy',

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import { outlineJson, parseJson } from '../ground/json.ts'
 import { rpcErrorEvent, rpcReply } from '../ground/replies.ts'
 import { clientHeaders } from './client-headers.ts'
 import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
@@ -28,13 +29,8 @@ export const mcp: Protocol = {
 
   read(body) {
     if (body.length > lookedAtBytes) return readLong(body)
-    let parsed: unknown
-    try {
-      parsed = JSON.parse(body.toString('utf8'))
-    } catch {
-      return { form: 'not-json' }
-    }
-    return postedOf(parsed)
+    const parsed = parseJson(body.toString('utf8'))
+    return parsed.ok ? postedOf(parsed.value) : { form: parsed.why }
   },
 
   readMessage(text, isCut) {
@@ -46,12 +42,12 @@ export const mcp: Protocol = {
       return peek
     }
     if (isCut) return skim(text, text)
-    try {
-      const message: unknown = JSON.parse(text)
-      return Array.isArray(message) ? message.map(summarize) : summarize(message)
-    } catch {
-      return nothing
-    }
+    const isLong = text.length > lookedAtBytes
+    const parsed = isLong ? outlineJson(Buffer.from(text), outlined) : parseJson(text)
+    // What cannot be understood is passed on all the same: it is the client's to judge.
+    if (!parsed.ok) return nothing
+    const { value } = parsed
+    return Array.isArray(value) ? value.map(summarize) : summarize(value)
   },
 
   isStream: (contentType) =>
@@ -121,17 +117,19 @@ function postedOf(parsed: unknown): Posted {
   return isBatch ? { form: 'batch', messages } : { form: 'not-rpc' }
 }
 
-/** A long body is forwarded on the strength of its ends; the worker parses it anyway. */
+/** Of a long body only what routing needs is read; the worker parses it anyway. */
 function readLong(body: Buffer): Posted {
-  const head = body.toString('utf8', 0, lookedAtBytes / 2)
-  const peek = skim(head, body.toString('utf8', body.length - lookedAtBytes / 2))
-  if (peek.kind !== 'invalid') return { form: 'message', messages: [peek] }
-  // A batch, whose requests have to be known one by one, or keys in an unusual order.
-  try {
-    return postedOf(JSON.parse(body.toString('utf8')))
-  } catch {
-    return { form: 'not-json' }
-  }
+  const read = outlineJson(body, outlined)
+  return read.ok ? postedOf(read.value) : { form: read.why }
+}
+
+/** All that `summarize` looks at. */
+const outlined = {
+  wanted: new Set([
+    ...['id', 'method', 'params', 'result', 'error'],
+    ...['requestId', 'mode', 'protocolVersion', 'clientInfo', 'name', 'version'],
+    'action',
+  ]),
 }
 
 /** What a browser may send, and what it may read (CORS), on every path of this protocol. */

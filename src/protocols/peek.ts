@@ -1,9 +1,14 @@
 import type { RpcId, RpcKind } from '../ground/jsonrpc.ts'
+import { parseJson } from '../ground/json.ts'
 import { isFailure, isRpcId, kindOf } from '../ground/jsonrpc.ts'
+import { brief } from '../ground/text.ts'
 import type { Peek, Progress } from './protocol.ts'
 
 /** At most so much of a message is looked at; longer ones are only skimmed. */
 export const lookedAtBytes = 64 * 1024
+
+/** Names that others choose are kept, told and listed, so they are cut to what a name may be. */
+const nameLength = 100
 
 /** A message of which no more is known; the same shape for all keeps reading them fast. */
 export function peekOf(kind: RpcKind, method: string | undefined, id: RpcId | undefined): Peek {
@@ -33,10 +38,10 @@ export function summarize(message: unknown): Peek {
     result?: Fields
     error?: unknown
   }
-  const peek = peekOf(kind, method, id ?? undefined)
+  const peek = peekOf(kind, text(method), id ?? undefined)
   if (kind === 'response') {
     const action = result?.action
-    peek.outcome = isFailure({ error }) ? 'error' : typeof action === 'string' ? action : 'answered'
+    peek.outcome = isFailure({ error }) ? 'error' : (text(action) ?? 'answered')
     peek.protocolVersion = text(result?.protocolVersion)
   } else if (method === 'notifications/cancelled') {
     peek.cancels = rpcId(params?.requestId)
@@ -94,11 +99,14 @@ export function readProgress(message: string): Progress {
   return progressOf(read?.params ?? {})
 }
 
+/** A line for people. */
+const progressLength = 1000
+
 function progressOf({ progress, total, message }: Fields): Progress {
   return {
     progress: typeof progress === 'number' ? progress : 0,
     ...(typeof total === 'number' ? { total } : {}),
-    ...(typeof message === 'string' ? { message } : {}),
+    ...(typeof message === 'string' ? { message: brief(message, progressLength) } : {}),
   }
 }
 
@@ -108,20 +116,17 @@ function clientOf(info: unknown): string | undefined {
   const words = [name, version].filter(
     (word) => typeof word === 'string' || typeof word === 'number',
   )
-  return words.join(' ').slice(0, 100)
+  return brief(words.join(' '), nameLength)
 }
 
 /** Undefined for what only looks like JSON: `007`, a text with a wrong escape. */
 function parsed(json: string | undefined): unknown {
-  try {
-    return json === undefined ? undefined : JSON.parse(json)
-  } catch {
-    return undefined
-  }
+  const read = json === undefined ? undefined : parseJson(json)
+  return read?.ok === true ? read.value : undefined
 }
 
 function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
+  return typeof value === 'string' ? brief(value, nameLength) : undefined
 }
 
 function rpcId(value: unknown): RpcId | undefined {

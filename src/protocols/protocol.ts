@@ -27,7 +27,7 @@ export interface Protocol {
    */
   chosenId(headers: IncomingHttpHeaders): string | undefined
 
-  /** What was POSTed. At most 64 KiB of it is looked at. Never throws. */
+  /** What was POSTed. However it is made, it costs a few milliseconds. Never throws. */
   read(body: Buffer): Posted
 
   /**
@@ -151,6 +151,8 @@ export type Posted =
   | { form: 'message'; messages: [Peek] }
   | { form: 'batch'; messages: Peek[] }
   | { form: 'not-json' }
+  /** Where its parts are would take too long to find. */
+  | { form: 'too-much' }
   | { form: 'not-rpc' }
 
 /** As much of a message as routing and observation need. */

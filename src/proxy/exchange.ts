@@ -20,7 +20,11 @@ export interface Exchange {
 /** Enough to find the stream of a client whose last events were lost on the way. */
 const keptEventIds = 64
 
+/** No header that is to name it could be longer by much. */
+const longestEventId = 1024
+
 export function rememberEvent(eventIds: string[], eventId: string): void {
+  if (eventId.length > longestEventId) return
   eventIds.push(eventId)
   if (eventIds.length > keptEventIds) eventIds.shift()
 }

@@ -4,6 +4,7 @@ import { GatewayError } from '../ground/errors.ts'
 import { inBackground } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError } from '../ground/replies.ts'
+import { createPile } from '../ground/pile.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import type { Upstream } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
@@ -45,6 +46,12 @@ export interface Passage {
   times: Remaining
 }
 
+/**
+ * So much of an answer is held back at most, with all that comes before it: instructions and lists
+ * of capabilities are long at times, and no server needs megabytes to say that it is there.
+ */
+export const firstAnswerBytes = 4 * 1024 * 1024
+
 /** What follows from the answer: of `pass`, `refuse` and `fail` one is called, once. */
 export interface FirstAnswerOptions {
   protocol: Pick<Protocol, 'isStateless' | 'isStream' | 'readMessage'>
@@ -70,6 +77,8 @@ export interface FirstAnswerOptions {
   broken(cause: Error): GatewayError
   /** What there is to say of an answer that no client could make anything of. */
   senseless(answered: Answered): GatewayError
+  /** What there is to say of a worker that sends and sends, and no answer. */
+  flooded(): GatewayError
 }
 
 /** Is told what comes from the worker, and of whatever else settles the matter. */
@@ -120,7 +129,8 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
   function pass(so: Answered): void {
     if (!machine.take('bound')) return
     passage = options.pass(so, upstream)
-    for (const chunk of so.chunks.splice(0)) passage.downstream.write(chunk)
+    for (const chunk of so.held.chunks) passage.downstream.write(chunk)
+    so.held.take()
     upstream?.resume()
     finish()
   }
@@ -161,7 +171,7 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
       if (machine.is('over')) controller.abort(new Error('Nobody waits for the answer.'))
     },
     head(statusCode, headers) {
-      const so: Answered = { statusCode, headers, chunks: [] }
+      const so: Answered = { statusCode, headers, held: createPile() }
       answered = so
       judge = createJudge(options.protocol, so, options.id, (...verdict) => settle(so, ...verdict))
     },
@@ -170,7 +180,13 @@ export function createFirstAnswer(options: FirstAnswerOptions): FirstAnswer {
         passage?.downstream.write(chunk)
         return
       }
-      answered?.chunks.push(chunk)
+      if (answered === undefined || machine.is('over')) return
+      if (answered.held.bytes + chunk.length > firstAnswerBytes) {
+        // What it is, if it is known already, has been settled; no more of it is kept.
+        giveUp(options.flooded())
+        return
+      }
+      answered.held.add(chunk)
       judge?.data(chunk)
     },
     end() {

@@ -14,7 +14,7 @@ import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import type { Passage } from './first-answer.ts'
-import { createFirstAnswer } from './first-answer.ts'
+import { createFirstAnswer, firstAnswerBytes } from './first-answer.ts'
 import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
 import { wordsOfRefusal } from './refusal.ts'
@@ -104,6 +104,8 @@ const deathMs = 2000
 const moment = (clock: Clock): Promise<void> =>
   new Promise((resolve) => clock.after(deathMs, resolve))
 
+const mebibyte = 1024 * 1024
+
 /** Sends the first request to the worker, and waits for whatever settles the matter. */
 function askWorker(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { protocol, clock, server } = options
@@ -156,6 +158,11 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     },
     broken: (cause) => brokenError(cause, session),
     senseless: refusal,
+    flooded: () => {
+      const how = `it sent more than ${firstAnswerBytes / mebibyte} MiB before it did`
+      const params = { command: server.launch.shown, what: awaited, how }
+      return new GatewayError('ERR_WORKERS_REFUSED', { params })
+    },
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
   gone.addEventListener('abort', abandon, { once: true })

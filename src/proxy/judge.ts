@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { idKey } from '../ground/jsonrpc.ts'
+import type { Pile } from '../ground/pile.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { createSseReader } from './sse.ts'
 
@@ -10,7 +11,7 @@ export interface Answered {
   readonly statusCode: number
   readonly headers: IncomingHttpHeaders
   /** Held back until the client may have them. */
-  readonly chunks: Buffer[]
+  readonly held: Pile
   /** The response by which it refuses, where that is one of several messages of a stream. */
   refusal?: string
 }
@@ -35,7 +36,7 @@ export function createJudge(
   id: RpcId | undefined,
   settle: (verdict: Verdict, result?: Peek) => void,
 ): Judge {
-  const { statusCode, headers, chunks } = answered
+  const { statusCode, headers, held } = answered
   const isStream = protocol.isStream(headers['content-type'])
   let isSettled = false
   const say = (verdict: Verdict, result?: Peek): void => {
@@ -69,7 +70,7 @@ export function createJudge(
       if (isStream && !isSettled) reader.push(chunk.toString('latin1'))
     },
     end() {
-      if (!isStream && !isSettled) read(Buffer.concat(chunks).toString('utf8'), false)
+      if (!isStream && !isSettled) read(Buffer.concat(held.chunks).toString('utf8'), false)
       say(statusCode >= 400 ? 'refused' : 'senseless')
     },
   }

@@ -15,8 +15,11 @@ export interface Observer {
 /** A server may report progress a thousand times a second; the log need not. */
 const progressEveryMs = 1000
 
+/** A worker may ask what nobody ever answers. */
+const maxAsked = 1000
+
 export function createObserver(session: Session, clock: Clock, events: Events): Observer {
-  /** Requests of the worker that no client has answered yet. */
+  /** Requests of the worker that no client has answered yet; of too many, the newest. */
   const asked = new Map<string, string>()
   const news = { session: session.handle, server: session.server.name }
   const { counts } = session
@@ -24,6 +27,8 @@ export function createObserver(session: Session, clock: Clock, events: Events): 
 
   const ask = (id: RpcId, { method, mode }: Peek): void => {
     asked.set(idKey(id), method ?? '')
+    const [oldest] = asked.keys()
+    if (asked.size > maxAsked && oldest !== undefined) asked.delete(oldest)
     if (method === 'elicitation/create') {
       counts.elicitations += 1
       events.emit('elicitation.requested', { ...news, mode: mode ?? 'form' })

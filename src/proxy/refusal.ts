@@ -1,3 +1,4 @@
+import { parseJson } from '../ground/json.ts'
 import { isFailure } from '../ground/jsonrpc.ts'
 import type { Answered } from './judge.ts'
 
@@ -8,8 +9,8 @@ import type { Answered } from './judge.ts'
  *
  * @returns undefined where only the gateway can say what is wrong
  */
-export function wordsOfRefusal({ statusCode, chunks, refusal }: Answered): Buffer | undefined {
-  const whole = Buffer.concat(chunks)
+export function wordsOfRefusal({ statusCode, held, refusal }: Answered): Buffer | undefined {
+  const whole = Buffer.concat(held.chunks)
   if (statusCode >= 400) return whole
   const text = refusal ?? whole.toString('utf8')
   if (statusCode >= 300 || !isOnlyError(text)) return undefined
@@ -18,11 +19,7 @@ export function wordsOfRefusal({ statusCode, chunks, refusal }: Answered): Buffe
 }
 
 function isOnlyError(text: string): boolean {
-  try {
-    const message: unknown = JSON.parse(text)
-    if (typeof message !== 'object' || message === null) return false
-    return isFailure(message) && !('result' in message)
-  } catch {
-    return false
-  }
+  const read = parseJson(text)
+  if (!read.ok || typeof read.value !== 'object' || read.value === null) return false
+  return isFailure(read.value) && !('result' in read.value)
 }

@@ -80,6 +80,7 @@ export function createServing(options: ServingOptions): Serve {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const posted = protocol.read(body)
     if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
+    if (posted.form === 'too-much') throw new GatewayError('ERR_PROXY_TOO_INTRICATE')
     if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
     const { messages } = posted
     if (protocol.isStateless && session === undefined) {

@@ -36,6 +36,8 @@ export function createSseReader(onEvent: OnEvent): SseReader {
   let head: string | undefined
   /** What the event says so far. */
   let data: string | undefined
+  /** The beginning of that, when it is too long to be kept. */
+  let start: string | undefined
   let id: string | undefined
   let isCut = false
   let isInside = false
@@ -46,16 +48,24 @@ export function createSseReader(onEvent: OnEvent): SseReader {
       const value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5)
       data = data === undefined ? value : `${data}\n${value}`
       if (data.length <= lookedAtBytes) return
-      data = data.slice(0, half) + data.slice(-half)
+      // Its beginning is put aside once; what follows is cut when it has grown by as much again, so
+      // that an event of many short lines is not copied with each of them.
+      start ??= data.slice(0, half)
+      data = data.slice(-half)
       isCut = true
     } else if (line.startsWith('id:')) {
-      id = line.slice(line.charCodeAt(3) === 0x20 ? 4 : 3)
+      // A part of a text would hold on to all of it for as long as the id is remembered.
+      id = Buffer.from(line.slice(line.charCodeAt(3) === 0x20 ? 4 : 3), 'latin1').toString('latin1')
     }
   }
 
   const endEvent = (): void => {
-    if (data !== undefined || id !== undefined) onEvent({ data: decoded(data ?? ''), id, isCut })
+    if (data !== undefined || id !== undefined) {
+      const said = start === undefined ? (data ?? '') : start + (data ?? '').slice(-half)
+      onEvent({ data: decoded(said), id, isCut })
+    }
     data = undefined
+    start = undefined
     id = undefined
     isCut = false
     isInside = false
@@ -63,24 +73,26 @@ export function createSseReader(onEvent: OnEvent): SseReader {
 
   return {
     push(bytes) {
-      const text = pending === '' ? bytes : pending + bytes
       let from = 0
-      // In what was pending there is no end of a line.
-      let to = text.indexOf('\n', pending.length)
-      for (; to !== -1; to = text.indexOf('\n', from)) {
-        const end = to > from && text.charCodeAt(to - 1) === carriageReturn ? to - 1 : to
+      // What is pending is only added to, never searched or copied: chunks may be a byte long.
+      for (let to = bytes.indexOf('\n'); to !== -1; to = bytes.indexOf('\n', from)) {
+        const rest = bytes.slice(from, to)
+        const whole = pending === '' ? rest : pending + rest
+        pending = ''
+        const isCrLf = whole.charCodeAt(whole.length - 1) === carriageReturn
+        const line = isCrLf ? whole.slice(0, -1) : whole
         if (head !== undefined) {
-          readLine(head + text.slice(from, end).slice(-half))
+          readLine(head + line.slice(-half))
           isCut = true
           head = undefined
-        } else if (end === from) {
+        } else if (line === '') {
           endEvent()
         } else {
-          readLine(text.slice(from, end))
+          readLine(line)
         }
         from = to + 1
       }
-      pending = text.slice(from)
+      pending = pending === '' ? bytes.slice(from) : pending + bytes.slice(from)
       if (pending.length <= lookedAtBytes) return
       head ??= pending.slice(0, half)
       pending = pending.slice(-half)

@@ -1,3 +1,4 @@
+import { parseJson, parsedLength } from '../ground/json.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { isCompressed, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
 import type { Server } from '../sessions/server.ts'
@@ -13,10 +14,10 @@ type Asked = Pick<Session, 'endpoint' | 'server'>
  * the operator: `it redirects (307) to /mcp/; set path: /mcp/`.
  */
 export function whyUnfit(answered: Answered, asked: Asked): string {
-  const { statusCode, headers, chunks } = answered
+  const { statusCode, headers, held } = answered
   const redirect = whereTo(statusCode, headers.location, asked)
   if (redirect !== undefined) return redirect
-  const body = Buffer.concat(chunks)
+  const body = Buffer.concat(held.chunks)
   const error = errorIn(body)
   if (error !== undefined) return `it answered ${statusCode} with the error ${error}`
   if (body.length === 0 && statusCode >= 300) return `it answered ${statusCode}`
@@ -68,14 +69,14 @@ const hint = ({ launch }: Server): string =>
 /** A JSON-RPC error: its code and its words. */
 function errorIn(body: Buffer): string | undefined {
   // An event stream has its messages behind `data:`.
-  const text = body.toString('utf8').replace(/^(.*\n)*?data:/, '')
-  try {
-    const { error } = Object(JSON.parse(text)) as { error?: { code?: unknown; message?: unknown } }
-    if (typeof error?.message !== 'string') return undefined
-    return `${String(error.code)}: ${plainLine(error.message, wordsAtMost)}`
-  } catch {
-    return undefined
-  }
+  const start = body.toString('utf8', 0, parsedLength)
+  const text = start.slice(Math.max(0, start.search(/^data:/m))).replace(/^data:/, '')
+  const read = parseJson(text)
+  if (!read.ok) return undefined
+  const { error } = Object(read.value) as { error?: { code?: unknown; message?: unknown } }
+  if (typeof error?.message !== 'string') return undefined
+  const code = typeof error.code === 'number' ? error.code : '?'
+  return `${code}: ${plainLine(error.message, wordsAtMost)}`
 }
 
 const oneOf = (value: string | string[] | undefined): string | undefined =>

@@ -64,6 +64,9 @@ export const SessionRecord = Type.Object({
   ),
   usage: Type.Optional(UsageRecord),
 })
+/** More is no record of ours, whoever wrote it. */
+export const recordLength = 512 * 1024
+
 export type SessionRecord = Static<typeof SessionRecord>
 export type SessionEnd = NonNullable<SessionRecord['end']>
 

@@ -1,9 +1,10 @@
 import type { Clock } from '../ground/clock.ts'
+import { parseJson } from '../ground/json.ts'
 import { isValid } from '../ground/schema.ts'
 import type { WorkerMarker } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { Ending } from './ending.ts'
-import { SessionRecord } from './record.ts'
+import { recordLength, SessionRecord } from './record.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
 
@@ -80,11 +81,6 @@ export function createWriteBack(options: WriteBackOptions): WriteBack {
 }
 
 function readCopy(text: string | undefined): SessionRecord | undefined {
-  if (text === undefined) return undefined
-  try {
-    const record: unknown = JSON.parse(text)
-    return isValid(SessionRecord, record) ? record : undefined
-  } catch {
-    return undefined
-  }
+  const read = text === undefined ? undefined : parseJson(text, recordLength)
+  return read?.ok === true && isValid(SessionRecord, read.value) ? read.value : undefined
 }

@@ -51,3 +51,19 @@ test('URLs that are none of a request may be read, and those of requests in the 
   }
   assert.deepEqual(broken('ground/request-target.ts', 'export const x = request.url'), [])
 })
+
+test('where others are listened to, JSON comes in through one door', () => {
+  for (const line of [
+    'export const x = JSON.parse(text)',
+    "export const x = JSON['parse'](text)",
+    'export const x = texts.map(JSON.parse)',
+    'const { parse } = JSON',
+    'const json = JSON',
+  ]) {
+    for (const name of ['proxy/x.ts', 'protocols/x.ts', 'sessions/stores/redis/x.ts']) {
+      assert.deepEqual(broken(name, line), ['doors/parsed-json'], `${name}: ${line}`)
+    }
+    assert.deepEqual(broken('ground/json.ts', line), [], line)
+  }
+  assert.deepEqual(broken('proxy/x.ts', 'export const x = JSON.stringify(text)'), [])
+})

@@ -121,3 +121,44 @@ test('what only looks like JSON is refused, and never thrown about', () => {
     assert.equal((cut as Peek).kind, 'invalid', start)
   }
 })
+
+test('what cannot be looked through in time is refused from a client and passed over from a worker', () => {
+  const megabytes = 4_000_000
+  const made = {
+    lists: '['.repeat(megabytes),
+    batch: `[${'{"method":"a"},'.repeat(megabytes / 15)}{"method":"a"}]`,
+    names: `{${'"id":1,'.repeat(megabytes / 7)}"method":"a"}`,
+  }
+  for (const text of Object.values(made)) {
+    const { form } = mcp.read(Buffer.from(text))
+    assert.ok(form === 'too-much' || form === 'not-json', form)
+    const message = mcp.readMessage(text, false) as Peek
+    assert.equal(message.kind, 'invalid')
+  }
+  // What only looks as if it were hard is a message like any other.
+  const deep = { open: '['.repeat(30_000), close: ']'.repeat(30_000) }
+  const names = JSON.stringify(Array.from({ length: 100_000 }, (_, n) => `name ${n}`))
+  for (const inner of [deep.open + deep.close, names]) {
+    const text = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"arguments":${inner}}}`
+    const [peek] = (mcp.read(Buffer.from(text)) as { messages: [Peek] }).messages
+    assert.deepEqual([peek.kind, peek.method, peek.id], ['request', 'tools/call', 7])
+  }
+})
+
+test('what is kept and told of a message is short, however long it is', () => {
+  const name = 'n'.repeat(10_000)
+  const params = { protocolVersion: name, clientInfo: { name, version: name } }
+  for (const padding of [{}, { padding: long }]) {
+    const request = { jsonrpc: '2.0', id: 1, method: 'initialize', params, ...padding }
+    const { protocolVersion, client } = read(request)
+    assert.deepEqual([protocolVersion?.length, client?.length], [100, 100])
+    assert.equal(read({ ...padding, id: 1, method: name }).method?.length, 100)
+    const result = { protocolVersion: name, action: name }
+    const answer = read({ ...padding, id: 1, result })
+    assert.deepEqual([answer.protocolVersion?.length, answer.outcome?.length], [100, 100])
+    assert.equal(
+      mcp.read(Buffer.from(JSON.stringify({ ...padding, id: name, method: 'a' }))).form,
+      'not-rpc',
+    )
+  }
+})

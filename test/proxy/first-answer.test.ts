@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { GatewayError } from '../../src/ground/errors.ts'
 import { mcp } from '../../src/protocols/mcp.ts'
-import { createFirstAnswer } from '../../src/proxy/first-answer.ts'
+import { createFirstAnswer, firstAnswerBytes } from '../../src/proxy/first-answer.ts'
 
 const stream = { 'content-type': 'text/event-stream' }
 const json = { 'content-type': 'application/json' }
@@ -42,6 +42,7 @@ function begin({ isKept = false, isStateless = false } = {}) {
     fail: (error) => did.push(`failed ${codeOf(error)}`),
     broken: (cause) => new GatewayError('ERR_PROXY_WORKER_CUT', { cause }),
     senseless: () => new GatewayError('ERR_WORKERS_REFUSED'),
+    flooded: () => new GatewayError('ERR_WORKERS_START_TIMEOUT'),
   })
   answer.sent({
     pause: () => did.push('pause'),
@@ -180,3 +181,31 @@ for (const kind of [{}, { isKept: true }, { isStateless: true }]) {
     }
   })
 }
+
+test('a worker that sends without end before it answers is given up, and nothing more is kept', () => {
+  const comment = Buffer.from(`: ${'x'.repeat(65_532)}\n\n`)
+  for (const [headers, unit] of [
+    [stream, comment],
+    [stream, notice],
+    [json, Buffer.alloc(65_536, ' ')],
+  ] as const) {
+    const { answer, did } = begin()
+    answer.head(200, headers)
+    for (let sent = 0; sent <= firstAnswerBytes; sent += unit.length) answer.data(unit)
+    assert.deepEqual(did, ['abort', 'failed ERR_WORKERS_START_TIMEOUT'])
+    answer.data(unit)
+    assert.equal(answer.state, 'over')
+  }
+})
+
+test('a long answer is one, up to a limit', async () => {
+  const { answer, did, bound } = begin()
+  answer.head(200, json)
+  const instructions = 'x'.repeat(firstAnswerBytes - 1000)
+  const message = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-06-18', instructions } }
+  answer.data(Buffer.from(JSON.stringify(message)))
+  answer.end()
+  bound(() => true)
+  await settle()
+  assert.deepEqual(did, ['pause', 'passed 200', 'resume', 'ended'])
+})

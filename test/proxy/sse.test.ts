@@ -71,3 +71,20 @@ test('of an event of megabytes the ends are kept, and the next one is whole agai
     assert.deepEqual(second, { data: 'next', id: undefined, isCut: false })
   }
 })
+
+test('of a long event only the ends are kept, whether it is one line or many, in any pieces', () => {
+  const line = `data: [${'x'.repeat(200_000)}]\n\n`
+  const many = `${'data: y\n'.repeat(100_000)}data: end\n\n`
+  for (const long of [line, many]) {
+    for (const size of [1, 60_000, long.length]) {
+      const pieces: Buffer[] = []
+      const bytes = Buffer.from(long)
+      for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
+      const { events, isAtBoundary } = readIn(pieces)
+      assert.deepEqual([events.length, isAtBoundary], [1, true])
+      const [{ data, isCut } = { data: '', isCut: false }] = events
+      assert.ok(isCut && data.length <= 65_536, `${data.length} characters`)
+      assert.match(data, long === line ? /^\[x+\]$/ : /^y\ny[^]*\nend$/)
+    }
+  }
+})

@@ -1,6 +1,8 @@
 import type { Clock } from '../../ground/clock.ts'
+import { parseJson } from '../../ground/json.ts'
 import type { RedisStoreConfig } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
+import { recordLength } from '../record.ts'
 import type { CreateOutcome, Life, SessionStore, StoreListener, Touched } from '../store.ts'
 import { soughtOf } from './redis/client.ts'
 import { decode, decodeFlat, encode } from './redis/codec.ts'
@@ -37,7 +39,8 @@ export async function createRedisStore(
     keys,
     scripts,
     onMessage(text) {
-      const record = decodeFlat(JSON.parse(text) as string[])
+      const read = parseJson(text, recordLength)
+      const record = read.ok && isFlat(read.value) ? decodeFlat(read.value) : undefined
       if (record !== undefined) for (const { onEnded } of listeners) onEnded({ ...record })
     },
     onBack() {
@@ -180,6 +183,9 @@ export async function createRedisStore(
     },
   }
 }
+
+const isFlat = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string')
 
 function toTouched(answer: [string, string] | null): Touched | undefined {
   if (answer === null) return undefined

@@ -1,4 +1,6 @@
+import { parseJson } from '../../../ground/json.ts'
 import type { SessionRecord } from '../../record.ts'
+import { recordLength } from '../../record.ts'
 
 /** What scripts read, and so stands in Redis as it is. All else is JSON, which no script reads. */
 const plain: ReadonlySet<string> = new Set(['id', 'key', 'state', 'host', 'principal'])
@@ -11,14 +13,16 @@ export function encode(record: Partial<SessionRecord>): string[] {
   })
 }
 
-/** @returns undefined for a hash that is not there */
+/** @returns undefined for a hash that is not there, or that somebody else has written */
 export function decode(fields: Record<string, string>): SessionRecord | undefined {
   const own = Object.entries(fields).filter(([key]) => !key.startsWith('lease.'))
   if (own.length === 0) return undefined
-  const values = own.map(([key, text]): [string, unknown] => [
-    key,
-    plain.has(key) ? text : JSON.parse(text),
-  ])
+  const values: [string, unknown][] = []
+  for (const [key, text] of own) {
+    const read = plain.has(key) ? { ok: true, value: text } : parseJson(text, recordLength)
+    if (!read.ok) return undefined
+    values.push([key, read.value])
+  }
   return Object.fromEntries(values) as SessionRecord
 }
 

@@ -17,7 +17,7 @@ test('the package has what it needs, and nothing that leads out of it', () => {
     /^config\/[\w.-]+$/,
     /^src\/[\w./-]+\.(ts|md)$/,
     /^dist\/src\/[\w./-]+\.js(\.map)?$/,
-    /^test\/(docs\/[\w-]+\.(svg|png)|(bench\/)?README\.md)$/,
+    /^test\/(docs\/[\w-]+\.(svg|png)|((bench|attack)\/)?README\.md)$/,
   ]
   const strays = files.filter(
     (file) => !ways.some((way) => way.test(file)) || /\.test\./.test(file),

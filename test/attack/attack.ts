@@ -1,4 +1,5 @@
-import type { Scene } from './scene.ts'
+import type { Owner } from '../support/temp.ts'
+import type { OwnOptions, Stage } from './stage.ts'
 
 /** Where an attack strikes; the report has one table for each, in this order. */
 export const sections = {
@@ -15,6 +16,17 @@ export const sections = {
 } as const
 
 export type Section = keyof typeof sections
+
+/** What an attack may use. Whatever it starts ends with it. */
+export interface Scene extends Owner {
+  /** A gateway with a bystander, shared by attacks until one of them ends it. */
+  gateway(): Promise<Stage>
+  /** One of this attack's own. Its folder is empty, unless the attack has put something there. */
+  own(config: Record<string, unknown>, options?: OwnOptions): Promise<Stage>
+  folder(): string
+  /** Tells of one thing that was tried, and whether Berth held. */
+  tried(what: string, held: boolean, evidence?: unknown): void
+}
 
 /** One kind of attack, in all the ways in which it is tried. */
 export interface Attack {

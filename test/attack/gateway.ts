@@ -57,7 +57,7 @@ export async function startAttacked(
   const whole = { stateDir, ...config, listen: { port }, admin: { port: adminPort } }
   writeFileSync(configFile, JSON.stringify(whole))
   const log = openSync(logFile, 'a')
-  const [command = '', ...words] = [
+  const [command, ...words] = [
     ...wrap,
     process.execPath,
     main,

@@ -1,7 +1,8 @@
 import { postRpc, rawRequest } from '../../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../../support/raw-session.ts'
 import type { Attack } from '../attack.ts'
-import { hostile, postBytes, rawBytes, withinLong } from '../scene.ts'
+import { hostile } from '../stage.ts'
+import { postBytes, rawBytes, withinLong } from '../wire.ts'
 
 export const answers: Attack[] = [
   {

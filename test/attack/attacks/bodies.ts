@@ -4,23 +4,21 @@ import { invocationUrl, runtimeArnOf } from '../../../src/config/runtime-arn.ts'
 import { longEnoughMs } from '../../support/patience.ts'
 import { postRpc } from '../../support/raw-http.ts'
 import type { Attack } from '../attack.ts'
-import type { Stage } from '../scene.ts'
-import { postBytes, rawBytes, withinLong } from '../scene.ts'
+import type { Stage } from '../stage.ts'
+import { postBytes, rawBytes, withinLong } from '../wire.ts'
 import { strangeIds } from './inside.ts'
 
 /** The longest that others wait for `/healthz` while this goes on, in milliseconds. */
 async function othersWait(stage: Stage, work: Promise<unknown>): Promise<number> {
-  let isDone = false
-  void work.then(
-    () => (isDone = true),
-    () => (isDone = true),
+  const done = work.then(
+    () => true,
+    () => true,
   )
   let worst = 0
-  while (!isDone && stage.ended() === undefined) {
+  while (stage.ended() === undefined && (await withinLong(done, 50)) === 'nothing') {
     const startedMs = performance.now()
     await withinLong(stage.isUp())
     worst = Math.max(worst, performance.now() - startedMs)
-    await withinLong(new Promise(() => undefined), 50)
   }
   return Math.round(worst)
 }

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 
 import { eventually } from '../../support/eventually.ts'
 import { openRaw } from '../../support/raw-session.ts'
-import type { Attack } from '../attack.ts'
-import type { Scene } from '../scene.ts'
-import { callText, hostile, servers } from '../scene.ts'
+import type { Attack, Scene } from '../attack.ts'
+import { callText, hostile, servers } from '../stage.ts'
 
 /** What a worker leaves in a folder of its session, as a script that it runs there. */
 const leavings: readonly (readonly [what: string, script: string])[] = [

@@ -1,7 +1,8 @@
 import { postRpc } from '../../support/raw-http.ts'
 import { openRaw } from '../../support/raw-session.ts'
 import type { Attack } from '../attack.ts'
-import { hostile, withinLong } from '../scene.ts'
+import { hostile } from '../stage.ts'
+import { withinLong } from '../wire.ts'
 
 const call = (name: string, args: object): object => ({
   jsonrpc: '2.0',

@@ -1,6 +1,6 @@
 import { rawRequest } from '../../support/raw-http.ts'
 import type { Attack } from '../attack.ts'
-import { namesSession, postBytes, rawBytes } from '../scene.ts'
+import { namesSession, postBytes, rawBytes } from '../wire.ts'
 
 const initialize = JSON.stringify({
   jsonrpc: '2.0',

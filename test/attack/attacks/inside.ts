@@ -1,8 +1,9 @@
 import type { RawSession } from '../../support/raw-session.ts'
 import { openRaw } from '../../support/raw-session.ts'
-import type { Attack } from '../attack.ts'
-import type { Scene, Stage } from '../scene.ts'
-import { hostile, withinLong } from '../scene.ts'
+import type { Attack, Scene } from '../attack.ts'
+import type { Stage } from '../stage.ts'
+import { hostile } from '../stage.ts'
+import { withinLong } from '../wire.ts'
 
 const deep = (open: string, close: string): string => open.repeat(20_000) + close.repeat(20_000)
 

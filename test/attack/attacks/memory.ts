@@ -1,6 +1,7 @@
 import { openRaw } from '../../support/raw-session.ts'
 import type { Attack } from '../attack.ts'
-import { callText, hostile, withinLong } from '../scene.ts'
+import { callText, hostile } from '../stage.ts'
+import { withinLong } from '../wire.ts'
 
 const mib = 1 << 20
 /** More than this for one hostile session, and the others are in danger. */

@@ -30,7 +30,6 @@ export const store: Attack[] = [
         ]) {
           await redis.client.del(copy)
           await plant()
-          await scene.after(() => undefined)
         }
         scene.tried(`beside ${key}`, await stage.isUnharmed(), stage.log().slice(-300))
       }

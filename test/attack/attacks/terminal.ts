@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process'
 
 import { compiled } from '../../support/config.ts'
 import type { Attack } from '../attack.ts'
-import { hostile } from '../scene.ts'
+import { hostile } from '../stage.ts'
 
 const main = compiled('src/cli/main.js')
 /** Title, bell, clear, C1, bidi, and what a terminal answers by itself. */
 const evil =
   '\u001b]0;pwned\u0007\u001b[2J\u009b31m\u009d0;x\u009c\u202e\u2066\u200f\u001bP1$r\u001b\\\u007f\b'
-// eslint-disable-next-line no-control-regex
 const unsafe =
   /\u001b\]|\u001bP|\u001b\[2J|[\u0007\u0008\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 

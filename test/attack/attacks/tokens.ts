@@ -2,9 +2,9 @@ import { startProvider } from '../../auth/provider-rig.ts'
 import type { RawResponse } from '../../support/raw-http.ts'
 import { getStream, postRpc, rawRequest } from '../../support/raw-http.ts'
 import { initializeMessage } from '../../support/raw-session.ts'
-import type { Attack } from '../attack.ts'
-import type { Scene, Stage } from '../scene.ts'
-import { hostile } from '../scene.ts'
+import type { Attack, Scene } from '../attack.ts'
+import type { Stage } from '../stage.ts'
+import { hostile } from '../stage.ts'
 
 type Provider = Awaited<ReturnType<typeof startProvider>>
 

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path'
 
 import { openRaw } from '../../support/raw-session.ts'
-import type { Attack } from '../attack.ts'
-import type { Scene, Stage } from '../scene.ts'
-import { callText, hostile } from '../scene.ts'
+import type { Attack, Scene } from '../attack.ts'
+import type { Stage } from '../stage.ts'
+import { callText, hostile } from '../stage.ts'
 
 /** A folder with everything that no worker may see, and a configuration that uses it. */
 function house(scene: Scene): string {

@@ -57,14 +57,7 @@ export async function startAttacked(
   const whole = { stateDir, ...config, listen: { port }, admin: { port: adminPort } }
   writeFileSync(configFile, JSON.stringify(whole))
   const log = openSync(logFile, 'a')
-  const [command, ...words] = [
-    ...wrap,
-    process.execPath,
-    main,
-    'serve',
-    '--config',
-    configFile,
-  ]
+  const [command, ...words] = [...wrap, process.execPath, main, 'serve', '--config', configFile]
   const child = spawn(command, words, {
     cwd: folder,
     env: { ...ownEnvironment(), ...env },

@@ -25,16 +25,18 @@ export interface Surroundings {
 /** Runs one command line. @returns the exit code, when everything is written */
 export async function runProgram(words: string[], around: Surroundings): Promise<number> {
   const { stdout, stderr, start } = around
-  // Whoever reads the output may stop reading (`| head`); that is no failure.
+  const lost = new Set<unknown>()
+  // Whoever reads the output may stop reading (`| head`); that is no failure. A disk that is full is
+  // one, but no reason for a gateway to end with all its sessions.
   for (const out of [stdout, stderr]) {
     out.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(exitCodes.fine)
-      throw error
+      lost.add(out)
     })
   }
   const code = await main(words, { ...around, asCalled: calledAs(start, commands.keys()) })
   await Promise.all([flush(stdout), flush(stderr)])
-  return code
+  return lost.size > 0 && code === exitCodes.fine ? exitCodes.failed : code
 }
 
 type World = Surroundings & { asCalled: CalledAs }

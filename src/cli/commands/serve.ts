@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 
+import { faultNews } from '../../ground/events.ts'
+import { installLastResort } from '../../ground/last-resort.ts'
 import { takePassedSockets } from '../../ground/passed-sockets.ts'
 import { isTerminal } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
@@ -102,6 +104,15 @@ export const serve = defineCommand({
       sockets,
       takeover: values.takeover,
       onEvents: (events) => {
+        installLastResort(process, {
+          now: Date.now,
+          tell: (thrown, where) =>
+            events.emit('fault.caught', faultNews('uncaught', { where, thrown })),
+          giveUp(why) {
+            writeLines(stderr, [`mcp-berth: ${why}`])
+            process.exit(1)
+          },
+        })
         if (isPretty) showOutput(events, stdout)
         const logger = createLogger({
           level: config.log.level,

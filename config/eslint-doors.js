@@ -77,7 +77,7 @@ export const doorRules = [
     rules: { 'doors/raw-url': 'error' },
   },
   {
-    files: ['src/{proxy,protocols,sessions}/**'],
+    files: ['src/{proxy,protocols,sessions,keeper}/**'],
     rules: { 'doors/parsed-json': 'error' },
   },
 ]

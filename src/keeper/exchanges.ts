@@ -2,7 +2,8 @@ import type { Clock, Timer } from '../ground/clock.ts'
 import { idKey, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 
-import { createdTask, isRecord, textOf, wantedToken } from './messages.ts'
+import { createdTask, isRecord, taskIdOf, wantedToken } from './messages.ts'
+import { maxOpen } from './replies.ts'
 import type { PostAnswer } from './post-answer.ts'
 
 /** One request of the client that the server has not answered yet. */
@@ -20,6 +21,8 @@ export interface Exchange {
 /** The open exchanges of a session. Ids are the client's; those of the server are no concern. */
 export interface Exchanges {
   has(id: RpcId): boolean
+  /** Whether so many more can be open: what is never answered is never forgotten. */
+  hasRoom(more: number): boolean
   add(id: RpcId, request: RpcMessage, answer: PostAnswer): void
   /** Closes the exchange that this response of the server belongs to. */
   close(id: RpcId, response?: RpcMessage): Exchange | undefined
@@ -54,13 +57,15 @@ export function createExchanges(clock: Clock): Exchanges {
 
   return {
     has: (id) => open.has(idKey(id)),
+    hasRoom: (more) => open.size + more <= maxOpen,
     add(id, request, answer) {
       const { method = '', params } = request
       const exchange: Exchange = {
         id,
-        method,
+        // It is compared with names that are shorter.
+        method: method.length > 100 ? '' : method,
         answer,
-        taskId: method === 'tasks/result' ? textOf(params?.['taskId']) : undefined,
+        taskId: method === 'tasks/result' ? taskIdOf(params ?? {}) : undefined,
         createsTask: isRecord(params?.['task']),
         token: wantedToken(request),
         lapse: undefined,

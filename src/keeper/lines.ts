@@ -1,3 +1,5 @@
+import { createPile } from '../ground/pile.ts'
+
 /** Cuts a byte stream into lines, without their line end (LF or CRLF), in linear time. */
 export interface LineSplitter {
   push(chunk: Buffer): void
@@ -10,39 +12,48 @@ export interface LineSplitter {
 /** More without a line end is not looked at. */
 const shownBytes = 64 * 1024
 
-/** @param maxBytes a longer line is handed over in pieces, so that memory stays bounded. */
-export function createLineSplitter(onLine: (line: Buffer) => void, maxBytes: number): LineSplitter {
-  let pending: Buffer[] = []
-  let pendingBytes = 0
+/**
+ * @param maxBytes a longer line is handed over in pieces, so that memory stays bounded
+ * @param onTooLong is called in place of that, once, and nothing is handed over any more
+ */
+export function createLineSplitter(
+  onLine: (line: Buffer) => void,
+  maxBytes: number,
+  onTooLong?: () => void,
+): LineSplitter {
+  const pending = createPile()
+  let isGivenUp = false
 
   const flush = (): void => {
-    const line = pending.length === 1 ? pending[0] : Buffer.concat(pending)
-    pending = []
-    pendingBytes = 0
-    if (line === undefined) return
+    const line = pending.take()
     onLine(line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
+  }
+  const giveUp = (tell: () => void): void => {
+    isGivenUp = true
+    pending.take()
+    tell()
   }
 
   return {
     push(chunk) {
       let from = 0
       for (let to = chunk.indexOf(0x0a); to !== -1; to = chunk.indexOf(0x0a, from)) {
-        pending.push(chunk.subarray(from, to))
+        if (isGivenUp) return
+        pending.add(chunk.subarray(from, to))
         flush()
         from = to + 1
       }
-      if (from === chunk.length) return
-      pending.push(chunk.subarray(from))
-      pendingBytes += chunk.length - from
-      if (pendingBytes >= maxBytes) flush()
+      if (from === chunk.length || isGivenUp) return
+      pending.add(chunk.subarray(from))
+      if (pending.bytes < maxBytes) return
+      if (onTooLong === undefined) flush()
+      else giveUp(onTooLong)
     },
     end() {
-      if (pendingBytes > 0) flush()
+      if (pending.bytes > 0) flush()
     },
     unfinished() {
-      return pendingBytes === 0 || pendingBytes > shownBytes
-        ? ''
-        : Buffer.concat(pending).toString('utf8')
+      return pending.bytes > shownBytes ? '' : Buffer.concat(pending.chunks).toString('utf8')
     },
   }
 }

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { removeFile } from '../ground/removal.ts'
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
+import { parseJson } from '../ground/json.ts'
 import { createCompany } from './company.ts'
 import { closeInherited } from './inherited.ts'
 import { createOutbox } from './outbox.ts'
@@ -49,7 +50,7 @@ let note: string | undefined
 const advice = createAdvice()
 
 readBoot((line) => {
-  const booted = JSON.parse(line) as KeeperBoot
+  const booted = fromGateway(line) as KeeperBoot
   boot = booted
   const nonce = Buffer.from(booted.nonce)
   const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
@@ -79,7 +80,7 @@ function control(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', 'http://keeper')
   switch (`${request.method ?? ''} ${url.pathname}`) {
     case 'POST /keeper/start':
-      readBody(request, (body) => void start(JSON.parse(body) as KeeperSpec, response))
+      readBody(request, (body) => void start(fromGateway(body) as KeeperSpec, response))
       return
     case 'GET /keeper/watch':
       watch(response)
@@ -112,6 +113,13 @@ function control(request: IncomingMessage, response: ServerResponse): void {
     default:
       answer(response, 404)
   }
+}
+
+/** It is trusted, and what it writes is as long as it has to be. */
+function fromGateway(json: string): unknown {
+  const read = parseJson(json, Infinity)
+  if (!read.ok) throw new Error('The gateway has sent what is no JSON.')
+  return read.value
 }
 
 function watch(response: ServerResponse): void {

@@ -1,3 +1,4 @@
+import { outlineJson, parseJson, parsedLength } from '../ground/json.ts'
 import { isRpcId, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcKind, RpcMessage } from '../ground/jsonrpc.ts'
 
@@ -17,15 +18,23 @@ export interface Parcel {
 
 const batchStart = /^\s*\[/
 
-/** @returns undefined when the text is not JSON. */
+/** All of a message that is looked at here. */
+const outlined = {
+  wanted: new Set([
+    ...['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
+    ...['_meta', 'progressToken', 'io.modelcontextprotocol/related-task', 'task', 'taskId'],
+    ...['requestId', 'protocolVersion'],
+  ]),
+  // Nobody waits for it but its own session.
+  maxSteps: 100_000_000,
+}
+
+/** @returns undefined when the text is not JSON; whose fault that is only the caller knows */
 export function readMessages(text: string): Parcel | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // Whose fault it is and what is said about it, only the caller knows.
-    return undefined
-  }
+  const isLong = text.length > parsedLength
+  const read = isLong ? outlineJson(Buffer.from(text), outlined) : parseJson(text)
+  if (!read.ok) return undefined
+  const { value } = read
   const json = oneLine(text)
   if (!Array.isArray(value) || !batchStart.test(json)) {
     return { isBatch: false, messages: [messageOf(json, value)] }
@@ -52,13 +61,18 @@ export function wantedToken({ params }: RpcMessage): RpcId | undefined {
 export function relatedTask({ params }: RpcMessage): string | undefined {
   const meta = params?.['_meta']
   const task = isRecord(meta) ? meta['io.modelcontextprotocol/related-task'] : undefined
-  return isRecord(task) ? textOf(task['taskId']) : undefined
+  return isRecord(task) ? taskIdOf(task) : undefined
 }
 
 /** The task that a request asked the server to create, from its result. */
 export function createdTask({ result }: RpcMessage): string | undefined {
   const task = isRecord(result) ? result['task'] : undefined
-  return isRecord(task) ? textOf(task['taskId']) : undefined
+  return isRecord(task) ? taskIdOf(task) : undefined
+}
+
+/** They are remembered, so they are as long as ids may be. */
+export function taskIdOf({ taskId }: Record<string, unknown>): string | undefined {
+  return isRpcId(taskId) ? textOf(taskId) : undefined
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

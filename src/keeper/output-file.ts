@@ -4,6 +4,8 @@ import { createLineSplitter } from './lines.ts'
 
 const keptLines = 20
 const keptLineChars = 2000
+/** Of what was taken for a message and is none, so much is enough to see what it is. */
+const notedChars = 64 * 1024
 
 /** What a worker writes: to a file that is rotated by size, and its last lines kept at hand. */
 export interface OutputFile {
@@ -59,7 +61,8 @@ export function openOutputFile(file: string, maxBytes: number): OutputFile {
       return (chunk) => lines.push(chunk)
     },
     note(line) {
-      write(Buffer.from(`${line}\n`))
+      const isLong = line.length > notedChars
+      write(Buffer.from(isLong ? `${line.slice(0, notedChars)}…\n` : `${line}\n`))
       keep(line)
     },
     lastLines: () => [...last],

@@ -12,6 +12,9 @@ export interface Refusal {
   readonly data?: Readonly<Record<string, unknown>>
 }
 
+/** The gateway lets fewer be in progress, but gives up those whose client has gone. */
+export const maxOpen = 1000
+
 export const bodyLimitBytes = 64 * 1024 * 1024
 
 const bad = (rpcCode: number, message: string): Refusal => ({ statusCode: 400, rpcCode, message })
@@ -37,6 +40,11 @@ export const refusals = {
     data: supportedVersions,
   },
   batch: bad(-32600, 'Batches exist in MCP 2025-03-26 only. Send one message per POST.'),
+  tooMany: {
+    statusCode: 429,
+    rpcCode: -32000,
+    message: `This session has ${maxOpen} requests in progress already. Wait for one to be answered.`,
+  },
   lastEventId: bad(-32000, 'Bad Request: there is nothing to resume after this Last-Event-ID.'),
   cancelled: bad(-32000, 'Request cancelled'),
   deleted: {

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 
 import { watchElsewhere, watchSilence } from './elsewhere.ts'
 import { describeExit, leaveExit, seenThrough } from './exit.ts'
+import { createBudget } from './budget.ts'
 import { createLineSplitter } from './lines.ts'
 import { openOutputFile } from './output-file.ts'
 import type {
@@ -26,8 +27,16 @@ import {
 } from '../ground/process-tree.ts'
 import { createUsageMeter, hasKilled } from './usage.ts'
 
-/** A message on stdout may be this long; more is not a message but a mistake. */
-const messageMaxBytes = 256 * 1024 * 1024
+/**
+ * A message on stdout may be this long; more is not a message but a mistake. It is held several
+ * times on its way: as bytes, as text, as an event, and in what waits for its reader.
+ */
+const messageMaxBytes = 32 * 1024 * 1024
+
+/** A server that does not read is told no more when so much waits for it. */
+const unreadMaxBytes = 16 * 1024 * 1024
+
+const mebibyte = 1024 * 1024
 
 /** How long a stdio server may live on without one of its streams before it is asked to end … */
 const brokenMs = 500
@@ -137,14 +146,24 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     listens = found
     end(`it listens on ${found.address}:${found.port} and says nothing on stdio`)
   })
-  const lines = createLineSplitter((bytes) => {
-    const line = bytes.toString('utf8')
-    silence.heard(line)
-    options.onLine(line)
-  }, messageMaxBytes)
+  const lines = createLineSplitter(
+    (bytes) => {
+      const line = bytes.toString('utf8')
+      silence.heard(line)
+      options.onLine(line)
+    },
+    messageMaxBytes,
+    () => end(`it wrote a line of more than ${messageMaxBytes / mebibyte} MiB`),
+  )
+  const budget = createBudget((mebibytes) => {
+    end(`what it writes takes more than ${mebibytes} MiB of memory to pass on`)
+  })
   child?.stderr?.on('data', output.stream())
   if (spec.transport === 'stdio') {
-    child?.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
+    child?.stdout?.on('data', (chunk: Buffer) => {
+      lines.push(chunk)
+      budget.spent(chunk.length)
+    })
     child?.stdout?.once('end', () => {
       lines.end()
       broken('standard output')
@@ -242,7 +261,8 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     exited,
     send(line) {
       const stdin = child?.stdin
-      if (hasExited || stdin?.writable !== true) return false
+      if (hasExited || stdin?.writable !== true || stdin.writableLength > unreadMaxBytes)
+        return false
       stdin.write(`${line}\n`)
       silence.asked()
       return true

@@ -32,7 +32,7 @@ export interface SseCutter {
   isLost(): boolean
 }
 
-const limitBytes = 64 * 1024 * 1024
+const limitBytes = 16 * 1024 * 1024
 /** An end of a part has at most three bytes, and one of them may be in what comes next. */
 const carryBytes = 2
 const lineFeed = 0x0a

@@ -51,6 +51,7 @@ export interface StdioFaceOptions {
 }
 
 const byteOrderMark = '\ufeff'
+const longestVersion = 100
 const batchVersion = '2025-03-26'
 const deaf = serverGone('The server takes no more messages.')
 
@@ -107,6 +108,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
       if (exchanges.has(rpc.id) || ids.has(idKey(rpc.id))) return idInUse(rpc.id)
       ids.add(idKey(rpc.id))
     }
+    if (!exchanges.hasRoom(ids.size)) return refusals.tooMany
     return undefined
   }
 
@@ -208,7 +210,9 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     }
     firstWords?.spoke()
     if (exchange.method === 'initialize' && !isFailure(rpc) && isRecord(rpc.result)) {
-      version = textOf(rpc.result['protocolVersion']) ?? version
+      const agreed = textOf(rpc.result['protocolVersion'])
+      // A longer one is no version, and is not kept to be compared with.
+      if (agreed !== undefined && agreed.length <= longestVersion) version = agreed
     }
     exchange.answer.respond(json)
   }

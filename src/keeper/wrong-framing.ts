@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 
+import { parseJson } from '../ground/json.ts'
 import { readMessages } from './messages.ts'
 
 const oneLine = 'MCP over stdio is one JSON message a line'
@@ -37,7 +38,8 @@ export function createFramingReader(): FramingReader {
   let block = ''
 
   return {
-    line(text) {
+    line(whole) {
+      const text = whole.slice(0, keptChars)
       if (header.test(text)) return 'headers'
       const sign = inOneLine(text)
       if (sign !== undefined) return sign
@@ -75,10 +77,8 @@ const isAnswer = (text: string): boolean =>
   readMessages(text)?.messages.some(({ kind }) => kind === 'response') === true
 
 function isAnswerWithoutVersion(json: string): boolean {
-  try {
-    const value = Object(JSON.parse(json)) as Record<string, unknown>
-    return 'id' in value && ('result' in value || 'error' in value) && !('method' in value)
-  } catch {
-    return false
-  }
+  const read = parseJson(json)
+  if (!read.ok) return false
+  const value = Object(read.value) as Record<string, unknown>
+  return 'id' in value && ('result' in value || 'error' in value) && !('method' in value)
 }

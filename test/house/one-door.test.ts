@@ -60,7 +60,12 @@ test('where others are listened to, JSON comes in through one door', () => {
     'const { parse } = JSON',
     'const json = JSON',
   ]) {
-    for (const name of ['proxy/x.ts', 'protocols/x.ts', 'sessions/stores/redis/x.ts']) {
+    for (const name of [
+      'proxy/x.ts',
+      'protocols/x.ts',
+      'sessions/stores/redis/x.ts',
+      'keeper/x.ts',
+    ]) {
       assert.deepEqual(broken(name, line), ['doors/parsed-json'], `${name}: ${line}`)
     }
     assert.deepEqual(broken('ground/json.ts', line), [], line)

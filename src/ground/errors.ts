@@ -68,6 +68,12 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_HEADER_TOO_LARGE: entry(431, -32600, 'client', false, 'The header {name} is larger than {limitBytes} bytes; the server gets no longer ones (requestHeaderAllowlist).'),
   // prettier-ignore
+  ERR_PROXY_HEAD_TOO_LARGE: entry(431, -32600, 'client', false, 'The headers are larger than {limitBytes} bytes.'),
+  // prettier-ignore
+  ERR_PROXY_REQUEST_TIMEOUT: entry(408, -32600, 'client', true, 'The request did not come in time.'),
+  // prettier-ignore
+  ERR_PROXY_NO_REQUEST: entry(400, -32600, 'client', false, 'This is no HTTP/1.1 request.'),
+  // prettier-ignore
   ERR_PROXY_TIME_IS_UP: entry(504, -32603, 'worker', false, 'It took longer than {limitMs} ms ({key}).'),
   // prettier-ignore
   ERR_PROXY_INTERNAL: entry(500, -32603, 'gateway', false, 'The gateway failed.'),

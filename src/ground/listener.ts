@@ -12,8 +12,10 @@ import { fastify } from 'fastify'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import { capConnections } from './connections.ts'
+import { answerEarly } from './early-answers.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
+import { answerNoRequest } from './no-request.ts'
 import type { PassedSocket } from './passed-sockets.ts'
 import { routedTarget } from './request-target.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
@@ -64,6 +66,7 @@ const noCompiler = () => (): never => {
 
 /** TCP keep-alive lets a vanished laptop be noticed; an answer may take as long as it takes. */
 export function createListener(options?: ListenerOptions): FastifyInstance {
+  const { clock } = options ?? { clock: systemClock }
   const prefix = randomBytes(4).toString('hex')
   let count = 0
   const app = fastify({
@@ -85,14 +88,25 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
       connectionsCheckingInterval: 5000,
     },
     rewriteUrl: routedTarget,
+    clientErrorHandler: (error, socket) => {
+      const isAnswering = isAnsweringTo(socket)
+      answerNoRequest(error, socket, { clock, limitBytes: maxHeaderBytes, isAnswering })
+    },
   })
+  answerEarly(app, clock)
   answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
   if (options?.connections !== undefined) {
     capConnections(app.server, { ...options, most: options.connections })
   }
-  const slowBodies = cutSlowBodies(app.server, options?.clock ?? systemClock)
+  const slowBodies = cutSlowBodies(app.server, clock)
   const door: Door = { isClosed: false, responses: new Set(), further: [] }
   doors.set(app, door)
+  function isAnsweringTo(socket: Socket): boolean {
+    for (const response of door.responses) {
+      if (response.socket === socket && response.headersSent) return true
+    }
+    return false
+  }
   // One for all of them: a closure for each request is to be collected again.
   const forget = function (this: ServerResponse): void {
     door.responses.delete(this)

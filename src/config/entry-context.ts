@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Tree } from './check.ts'
 import type { Environment } from './environment.ts'
+import type { WrittenMount } from './mounts.ts'
 import type { Path, Problems } from './problems.ts'
 import type { serverOptions } from './schema.ts'
 import type { ReadSecrets } from './secrets.ts'
@@ -33,6 +34,8 @@ export interface EntryContext {
   isOwnAddress(url: string): boolean
   /** Checked: the same keys as an entry. */
   defaults: Tree
+  /** Takes the mounts of sandboxes: they are looked at when all servers are known. */
+  mounts: WrittenMount[]
   problems: Problems
   warnings: string[]
 }

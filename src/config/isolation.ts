@@ -69,9 +69,10 @@ export function readSandbox(
     mounts: mounts.map((mount, index) => {
       const before = problems.found.length
       const filled = mountOf(mount, context, (text, key) => fill(text, 'mounts', index, key))
-      if (problems.found.length === before && isolation === 'sandbox' && !existsSync(filled.from)) {
+      if (problems.found.length === before && isolation === 'sandbox') {
         const at = [...where, 'mounts', index, 'from']
-        problems.add(at, `there is no ${mount.from} (seen from ${context.base}).`)
+        if (existsSync(filled.from)) context.mounts.push({ mount: filled, at })
+        else problems.add(at, `there is no ${mount.from} (seen from ${context.base}).`)
       }
       return filled
     }),

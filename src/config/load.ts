@@ -21,6 +21,7 @@ import {
   type ExposureRules,
 } from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
+import { guardMounts, type WrittenMount } from './mounts.ts'
 import { withOverrides, type Flags } from './overrides.ts'
 import { isWrittenFor, leadsBack } from './own-address.ts'
 import { createProblems, type Problems } from './problems.ts'
@@ -66,7 +67,8 @@ export function loadConfig(input: LoadInput): Config {
   const { base } = source
   const secrets = secretKeys && readSecretOptions(secretKeys, { ...input, base, problems })
   const global = general?.authorizerConfiguration ?? 'none'
-  const { servers, authorizers, renamed } = readServers(tree.defaults ?? {}, file, {
+  const mounts: WrittenMount[] = []
+  const read = readServers(tree.defaults ?? {}, file, {
     base,
     file: source.file,
     homeDir: input.homeDir,
@@ -76,10 +78,19 @@ export function loadConfig(input: LoadInput): Config {
     account: agentcore ?? { accountId: '', region: '' },
     secrets,
     authorizer: global,
+    mounts,
     problems,
     warnings,
   })
+  const { authorizers, renamed } = read
   warnings.push(...renamed)
+  const storeFiles = new Set<string>()
+  const store = storeKeys && readStore(storeKeys, { ...input, base, files: storeFiles, problems })
+  const stateDir =
+    general?.stateDir === undefined
+      ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
+      : path.resolve(base, expandHome(general.stateDir, input.homeDir))
+  const servers = guardMounts(read.servers, mounts, { stateDir, files: storeFiles, problems })
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
@@ -89,7 +100,6 @@ export function loadConfig(input: LoadInput): Config {
   }
   if (secrets) warnOfSecrets(servers, Object.fromEntries(settings), secrets, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
-  const store = storeKeys && readStore(storeKeys, { ...input, base, problems })
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !agentcore || !retention || !log || !secrets) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
@@ -117,10 +127,7 @@ export function loadConfig(input: LoadInput): Config {
       maxQueued,
     },
     drainMs,
-    stateDir:
-      general.stateDir === undefined
-        ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
-        : path.resolve(source.base, expandHome(general.stateDir, input.homeDir)),
+    stateDir,
     searchPath: input.env.PATH ?? '',
     retention,
     log,

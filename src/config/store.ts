@@ -14,6 +14,8 @@ export interface StoreContext {
   base: string
   homeDir: string
   env: Environment
+  /** Takes the paths of files that hold secrets. */
+  files: Set<string>
   problems: Problems
 }
 
@@ -176,7 +178,7 @@ function decoded(text: string): string | undefined {
 
 function tlsOf(
   options: NonNullable<StoreOptions['tls']>,
-  { base, homeDir, problems }: StoreContext,
+  { base, homeDir, files: secret, problems }: StoreContext,
 ): NonNullable<RedisStoreConfig['tls']> {
   const { servername } = options
   const files = (['caFile', 'certFile', 'keyFile'] as const).flatMap((key): [string, string][] => {
@@ -185,6 +187,7 @@ function tlsOf(
     const file = path.resolve(base, expandHome(written, homeDir))
     if (!isReadable(file))
       problems.add(`store.tls.${key}`, 'there is no file there that can be read.')
+    if (key === 'keyFile') secret.add(file)
     return [[key, file]]
   })
   return { ...Object.fromEntries(files), ...(servername === undefined ? {} : { servername }) }
@@ -215,14 +218,14 @@ function fillIn(
   context: StoreContext,
   encode = (value: string): string => value,
 ): string {
-  const { base, homeDir, env, problems } = context
+  const { base, homeDir, env, files, problems } = context
   const scope: Scope = {
     variable(name) {
       const value = Object.hasOwn(env, name) ? env[name] : undefined
       return value === undefined ? undefined : encode(value)
     },
     file(name, fail) {
-      const text = textReader({ base, homeDir })(name, fail)
+      const text = textReader({ base, homeDir, files })(name, fail)
       return text === undefined ? undefined : encode(text)
     },
     folders: folderNames(base, homeDir),

@@ -175,6 +175,8 @@ export interface SandboxOptions {
   mounts: Mount[]
   /** Files that are never shown, though a folder that is shown holds them: they hold secrets. */
   hidden: string[]
+  /** Folders that workers may write, of any server: nothing inside of them is mounted. */
+  writable?: string[]
 }
 
 export interface Mount {

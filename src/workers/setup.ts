@@ -97,6 +97,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     ports: createPorts(clock, portQuietMs),
     markerDir: stateFolder(stateDir, 'workers'),
     stateDir,
+    runtimeDir: keeping.runtimeDir,
     owner,
     installation,
     store,

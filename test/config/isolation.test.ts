@@ -112,3 +112,39 @@ test('a disk as large as the memory that it is made of is warned of', (t) => {
   assert.match(warned('64MiB'), /it will be killed before its disk is full/)
   assert.equal(warned('32MiB'), '')
 })
+
+test('mounts that would show what is hidden, or could be made to, are refused by their place', (t) => {
+  const files = { 'project/x.env': 'A=1\n', 'project/data/sub/.keep': '', 'shared/in/.keep': '' }
+  const other = { command: 'node', ...sandbox, envFile: 'x.env' }
+  const mount = { from: '../shared', to: '/shared', write: true }
+  const problems = (mounts: object[], more: object = {}): Record<string, string> =>
+    problemsOf(
+      t,
+      { mcpServers: { demo: { command: 'node', ...sandbox, mounts }, other }, ...more },
+      { files },
+    )
+  const at = (index: number): string => `mcpServers.demo.mounts[${index}].from`
+  assert.match(problems([{ from: '.' }], { stateDir: './state' })[at(0)] ?? '', /state directory/)
+  assert.match(problems([{ from: '.', write: true }])[at(0)] ?? '', /write: true a worker could/)
+  assert.match(problems([{ from: 'x.env' }])[at(0)] ?? '', /it holds secrets/)
+  assert.match(problems([mount, { from: '../shared/in' }])[at(1)] ?? '', /where workers may write/)
+  assert.match(problems([{ from: '/proc/self' }])[at(0)] ?? '', /the kernel's/)
+})
+
+test('what holds secrets of one server is hidden from each', (t) => {
+  const files = { 'project/x.env': 'A=1\n', 'project/key.pem': '', 'project/password': 'p' }
+  const store = {
+    kind: 'redis',
+    url: 'rediss://127.0.0.1:6379/0',
+    password: '${file:password}',
+    tls: { certFile: 'key.pem', keyFile: 'key.pem' },
+  }
+  const other = { command: 'node', envFile: 'x.env' }
+  const config = load(
+    t,
+    { mcpServers: { demo: { command: 'node', ...sandbox }, other }, store },
+    { files },
+  )
+  const names = launchOf(config).sandbox.hidden.map((file) => path.basename(file))
+  assert.deepEqual(names.sort(), ['berth.yaml', 'key.pem', 'password', 'x.env'])
+})

@@ -1,4 +1,6 @@
-import type { WorkerDriver } from '../driver.ts'
+import { GatewayError } from '../../ground/errors.ts'
+import { mountProblem } from '../../ground/mount-rules.ts'
+import type { LocalLaunch, WorkerDriver } from '../driver.ts'
 import { enforcementOf } from '../limits/enforcement.ts'
 import type { LocalDriverOptions } from '../local-driver.ts'
 import { createLocalDriver } from '../local-driver.ts'
@@ -16,6 +18,8 @@ export interface SandboxDriverOptions extends LocalDriverOptions {
   outbound: { available: true } | { available: false; why: string }
   /** The gateway's own folder: no worker sees it. */
   stateDir: string
+  /** The keepers' sockets, where they do not fit into that. */
+  runtimeDir?: string
 }
 
 /**
@@ -23,7 +27,7 @@ export interface SandboxDriverOptions extends LocalDriverOptions {
  * host name, no capabilities, a filter of system calls; a network of its own where one is wanted.
  */
 export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver {
-  const { support, networkKeepers, outbound, keepers, limitGroups, stateDir } = options
+  const { support, networkKeepers, outbound, keepers, limitGroups, stateDir, runtimeDir } = options
   return createLocalDriver(options, {
     name: 'sandbox',
     capabilities: { isolation: 'sandbox', perSession: true, reattach: true, output: true },
@@ -54,10 +58,23 @@ export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver
     wrap(spec, local) {
       // The supervisor has asked probe() before it comes to this.
       if (!support.available) throw new Error(support.why)
-      const view = viewOf(local, { stateDir, nodePath: process.execPath })
+      refuseDangers(local.launch, stateDir)
+      const privateDirs = runtimeDir === undefined ? [] : [runtimeDir]
+      const view = viewOf(local, { stateDir, privateDirs, nodePath: process.execPath })
       return sandboxed(spec, local, { tools: support.tools, view })
     },
   })
+}
+
+/** It was asked when the configuration was read, but what is there may have changed since. */
+function refuseDangers({ sandbox }: LocalLaunch, stateDir: string): void {
+  const { mounts, hidden, writable = [] } = sandbox
+  for (const mount of mounts) {
+    const problem = mountProblem(mount, { stateDir, hidden, writable })
+    if (problem === undefined) continue
+    const why = `${mount.from} may not be mounted: ${problem}`
+    throw new GatewayError('ERR_WORKERS_DRIVER_UNAVAILABLE', { params: { driver: 'sandbox', why } })
+  }
 }
 
 const networkText = {

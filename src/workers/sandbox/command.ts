@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import type { LocalSpec } from '../driver.ts'
+import { realOf } from '../../ground/mount-rules.ts'
+import { isWithin } from '../../ground/safe-path.ts'
+import type { LocalSpec, Mount } from '../driver.ts'
 import type { KeeperSpec } from '../../keeper/protocol.ts'
+import { maskArgs, masksOf } from './masks.ts'
 import { hasMountsInside } from './mounts.ts'
 import type { SandboxTools } from './probe.ts'
 import type { View } from './view.ts'
-import { isWithin } from './view.ts'
 
 /**
  * Mounts in a mount namespace of its own, so that the end of its processes is the end of them: a
@@ -56,14 +58,28 @@ export function sandboxed(
   { tools, view }: { tools: SandboxTools; view: View },
 ): KeeperSpec {
   const { launch, directory, cwd, env } = local
-  const { network, outbound, mounts } = launch.sandbox
+  const { network, outbound } = launch.sandbox
   const { home, links } = view
   const disk = join(directory, 'disk')
   mkdirSync(disk, { recursive: true, mode: 0o700 })
-  const copied = tools.overlay === null ? [] : view.copies.filter(canBeCopied)
-  const shown = [...view.folders, ...view.copies.filter((path) => !copied.includes(path))]
   const nothing = join(directory, 'nothing')
   writeFileSync(nothing, '', { mode: 0o400 })
+  /** Folders of which the script makes a copy each, in this order. */
+  const layers: string[] = []
+  const copyOf = (folder: string): string => join(disk, String(layers.push(folder)), 'all')
+  const canCopy = (folder: string): boolean =>
+    tools.overlay !== null && isFolder(folder) && canBeCopied(folder)
+  const mask = (path: string): string[] =>
+    maskArgs(masksOf({ from: path, to: path }, view.hidden), nothing)
+  /**
+   * Where something is hidden, as a copy if that can be: when a file is replaced by another outside,
+   * the kernel takes away what is mounted over it inside.
+   */
+  const show = ({ from, to, write }: Mount, hidden = view.hidden): string[] => {
+    const masks = masksOf({ from, to }, hidden)
+    const source = masks.length > 0 && !write && canCopy(from) ? copyOf(from) : from
+    return [write ? '--bind' : '--ro-bind', source, to, ...maskArgs(masks, nothing)]
+  }
   const workspace = env.BERTH_WORKSPACE
   const onDisk = (name: string, to: string): string[] => ['--bind', join(disk, name), to]
 
@@ -83,19 +99,26 @@ export function sandboxed(
     ...onDisk('tmp', '/tmp'),
     ...onDisk('tmp', '/var/tmp'),
     ...onDisk('home', home),
-    ...shown.flatMap((path) => ['--ro-bind', path, path]),
-    ...copied.flatMap((path, index) => ['--bind', join(disk, `${index + 1}`, 'all'), path]),
-    ...view.hidden.flatMap((path) =>
-      statSync(path).isDirectory()
-        ? ['--size', '4096', '--perms', '0500', '--tmpfs', path]
-        : ['--ro-bind', nothing, path],
+    ...view.system.flatMap(mask),
+    ...view.folders.flatMap((path) => show({ from: path, to: path, write: false })),
+    ...view.copies.flatMap((path) =>
+      canCopy(path)
+        ? ['--bind', copyOf(path), path, ...mask(path)]
+        : show({ from: path, to: path, write: false }),
     ),
     ...(workspace === undefined
       ? []
       : launch.limits.diskBytes === undefined
         ? ['--bind', workspace, workspace]
         : onDisk('workspace', workspace)),
-    ...mounts.flatMap(({ from, to, write }) => [write ? '--bind' : '--ro-bind', from, to]),
+    ...launch.sandbox.mounts.flatMap((mount) => {
+      // What a mount names itself of the system, it shows.
+      const from = realOf(mount.from)
+      return show(
+        { ...mount, from },
+        view.hidden.filter((path) => path !== from),
+      )
+    }),
     ...['--remount-ro', '/', '--chdir', isWithin(home, cwd) ? home : cwd],
     ...(tools.seccompFile === null ? [] : ['--seccomp', '3']),
     '--',
@@ -112,13 +135,17 @@ export function sandboxed(
     args: [
       ...prefix,
       ...['sh', '-c', script, 'berth-sandbox', String(diskBytes), String(files), disk, options],
-      ...copied,
+      ...layers,
       ...['--', tools.bwrap, ...args],
     ],
     cwd: '/',
     env: { ...spec.env, HOME: home, TMPDIR: '/tmp' },
     wrapped: { command: spec.command, cwd: spec.cwd, file: tools.seccompFile, stays: true },
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** Where names are looked up: systemd and others keep that outside of /etc. */

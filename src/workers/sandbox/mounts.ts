@@ -1,6 +1,15 @@
 import { readFileSync, realpathSync } from 'node:fs'
 
-import { isWithin } from './view.ts'
+import { isWithin } from '../../ground/safe-path.ts'
+
+/** A place where something is mounted (proc(5)). */
+export interface MountPoint {
+  /** Of the disk: major and minor number. */
+  device: string
+  /** What of the disk is shown. */
+  root: string
+  at: string
+}
 
 /**
  * Whether something else is mounted inside of a folder, as a volume or a file of a container is. No
@@ -11,11 +20,16 @@ import { isWithin } from './view.ts'
  */
 export function hasMountsInside(folder: string, mountinfo = ownMounts()): boolean {
   const real = realpathSync(folder)
-  return mountinfo
-    .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? [])
-    .map(unescaped)
-    .some((mountPoint) => mountPoint !== real && isWithin(mountPoint, real))
+  return mountPoints(mountinfo).some(({ at }) => at !== real && isWithin(at, real))
+}
+
+/** Everything that is mounted, in the order in which it was. */
+export function mountPoints(mountinfo = ownMounts()): MountPoint[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [, , device, root, at] = line.split(' ')
+    if (device === undefined || root === undefined || at === undefined) return []
+    return [{ device, root: unescaped(root), at: unescaped(at) }]
+  })
 }
 
 function ownMounts(): string {

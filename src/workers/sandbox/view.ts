@@ -2,7 +2,9 @@ import { existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'nod
 import { homedir } from 'node:os'
 import { basename, delimiter, dirname, extname, join, resolve } from 'node:path'
 
+import { isWithin } from '../../ground/safe-path.ts'
 import type { LocalSpec } from '../driver.ts'
+import { placesOf } from './masks.ts'
 
 /** What a sandbox shows of the machine, in the order in which it is put together. */
 export interface View {
@@ -12,7 +14,7 @@ export interface View {
   folders: string[]
   /** Shown as a copy: what is written there stays in the session. */
   copies: string[]
-  /** Files and folders inside of these that are not shown after all. */
+  /** Files and folders, outside, that are not shown after all, wherever they would be. */
   hidden: string[]
   /** Symbolic links at the top: path to target. */
   links: Map<string, string>
@@ -22,6 +24,8 @@ export interface View {
 export interface ViewOptions {
   /** The gateway's own: never shown. */
   stateDir: string
+  /** What it has elsewhere. */
+  privateDirs?: readonly string[]
   nodePath: string
 }
 
@@ -61,7 +65,10 @@ const projectSigns = [
 const scriptEndings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.py', '.rb', '.sh', '.jar', '.dll']
 
 /** Finds out what a server needs to see; what is missing can be added by its `mounts`. */
-export function viewOf(local: LocalSpec, { stateDir, nodePath }: ViewOptions): View {
+export function viewOf(
+  local: LocalSpec,
+  { stateDir, nodePath, privateDirs = [] }: ViewOptions,
+): View {
   const { launch, env, cwd, directory } = local
   const home = homeIn(env.HOME)
   const links = new Map<string, string>()
@@ -92,16 +99,13 @@ export function viewOf(local: LocalSpec, { stateDir, nodePath }: ViewOptions): V
     outermost(folders.filter((path) => isThere(path) && !isTooMuch(path) && !isShown(path)))
   const copied = usable(copies)
   const folders = usable(wanted).filter((path) => !copied.some((copy) => isWithin(path, copy)))
-  const shown = [...system, ...folders, ...copied]
-  const hidden = [...systemSecrets, stateDir, ...launch.sandbox.hidden].filter(
-    (path) => existsSync(path) && shown.some((folder) => isWithin(path, folder)),
-  )
+  const hidden = placesOf([
+    ...systemSecrets,
+    stateDir,
+    ...privateDirs,
+    ...launch.sandbox.hidden,
+  ]).filter((path) => existsSync(path))
   return { system, folders, copies: copied, hidden, links, home }
-}
-
-/** Folders whose own files are shown as such or as part of another. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 }
 
 /** A home is replaced by one of the session's own, which the whole machine cannot be. */

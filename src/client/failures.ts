@@ -92,6 +92,7 @@ function unavailableText(code: string): string {
   switch (code) {
     case 'ERR_SESSIONS_FULL':
     case 'ERR_SESSIONS_QUEUE_FULL':
+    case 'ERR_WORKERS_NO_ROOM':
       return 'has no room now (503). Try again later.'
     case 'ERR_SESSIONS_STORE':
       return 'cannot serve this now (503): its store of sessions does not answer. Try again later.'

@@ -1,5 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 
+import { GatewayError } from './errors.ts'
+
 /** What a gateway has open before anybody comes: its program, its listeners, logs, stores. */
 const ownFiles = 64
 /** What lets it go on with what it has begun when nothing new is begun. */
@@ -41,6 +43,14 @@ export function isOutOfRoom(thrown: unknown): boolean {
     if ('code' in at && codes.has(String(at.code))) return true
   }
   return false
+}
+
+/** How soon somebody else may have ended something. */
+const retryAfterSeconds = 10
+
+/** What is told of a worker that cannot be started, or reached, for want of room. */
+export function noRoomError(why: string, cause?: unknown): GatewayError {
+  return new GatewayError('ERR_WORKERS_NO_ROOM', { params: { why }, cause, retryAfterSeconds })
 }
 
 /** The same of what programs write when they fail for it. */

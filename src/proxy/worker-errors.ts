@@ -1,4 +1,5 @@
 import { GatewayError } from '../ground/errors.ts'
+import { isOutOfRoom, noRoomError } from '../ground/room.ts'
 import type { Place } from '../ground/unreached.ts'
 import { isUnreached, whyUnreached } from '../ground/unreached.ts'
 import type { SessionEnd } from '../sessions/record.ts'
@@ -18,6 +19,7 @@ export function failedWith(statusCode: number): GatewayError {
 
 /** The connection to a worker did not come about, or broke before it had answered. */
 export function brokenError(cause: unknown, { endpoint, server }: Reached): GatewayError {
+  if (isOutOfRoom(cause)) return noRoomError('it could not be reached', cause)
   // Of a keeper's socket only the keeper's own news say more.
   const isSocket = endpoint.socketPath !== undefined
   const why = isSocket ? undefined : whyUnreached(cause, placeOf(endpoint, server))

@@ -5,6 +5,7 @@ import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
 import type { WorkerSpec } from '../workers/driver.ts'
+import { asNoRoom, checkRoomForWorker } from '../workers/no-room.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Ending } from './ending.ts'
@@ -86,6 +87,7 @@ export function createOpening(options: OpeningOptions): Opening {
     try {
       const until = AbortSignal.any([signal, stopWaiting.signal])
       session.endTurn = await starts.turn({ principal, server: server.name }, until)
+      checkRoomForWorker()
       await move(session, { state: 'starting' })
       session.startingAtMs = clock.now()
       session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
@@ -95,7 +97,8 @@ export function createOpening(options: OpeningOptions): Opening {
       if (isUp(server)) session.endTurn(true)
       await move(session, { handle: session.worker.handle })
       until.throwIfAborted()
-    } catch (thrown) {
+    } catch (failed) {
+      const thrown = asNoRoom(failed)
       // Its end may have begun before it had its turn, and known of none to give back.
       session.endTurn(false)
       void ending.close(session, ...ending.reasonOf(thrown))

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,7 @@ import type { Clock } from '../ground/clock.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
 import { removeFile } from '../ground/removal.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { saysOutOfRoom } from '../ground/room.ts'
 import { spoken } from '../ground/spoken.ts'
 import type { ProcessIdentity } from './driver.ts'
 import { childOf } from './identity.ts'
@@ -116,6 +117,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
   const [command = process.execPath, ...args] = words
   const log = openSync(options.logFile, 'a', 0o600)
+  const logged = fstatSync(log).size
   const child = spawn(command, args, {
     cwd: '/',
     // Nothing of the gateway's: what the server gets stands in its specification.
@@ -138,7 +140,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
     await listening(child, `${JSON.stringify(boot)}\n`)
   } catch (cause) {
     child.kill('SIGKILL')
-    throw cause
+    throw inItsWords(cause, options.logFile, logged)
   }
   const pid = child.pid ?? 0
   const init = namespace.own ? childOf(pid) : undefined
@@ -176,6 +178,36 @@ function listening(child: ChildProcess, boot: string): Promise<void> {
       resolve()
     })
   })
+}
+
+/** What a keeper, or what starts it, has said of too little room tells why it ended. */
+function inItsWords(thrown: unknown, logFile: string, from: number): unknown {
+  if (!(thrown instanceof GatewayError)) return thrown
+  const said = readFrom(logFile, from)
+    .split('\n')
+    .find((line) => saysOutOfRoom(line))
+  // Node.js aborts when it gets no thread, and does not always come to say so.
+  const isAborted = /SIGABRT|exit code 134/.test(thrown.message)
+  if (said === undefined && !isAborted) return thrown
+  const cause = Object.assign(new Error((said ?? 'it was aborted').slice(0, 200)), {
+    code: 'EAGAIN',
+  })
+  const why = 'there was no room to start it'
+  return new GatewayError('ERR_WORKERS_KEEPER', { params: { why }, cause })
+}
+
+function readFrom(file: string, position: number): string {
+  try {
+    const fd = openSync(file, 'r')
+    try {
+      const buffer = Buffer.alloc(16 * 1024)
+      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, position))
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return ''
+  }
 }
 
 /** A socket is made before it is listened on: another gateway's keeper may be about to. */

@@ -40,17 +40,20 @@ export interface GatewayProcessOptions {
   /** Whether it takes over from the gateway that listens where it is to listen. */
   takeover?: boolean
   lostAfterMs?: number
+  /** Words before its command, of what sets limits for it. */
+  wrap?: string[]
 }
 
 export async function startGatewayProcess(
   t: Owner,
   servers: Record<string, TestServer>,
-  { stateDir, env = process.env, overrides, ...options }: GatewayProcessOptions,
+  { stateDir, env = process.env, overrides, wrap = [], ...options }: GatewayProcessOptions,
 ): Promise<GatewayProcess> {
   const configured = Object.entries(servers).map(([name, server]) => testServer(name, server))
   const config = JSON.stringify(testConfig(stateDir, configured, overrides))
   const words = [compiled('test/fixtures/gateway-program.js'), config, JSON.stringify(options)]
-  const child = spawn(process.execPath, words, {
+  const [command = process.execPath, ...args] = [...wrap, process.execPath, ...words]
+  const child = spawn(command, args, {
     env,
     // A process group of its own, as a shell gives it to what is started at a terminal.
     detached: true,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../ground/clock.ts'
+import type { Events } from '../../ground/events.ts'
 import type { RedisStoreConfig } from '../options.ts'
 import type { SessionStore } from '../store.ts'
 import { createMemoryStore } from './memory.ts'
@@ -6,10 +7,13 @@ import { createMemoryStore } from './memory.ts'
 /** @throws ERR_CONFIG_INVALID when the store cannot be used now, with the reason */
 export async function openStore(
   config: { kind: 'memory' } | RedisStoreConfig,
-  options: { clock: Clock },
+  { clock, events }: { clock: Clock; events: Events },
 ): Promise<SessionStore> {
-  if (config.kind === 'memory') return createMemoryStore(options)
+  if (config.kind === 'memory') return createMemoryStore({ clock })
   // Whoever needs none of it does not load it.
   const { createRedisStore } = await import('./redis.ts')
-  return createRedisStore(config, options)
+  return createRedisStore(config, {
+    clock,
+    warn: (message) => events.emit('operator.warned', { message }),
+  })
 }

@@ -1,17 +1,19 @@
 import type { Clock } from '../../ground/clock.ts'
-import { parseJson } from '../../ground/json.ts'
 import type { RedisStoreConfig } from '../options.ts'
 import type { SessionRecord } from '../record.ts'
-import { recordLength } from '../record.ts'
 import type { CreateOutcome, Life, SessionStore, StoreListener, Touched } from '../store.ts'
 import { soughtOf } from './redis/client.ts'
-import { decode, decodeFlat, encode } from './redis/codec.ts'
+import { decode, decodeFlat, decodeMessage, encode } from './redis/codec.ts'
+import { isWrongKind } from './redis/failures.ts'
 import { keysOf } from './redis/keys.ts'
 import { createLink } from './redis/link.ts'
+import { createReading } from './redis/reading.ts'
 import { createScripts, installationMs } from './redis/scripts.ts'
 
 export interface RedisStoreOptions {
   clock: Clock
+  /** Tells the operator something. */
+  warn?: (message: string) => void
   /** Body of a Lua function that gives the time. Only tests have another clock than Redis' own. */
   luaTime?: string
 }
@@ -27,11 +29,12 @@ const pageSize = 200
  */
 export async function createRedisStore(
   config: RedisStoreConfig,
-  { clock, luaTime }: RedisStoreOptions,
+  { clock, luaTime, warn = () => undefined }: RedisStoreOptions,
 ): Promise<SessionStore> {
   const keys = keysOf(config.prefix, config.db)
   const scripts = createScripts(luaTime)
   const listeners = new Set<StoreListener>()
+  const reading = createReading(warn)
   let life: Life | undefined
 
   const link = await createLink(config, {
@@ -39,8 +42,7 @@ export async function createRedisStore(
     keys,
     scripts,
     onMessage(text) {
-      const read = parseJson(text, recordLength)
-      const record = read.ok && isFlat(read.value) ? decodeFlat(read.value) : undefined
+      const record = reading.read(undefined, () => decodeMessage(text))
       if (record !== undefined) for (const { onEnded } of listeners) onEnded({ ...record })
     },
     onBack() {
@@ -54,12 +56,20 @@ export async function createRedisStore(
       const pipeline = commands.pipeline()
       for (const id of ids) pipeline.hgetall(keys.session(id))
       const answers = await pipeline.exec()
-      return (answers ?? []).flatMap(([error, fields]) => {
-        if (error !== null) throw error
-        return decode(fields as Record<string, string>) ?? []
+      return (answers ?? []).flatMap(([error, fields], at) => {
+        const look = (): SessionRecord | undefined => {
+          if (error !== null) throw error
+          return decode(fields as Record<string, string>)
+        }
+        return reading.read(ids[at], look) ?? []
       })
     })
   }
+
+  const recordOf = (id: string): Promise<SessionRecord | undefined> =>
+    reading.ask(id, async () =>
+      decode(await link.ask((commands) => commands.hgetall(keys.session(id)))),
+    )
 
   return {
     name: `redis:${soughtOf(config).place} ${config.prefix}`,
@@ -79,15 +89,11 @@ export async function createRedisStore(
       return outcome as CreateOutcome
     },
 
-    async get(id) {
-      return decode(await link.ask((commands) => commands.hgetall(keys.session(id))))
-    },
+    get: recordOf,
 
     async getByKey(key) {
-      return link.ask(async (commands) => {
-        const id = await commands.get(keys.keyed(key))
-        return id === null ? undefined : decode(await commands.hgetall(keys.session(id)))
-      })
+      const id = await link.ask((commands) => commands.get(keys.keyed(key))).catch(noneOfOther)
+      return id === null ? undefined : recordOf(id)
     },
 
     async touch(touches) {
@@ -106,17 +112,18 @@ export async function createRedisStore(
         [keys.session(id), keys.ids],
         [id, version, keys.ended, lease?.owner ?? '', lease?.leaseMs ?? 0, ...encode(changes)],
       )
-      return written === null ? undefined : decodeFlat(written as string[])
+      return written === null ? undefined : reading.read(id, () => decodeFlat(written))
     },
 
     async restore(record) {
       const { id, version } = record
-      const isStored = await link.run(
-        scripts.restore,
-        [keys.session(id), keys.ids],
-        [id, version, ...encode(record)],
-      )
-      return isStored === 1
+      const store = async (over: number | ''): Promise<boolean> => {
+        const args = [id, over, ...encode(record)]
+        return (await link.run(scripts.restore, [keys.session(id), keys.ids], args)) === 1
+      }
+      if (!(await store(version))) return false
+      // A later version that is no record gives way.
+      return (await recordOf(id)) !== undefined || store('')
     },
 
     async remove(id) {
@@ -129,7 +136,14 @@ export async function createRedisStore(
         [keys.host(host), keys.hosts, keys.replicas],
         [host, limit, owner, leaseMs, lostAfterMs ?? ''],
       )
-      return (claimed as string[][]).flatMap((flat) => decodeFlat(flat) ?? [])
+      const records: SessionRecord[] = []
+      for (const [id, index, fields] of claimed as [string, string, unknown][]) {
+        const record = reading.read(id, () => decodeFlat(fields))
+        if (record?.id === id) records.push(record)
+        // It would be due for ever, and in the way of others.
+        else await link.ask((commands) => commands.zrem(index, id))
+      }
+      return records
     },
 
     async *scan(host, isKnown = () => false) {
@@ -184,8 +198,11 @@ export async function createRedisStore(
   }
 }
 
-const isFlat = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((one) => typeof one === 'string')
+/** Of what is of another kind nothing is known; it is written over. */
+function noneOfOther(thrown: unknown): null {
+  if (isWrongKind(thrown)) return null
+  throw thrown
+}
 
 function toTouched(answer: [string, string] | null): Touched | undefined {
   if (answer === null) return undefined

@@ -44,6 +44,12 @@ export function whyAway(thrown: unknown): string {
   return hindranceIn(thrown) ?? 'Redis does not answer'
 }
 
+/** Something of another kind stands where a record should be. */
+export function isWrongKind(thrown: unknown): boolean {
+  const cause = thrown instanceof GatewayError ? thrown.cause : thrown
+  return /^WRONGTYPE\b/.test(text(cause))
+}
+
 /** Whether this server writes no more: another connection may find the one that does. */
 export function isReadOnly(thrown: unknown): boolean {
   return /^(READONLY|MASTERDOWN)\b/.test(text(thrown))

@@ -1,85 +1,13 @@
 import { createHash } from 'node:crypto'
 
-import { tombstoneMs } from '../../record.ts'
+import { forgetAfterMs, installationMs, prelude, redisTime } from './prelude.ts'
+
+export { installationMs }
 
 export interface Script {
   lua: string
   sha: string
 }
-
-const dayMs = 24 * 3600 * 1000
-
-/** Bookkeeping of a host or a replica that was not heard of for so long is taken out. */
-const forgetAfterMs = dayMs
-
-/** How long an installation is known that was not heard of. */
-export const installationMs = 30 * dayMs
-
-/** The clock of Redis, in milliseconds: the body of a Lua function. */
-const redisTime = `
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)`
-
-/**
- * What all scripts share. ARGV[1] is the beginning of every key. Keys that depend on what is stored
- * (of the host and the principal of a record) cannot be declared: they are derived here, and have
- * the hash tag of the declared ones.
- */
-const prelude = (time: string): string => `
-local base = ARGV[1]
-local ids = base .. 'ids'
-local function now() ${time} end
-local function sessionKey(id) return base .. 'session:' .. id end
-local function hostKey(host) return base .. 'host:' .. host end
-local function principalKey(principal) return base .. 'principal:' .. principal end
-local function keyedKey(key) return base .. 'key:' .. key end
-
--- The list of ids goes by itself once it names tombstones only.
-local function keepIds()
-  if redis.call('ZCOUNT', ids, '+inf', '+inf') > 0 then redis.call('PERSIST', ids)
-  else redis.call('PEXPIRE', ids, ${tombstoneMs}) end
-end
-
-local function takeOut(id, host, principal)
-  if host then redis.call('ZREM', hostKey(host), id) end
-  if principal then redis.call('SREM', principalKey(principal), id) end
-end
-
--- Brings the indexes in line with a record. A closed one takes no place and stays for a while.
-local function file(id)
-  local key = sessionKey(id)
-  local state, host, principal, idleAt, maxAt =
-    unpack(redis.call('HMGET', key, 'state', 'host', 'principal', 'idleAtMs', 'maxAtMs'))
-  if state == 'closed' then
-    takeOut(id, host, principal)
-    redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
-    redis.call('PEXPIRE', key, ${tombstoneMs}, 'NX')
-    redis.call('ZADD', ids, now() + redis.call('PTTL', key), id)
-  else
-    local due = state == 'closing' and 0 or math.min(tonumber(idleAt), tonumber(maxAt))
-    redis.call('ZADD', hostKey(host), due, id)
-    redis.call('SADD', principalKey(principal), id)
-    redis.call('ZADD', ids, '+inf', id)
-  end
-  keepIds()
-end
-
--- Whether the record that a key stands for has not ended.
-local function isOpen(key)
-  local id = redis.call('GET', keyedKey(key))
-  local state = id and redis.call('HGET', sessionKey(id), 'state')
-  return state and state ~= 'closing' and state ~= 'closed'
-end
-
--- No record stays longer than this, and so nothing is to be done at its end.
-local function keep(key, id, maxAt)
-  redis.call('SET', keyedKey(key), id, 'PX', math.max(1, maxAt - now()) + ${tombstoneMs})
-end
-
-local function lease(key, owner, ms)
-  redis.call('HSET', key, 'lease.owner', owner, 'lease.sinceMs', now(), 'lease.ms', ms)
-end
-`
 
 /**
  * KEYS 1 the session · 2 sessions of its host · 3 sessions of its principal · 4 all ids
@@ -97,6 +25,9 @@ local function isFull(key, cap, count, some, drop)
   end
   return redis.call(count, key) >= cap
 end
+sound(KEYS[1], 'hash')
+sound(KEYS[2], 'zset')
+sound(KEYS[3], 'set')
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
 local fields = {}
 for at = 5, #ARGV, 2 do fields[ARGV[at]] = ARGV[at + 1] end
@@ -123,16 +54,19 @@ local answers = {}
 for at, key in ipairs(KEYS) do
   local id, wanted = ARGV[2 * at], ARGV[2 * at + 1]
   local state, version, idleAt, maxAt, host =
-    unpack(redis.call('HMGET', key, 'state', 'version', 'idleAtMs', 'maxAtMs', 'host'))
-  if not state or state == 'closing' or state == 'closed' then
+    unpack(fieldsOf(key, 'state', 'version', 'idleAtMs', 'maxAtMs', 'host'))
+  if not state or not host or state == 'closing' or state == 'closed' then
     answers[at] = false
   else
-    if tonumber(idleAt) < tonumber(wanted) then
+    if num(idleAt) < num(wanted) then
       idleAt = wanted
       redis.call('HSET', key, 'idleAtMs', idleAt)
       redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
-      redis.call('ZADD', hostKey(host), math.min(tonumber(idleAt), tonumber(maxAt)), id)
+      redis.call('ZREM', hostKey(host), id)
     end
+    -- Into indexes that were lost it comes back so.
+    redis.call('ZADD', hostKey(host), 'NX', math.min(num(idleAt), num(maxAt)), id)
+    redis.call('ZADD', ids, 'NX', '+inf', id)
     answers[at] = { version, idleAt }
   end
 end
@@ -149,7 +83,7 @@ return answers
  */
 const update = `
 local version, hadEnd, host, principal =
-  unpack(redis.call('HMGET', KEYS[1], 'version', 'end', 'host', 'principal'))
+  unpack(fieldsOf(KEYS[1], 'version', 'end', 'host', 'principal'))
 if version ~= ARGV[3] then return false end
 if ARGV[5] ~= '' then lease(KEYS[1], ARGV[5], ARGV[6]) end
 takeOut(ARGV[2], host, principal)
@@ -165,14 +99,14 @@ return record
 /**
  * KEYS 1 the session · 2 all ids · derived: sessions of its hosts and of its principal, the id of
  *   its key, and the session of that
- * ARGV 1 base · 2 id · 3 version · 4… fields and values
+ * ARGV 1 base · 2 id · 3 version, or '' for over whatever there is · 4… fields and values
  * Returns 1 when the record is stored now, in this version or a later one; 0 when it has ended
  */
 const restore = `
-local state, version, host, principal, owner, since, ms = unpack(redis.call('HMGET', KEYS[1],
+local state, version, host, principal, owner, since, ms = unpack(fieldsOf(KEYS[1],
   'state', 'version', 'host', 'principal', 'lease.owner', 'lease.sinceMs', 'lease.ms'))
 if state == 'closing' or state == 'closed' then return 0 end
-if version and tonumber(version) >= tonumber(ARGV[3]) then return 1 end
+if version and ARGV[3] ~= '' and num(version) >= tonumber(ARGV[3]) then return 1 end
 takeOut(ARGV[2], host, principal)
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
@@ -191,7 +125,7 @@ return 1
  * Returns nothing
  */
 const remove = `
-takeOut(ARGV[2], unpack(redis.call('HMGET', KEYS[1], 'host', 'principal')))
+takeOut(ARGV[2], unpack(fieldsOf(KEYS[1], 'host', 'principal')))
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', ids, ARGV[2])
 keepIds()
@@ -200,7 +134,7 @@ keepIds()
 /**
  * KEYS 1 sessions of the host · 2 hosts · 3 replicas · derived: the sessions, those of lost hosts
  * ARGV 1 base · 2 host · 3 limit · 4 owner · 5 leaseMs · 6 lostAfterMs or ''
- * Returns a list of records, each as fields and values
+ * Returns a list: the id, the index that names it, fields and values of the record
  *
  * Ids in an index whose record is gone (evicted) are taken out of it.
  */
@@ -209,23 +143,24 @@ local time, limit, claimed = now(), tonumber(ARGV[3]), {}
 local function isHeld(owner, since, ms)
   if not owner or owner == ARGV[4] then return false end
   local seen = tonumber(redis.call('ZSCORE', KEYS[3], owner) or 0)
-  return time < math.max(tonumber(since), seen) + tonumber(ms)
+  return time < math.max(num(since), seen) + num(ms)
 end
 local function claim(index, found)
   for _, id in ipairs(found) do
     if #claimed >= limit then return end
     local key = sessionKey(id)
     local state, owner, since, ms =
-      unpack(redis.call('HMGET', key, 'state', 'lease.owner', 'lease.sinceMs', 'lease.ms'))
+      unpack(fieldsOf(key, 'state', 'lease.owner', 'lease.sinceMs', 'lease.ms'))
     if not state then
       redis.call('ZREM', index, id)
       redis.call('ZREM', ids, id)
     elseif not isHeld(owner, since, ms) then
       lease(key, ARGV[4], ARGV[5])
-      claimed[#claimed + 1] = redis.call('HGETALL', key)
+      claimed[#claimed + 1] = { id, index, redis.call('HGETALL', key) }
     end
   end
 end
+for _, index in ipairs(KEYS) do sound(index, 'zset') end
 claim(KEYS[1], redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time))
 if ARGV[6] ~= '' then
   for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', time - ARGV[6])) do
@@ -246,6 +181,8 @@ return claimed
  */
 const heartbeat = `
 local time = now()
+for _, index in ipairs({ KEYS[1], KEYS[2], KEYS[4] }) do sound(index, 'zset') end
+hostKey(ARGV[2])
 redis.call('ZADD', KEYS[1], time, ARGV[2])
 redis.call('ZADD', KEYS[2], time, ARGV[3])
 local silent = time - ${forgetAfterMs}

@@ -5,7 +5,10 @@ import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
 import { defaultStateDir } from '../config/folders.ts'
 import { loopNotes } from '../config/own-address.ts'
+import type { Clock } from '../ground/clock.ts'
+import { systemClock } from '../ground/clock.ts'
 import type { Events, SessionNews } from '../ground/events.ts'
+import { createFloodLimit, shortened } from '../ground/flood.ts'
 import type { Gateway } from '../gateway.ts'
 import { endpointPath, shortPath } from '../ground/paths.ts'
 import { quoted } from '../ground/shell.ts'
@@ -142,11 +145,20 @@ export function authorizerLines(servers: Config['authorization']['servers']): st
   )
 }
 
-/** What workers write, as `name/1a2b │ line`. */
-export function showOutput(events: Events, out: Writable): void {
+/** What workers write, as `name/1a2b │ line`: what is long shortened, and not too much of any. */
+export function showOutput(events: Events, out: Writable, clock: Clock = systemClock): void {
   const { dim, cyan } = styleFor(out)
+  const write = ({ server, session }: SessionNews, line: string): void => {
+    out.write(`${cyan(`${server}/${session.slice(0, 4)}`)} ${dim('│')} ${line}\n`)
+  }
+  const flood = createFloodLimit<SessionNews>(clock, (news, leftOut) =>
+    write(news, `… ${leftOut} lines left out; mcp-berth logs ${news.session} has them`),
+  )
   const show = ({ server, session }: SessionNews, line: string): void => {
-    out.write(`${cyan(`${server}/${session.slice(0, 4)}`)} ${dim('│')} ${outputLine(line)}\n`)
+    const text = shortened(line)
+    if (flood.admits(session, { server, session }, text.length)) {
+      write({ server, session }, outputLine(text))
+    }
   }
   /** Their output is followed. */
   const followed = new Set<string>()

@@ -4,7 +4,10 @@ import type { Logger } from 'pino'
 import { pino } from 'pino'
 import pretty from 'pino-pretty'
 
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
 import type { BerthEvents, EventName, Events } from './events.ts'
+import { createFloodLimit, shortenedIn } from './flood.ts'
 import { escapedInJson, hasColors, isTerminal } from './terminal.ts'
 
 /**
@@ -99,21 +102,50 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
     statusCode < 500 ? 'debug' : code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error',
 }
 
+/** News that a worker or a client can make as many of as it likes. */
+const atWill =
+  /^(session\.missed|exchange\.|elicitation\.|sampling\.|roots\.|progress\.|request\.|fault\.)/
+
+/** Whom too many lines are counted for, and told of. */
+interface Source {
+  session?: string
+  server?: string
+  code?: string
+}
+
+function sourceOf(name: string, news: object): Source {
+  const { session, server, code } = news as Source
+  if (name === 'request.failed') return code === undefined ? {} : { code }
+  // What a client calls a session may be made up.
+  const isKnown = session !== undefined && name !== 'session.missed'
+  return { ...(isKnown ? { session } : {}), ...(server === undefined ? {} : { server }) }
+}
+
 /**
- * Writes the news of the house down.
+ * Writes the news of the house down: texts shortened, and no more than so much of one source at a time.
  *
  * @param isOutputShown what workers write is seen beside the log, and left out of it
  */
 export function logEvents(
   events: Events,
   logger: Logger,
-  { isOutputShown = false }: { isOutputShown?: boolean } = {},
+  { isOutputShown = false, clock = systemClock }: { isOutputShown?: boolean; clock?: Clock } = {},
 ): void {
+  const flood = createFloodLimit<Source>(clock, (source, leftOut) =>
+    logger.warn({ ...source, leftOut }, 'lines.left-out'),
+  )
   events.onAny((name, news) => {
     const level = levels[name] as Level | ((about: typeof news) => Level) | undefined
     if (level === undefined) return
     const at = typeof level === 'function' ? level(news) : level
-    logger[at](isOutputShown ? withoutOutput(news) : news, name as string)
+    if (!logger.isLevelEnabled(at)) return
+    const shown = shortenedIn(isOutputShown ? withoutOutput(news) : news)
+    if (atWill.test(name)) {
+      const source = sourceOf(name, news)
+      const key = source.session ?? `${name} ${source.server ?? source.code ?? ''}`
+      if (!flood.admits(key, source, JSON.stringify(shown).length)) return
+    }
+    logger[at](shown, name as string)
   })
 }
 

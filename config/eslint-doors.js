@@ -68,7 +68,32 @@ const parsedJson = {
   },
 }
 
-export const doors = { rules: { 'parsed-json': parsedJson, 'raw-url': rawUrl } }
+/** What a terminal shows goes through `ground/screen.ts`, which `cli/run.ts` puts before it. */
+const oneScreen = {
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      past: 'Write to the stdout or stderr that you are given; texts of servers as plain ones.',
+    },
+  },
+  create(context) {
+    const report = (node) => context.report({ node, messageId: 'past' })
+    return {
+      "MemberExpression[object.name='process'][property.name=/^(stdout|stderr)$/]": report,
+      "MemberExpression[object.name='process'][property.value=/^(stdout|stderr)$/]": report,
+      "VariableDeclarator[init.name='process'] Property[key.name=/^(stdout|stderr)$/]": report,
+      "MemberExpression[object.name='console']": report,
+      'ImportDeclaration[source.value=/^(node:)?(console|tty)$/]': report,
+      'ImportDeclaration[source.value=/^(node:)?process$/] ImportSpecifier[imported.name=/^std/]':
+        report,
+    }
+  },
+}
+
+export const doors = {
+  rules: { 'one-screen': oneScreen, 'parsed-json': parsedJson, 'raw-url': rawUrl },
+}
 
 export const doorRules = [
   { plugins: { doors } },
@@ -79,5 +104,11 @@ export const doorRules = [
   {
     files: ['src/{proxy,protocols,sessions,keeper}/**'],
     rules: { 'doors/parsed-json': 'error' },
+  },
+  { files: ['src/**'], rules: { 'doors/one-screen': 'error' } },
+  {
+    // The program's beginning, and programs that are others' workers or children.
+    files: ['src/cli/main.ts', 'src/demo/serve-mcp.ts', 'src/load/probes/**', 'src/keeper/main.ts'],
+    rules: { 'doors/one-screen': 'off' },
   },
 ]

@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream'
 
 import { closest } from '../ground/closest.ts'
 import { messageOf } from '../ground/errors.ts'
+import { guardScreen } from '../ground/screen.ts'
+import { isTerminal, plain } from '../ground/terminal.ts'
 import { version } from '../ground/version.ts'
 import { calledAs } from './called-as.ts'
 import type { CalledAs, Start } from './called-as.ts'
@@ -29,6 +31,7 @@ export async function runProgram(words: string[], around: Surroundings): Promise
   // Whoever reads the output may stop reading (`| head`); that is no failure. A disk that is full is
   // one, but no reason for a gateway to end with all its sessions.
   for (const out of [stdout, stderr]) {
+    guardScreen(out)
     out.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(exitCodes.fine)
       lost.add(out)
@@ -59,7 +62,8 @@ async function run(command: Command, words: string[], world: World): Promise<num
       throw new UsageError(`${command.name} takes nothing after --.`)
     }
     const { stdin, stdout, stderr, asCalled, start } = world
-    const context = { stdin, stdout, stderr, asCalled, env: start.env, signal: untilStopped() }
+    const signal = untilStopped([stdout, stderr])
+    const context = { stdin, stdout, stderr, asCalled, env: start.env, signal }
     return await command.run({ ...parsed, ...context })
   } catch (error) {
     const code = complain(error, world)
@@ -87,21 +91,27 @@ function say(lines: string[], { stdout, asCalled }: World): number {
 }
 
 function complain(error: unknown, { stderr, asCalled }: World): number {
-  writeLines(stderr, [asCalled(`mcp-berth: ${messageOf(error)}`)])
+  writeLines(stderr, [asCalled(plain(`mcp-berth: ${messageOf(error)}`))])
   return error instanceof UsageError ? exitCodes.wrongUse : exitCodes.failed
 }
 
 /** The first Ctrl-C asks the command to stop, the second does not ask. */
-function untilStopped(): AbortSignal {
+function untilStopped(screens: Writable[]): AbortSignal {
   const stopping = new AbortController()
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+    if (stopping.signal.aborted) {
+      // A prompt may have hidden it. How the terminal reads keys Node restores itself.
+      for (const screen of screens) if (isTerminal(screen)) screen.write(showCursor)
+      process.exit(signal === 'SIGINT' ? 130 : 143)
+    }
     stopping.abort(new Error('Stopped.'))
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   return stopping.signal
 }
+
+const showCursor = '\u001b[?25h'
 
 function flush(out: Writable): Promise<void> {
   return new Promise((resolve) => out.write('', () => resolve()))

@@ -39,14 +39,15 @@ export function sessionTable(sessions: SessionView[]): string[] {
     session.server,
     session.end === undefined ? session.state : `${session.state} (${session.end.reason})`,
     session.principal,
-    plainLine(session.client ?? ''),
+    session.client ?? '',
     session.pid === undefined ? '' : String(session.pid),
     ago(session.openedAt),
     String(session.openExchanges),
     session.idleEndsAt === undefined ? '' : until(session.idleEndsAt),
   ])
   const head = ['ID', 'SERVER', 'STATE', 'PRINCIPAL', 'CLIENT', 'PID', 'AGE', 'OPEN', 'IDLE END']
-  return tableLines([head, ...rows])
+  // A server may be named, and a principal called, as anybody likes.
+  return tableLines([head, ...rows.map((row) => row.map((cell) => plainLine(cell)))])
 }
 
 export function sessionLines(session: SessionView): string[] {
@@ -79,7 +80,7 @@ export function sessionLines(session: SessionView): string[] {
     ...Object.entries(details).map(([name, value]): [string, unknown] => [inWords(name), value]),
   ]
   const shown = rows.flatMap(([name, value]) =>
-    value === undefined || value === null ? [] : [[name, plainLine(textOf(value))]],
+    value === undefined || value === null ? [] : [[plainLine(name), plainLine(textOf(value))]],
   )
   return [...tableLines(shown), ...outputLines(lastLines)]
 }

@@ -74,7 +74,9 @@ export async function tryServers(
           `${green('✓')} ${server.name}: ${time}, ${found}`,
           ...(probe?.available === true ? [dim(`  isolation: ${probe.how}`)] : []),
           ...limitLines(gateway.enforcements.get(server.name) ?? [], { dim, yellow }).map(asCalled),
-          ...(warnings.get(server.name) ?? []).map((text) => yellow(asCalled(`  note: ${text}`))),
+          ...(warnings.get(server.name) ?? []).map((text) =>
+            yellow(asCalled(`  note: ${plainLine(text)}`)),
+          ),
         ])
       } catch (thrown) {
         if (signal.aborted) return false
@@ -102,7 +104,7 @@ const silent: Handlers = {
 
 function toolsText(names: string[]): string {
   const count = `${names.length} ${names.length === 1 ? 'tool' : 'tools'}`
-  return names.length === 0 ? count : `${count}: ${names.join(', ')}`
+  return names.length === 0 ? count : `${count}: ${plainLine(names.join(', '))}`
 }
 
 async function toolNamesOf(

@@ -5,6 +5,7 @@ import type { ElicitResult } from '@modelcontextprotocol/sdk/types.js'
 import { isTerminal, plain, plainLine } from '../ground/terminal.ts'
 import type { Elicitation, Handlers } from './connect.ts'
 import type { Given } from './given.ts'
+import { whyNotOffered } from './links.ts'
 import { fillInForm, offerLink } from './prompts.ts'
 import type { Filled, Screen } from './prompts.ts'
 import { questionsOf } from './questions.ts'
@@ -48,24 +49,25 @@ export function createAnswering(options: AnsweringOptions): Answering {
   async function elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitResult> {
     if (question.mode === 'url') return visit(question.message, question.url, signal)
     const questions = questionsOf(question.requestedSchema)
-    const { content, open, problems } = fromGiven(questions, given)
+    const { content, open, problems, notes } = fromGiven(questions, given)
     if (screen) {
-      for (const problem of problems) tell(problem)
+      for (const text of [...problems, ...notes]) tell(plainLine(text))
       return toResult(await fillIn(question.message, open, content, signal))
     }
     const message = plainLine(question.message)
     if (problems.length > 0) {
       misfits += 1
-      tell(`${message} Cancelled: ${problems.join(' ')}`)
+      tell(`${message} Cancelled: ${plainLine(problems.join(' '))}`)
       return { action: 'cancel' }
     }
     for (const { key, preset } of open) if (preset !== undefined) content[key] = preset
     const unanswered = open.filter(({ key, isRequired }) => isRequired && !(key in content))
     if (unanswered.length > 0) {
-      const options = unanswered.map(({ key }) => `--answer ${key}=…`).join(' ')
+      const options = unanswered.map(({ key }) => `--answer ${plainLine(key)}=…`).join(' ')
       tell(`${message} Declined, because nobody is here to answer. Give ${options}`)
       return { action: 'decline' }
     }
+    for (const note of notes) tell(note)
     tell(`${message} Answered: ${plainLine(JSON.stringify(content))}`)
     return toResult({ action: 'accept', content })
   }
@@ -87,7 +89,13 @@ export function createAnswering(options: AnsweringOptions): Answering {
       options.beforeWriting()
       return { action: await oneAtATime(() => offerLink(message, url, screen, signal)) }
     }
-    tell(`${plainLine(message)} Declined, because nobody is here to open ${url.href}`)
+    const refusal = whyNotOffered(url)
+    const address = plainLine(url.href)
+    const why =
+      refusal === undefined
+        ? `, because nobody is here to open ${address}`
+        : `: ${address} ${refusal}`
+    tell(`${plainLine(message)} Declined${why}`)
     return { action: 'decline' }
   }
 
@@ -123,19 +131,21 @@ function screenOf(stdin: Readable, stderr: Writable): Screen | undefined {
 function fromGiven(
   questions: Question[],
   given: Given,
-): { content: Record<string, unknown>; open: Question[]; problems: string[] } {
+): { content: Record<string, unknown>; open: Question[]; problems: string[]; notes: string[] } {
   const content: Record<string, unknown> = {}
   const open: Question[] = []
   const problems: string[] = []
+  const notes: string[] = []
   for (const question of questions) {
     const answer = given.answerTo(question)
     if (answer !== undefined && 'value' in answer) content[question.key] = answer.value
     else open.push(question)
+    if (answer !== undefined && 'note' in answer) notes.push(answer.note)
     if (answer !== undefined && 'problem' in answer) {
       problems.push(`The answer ${plainLine(question.key)} does not fit. ${answer.problem}`)
     }
   }
-  return { content, open, problems }
+  return { content, open, problems, notes }
 }
 
 function toResult(filled: Filled): ElicitResult {

@@ -1,25 +1,30 @@
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
-
+import { bounded, tooLong, validatorOf } from './bounded.ts'
 import type { ChoicesQuestion, NumberQuestion, Option, Question, TextQuestion } from './question.ts'
 
-/** A valid value, or one sentence on what is wrong with what was given. */
-export type Checked = { value: unknown } | { problem: string }
-
-const validator = new AjvJsonSchemaValidator()
+/**
+ * A valid value, or one sentence on what is wrong with what was given. `note`: what could not be
+ * checked of it.
+ */
+export type Checked = { value: unknown; note?: string } | { problem: string }
 
 /** Says whether `value` answers the question, by the rules that servers check it with. */
 export function checkAnswer(question: Question, value: unknown): Checked {
   if (value === undefined) return { problem: 'An answer is needed.' }
   const problem = problemOf(question, value)
+  if (problem === tooLong) return { value, note: unchecked }
   if (problem !== undefined) return { problem }
   try {
-    const checked = validator.getValidator(question.schema)(value)
+    const checked = bounded(() => validatorOf(question.schema)(value))
+    if (checked === tooLong) return { value, note: unchecked }
     return checked.valid ? { value } : { problem: `Not valid: ${checked.errorMessage}.` }
   } catch {
     // The schema itself is beyond the validator; the server will judge.
     return { value }
   }
 }
+
+const unchecked =
+  'The answer could not be checked: a pattern of the server takes too long. The server will judge.'
 
 /** Reads an answer that was typed or given as text, and checks it. */
 export function readAnswer(question: Question, text: string): Checked {
@@ -76,7 +81,9 @@ const yesNo = new Map([
   ...['false', 'no', 'n'].map((word) => [word, false] as const),
 ])
 
-function problemOf(question: Question, value: unknown): string | undefined {
+type Problem = string | undefined | typeof tooLong
+
+function problemOf(question: Question, value: unknown): Problem {
   switch (question.kind) {
     case 'text':
       return typeof value === 'string' ? textProblem(question, value) : 'Give a text.'
@@ -93,7 +100,7 @@ function problemOf(question: Question, value: unknown): string | undefined {
   }
 }
 
-function textProblem(question: TextQuestion, value: string): string | undefined {
+function textProblem(question: TextQuestion, value: string): Problem {
   const { format, minLength, maxLength, pattern } = question
   // JSON Schema counts characters, not the halves that JavaScript makes of some of them.
   const length = Array.from(value).length
@@ -101,16 +108,18 @@ function textProblem(question: TextQuestion, value: string): string | undefined 
   if (length > maxLength) return `Give at most ${count(maxLength, 'character')}.`
   if (format !== undefined) {
     const expected = formats.get(format)
-    const isFit = validator.getValidator({ type: 'string', format })(value).valid
+    const isFit = validatorOf({ type: 'string', format })(value).valid
     if (expected !== undefined && !isFit) return `Give ${expected}.`
   }
-  if (pattern !== undefined && !matches(pattern, value)) return `It has to match ${pattern}`
-  return undefined
+  if (pattern === undefined) return undefined
+  const isFit = matches(pattern, value)
+  if (isFit === tooLong) return tooLong
+  return isFit ? undefined : `It has to match ${pattern}`
 }
 
-function matches(pattern: string, value: string): boolean {
+function matches(pattern: string, value: string): boolean | typeof tooLong {
   try {
-    return new RegExp(pattern, 'u').test(value)
+    return bounded(() => new RegExp(pattern, 'u').test(value))
   } catch {
     // Not a pattern that this engine knows; the server will judge.
     return true

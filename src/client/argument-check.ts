@@ -1,10 +1,9 @@
 import type { Tool } from '@modelcontextprotocol/sdk/types.js'
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
-import type { JsonSchemaType } from '@modelcontextprotocol/sdk/validation'
 
 import { quoted as shellQuoted } from '../ground/shell.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { unknownText } from './arguments.ts'
+import { bounded, tooLong, validatorOf } from './bounded.ts'
 import { Failure } from './failures.ts'
 import { fieldsOfTool, isSecret } from './fields.ts'
 import type { Fields } from './fields.ts'
@@ -13,23 +12,26 @@ import { quoted } from './shell/words.ts'
 /** How arguments are given: with `--args`, as words after the tool, or at the prompt of a shell. */
 export type ArgumentForm = 'option' | 'words' | 'prompt'
 
-/** @throws Failure if the tool does not take them */
+/**
+ * @returns what is to be told of arguments that could not be checked; undefined where they could
+ * @throws Failure if the tool does not take them
+ */
 export function checkArguments(
   tool: Tool,
   args: Record<string, unknown>,
   form: ArgumentForm,
-): void {
+): string | undefined {
   const { name, inputSchema } = tool
   let problem: string | undefined
   try {
-    problem = new AjvJsonSchemaValidator().getValidator(inputSchema as JsonSchemaType)(
-      args,
-    ).errorMessage
+    const checked = bounded(() => validatorOf(inputSchema)(args))
+    if (checked === tooLong) return unchecked
+    problem = checked.errorMessage
   } catch {
     // The schema itself is beyond the validator; the server will judge.
-    return
+    return undefined
   }
-  if (problem === undefined) return
+  if (problem === undefined) return undefined
   const named = misfitText(tool, args, form)
   if (named !== undefined) throw new Failure(plainLine(named))
   const readable = problem
@@ -39,6 +41,9 @@ export function checkArguments(
   const shown = form === 'option' ? `--args '${json}'` : json
   throw new Failure(plainLine(`${name} does not take ${shown}: ${readable}.`))
 }
+
+const unchecked =
+  'The arguments could not be checked: a pattern of the server takes too long. The server will judge.'
 
 /** Which arguments are missing or unknown, and what to write; undefined if it is not that. */
 function misfitText(

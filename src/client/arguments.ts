@@ -1,10 +1,9 @@
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
-
 import { closest } from '../ground/closest.ts'
 import { messageOf } from '../ground/errors.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { readAnswer } from './answers.ts'
 import type { Checked } from './answers.ts'
+import { boundedValidator } from './bounded.ts'
 import { Failure } from './failures.ts'
 import { questionsOf } from './questions.ts'
 import type { Fields } from './fields.ts'
@@ -93,11 +92,7 @@ function parsed(text: string): unknown {
 
 /** @returns what is wrong, if anything is. */
 function validatorOf(schema: object): (value: unknown) => string | undefined {
-  try {
-    const validate = new AjvJsonSchemaValidator().getValidator(schema)
-    return (value) => validate(value).errorMessage?.replaceAll(/(^|, )data\/?/g, '$1')
-  } catch {
-    // The schema refers to others, or is beyond the validator; the whole is checked later.
-    return () => undefined
-  }
+  // Where it refers to others, or is beyond the validator, the whole is checked later.
+  const validate = boundedValidator.getValidator(schema)
+  return (value) => validate(value).errorMessage?.replaceAll(/(^|, )data\/?/g, '$1')
 }

@@ -42,7 +42,8 @@ export function callTool(target: Target, call: ToolCall, io: Io): Promise<number
       const fields = fieldsOfTool(tool)
       const args = words.length > 0 ? argumentsOf(words, fields) : call.args
       const form = words.length > 0 ? 'words' : 'option'
-      checkArguments(tool, args, form)
+      const note = checkArguments(tool, args, form)
+      if (note !== undefined) io.stderr.write(`${note}\n`)
       const result = await runTool(session, tool, args)
       for (const key of given.unused()) {
         io.stderr.write(`The answer ${plainLine(key)} was never asked for.\n`)

@@ -16,6 +16,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js'
 
 import { version } from '../ground/version.ts'
+import { boundedValidator } from './bounded.ts'
 import { createLink } from './link.ts'
 import type { HttpFailure } from './link.ts'
 import type { Patience } from './patience.ts'
@@ -148,7 +149,10 @@ export async function connect(
   }
   const client = new Client(
     { name: 'mcp-berth', title: 'Berth', version: version() },
-    { capabilities: { elicitation: { form: {}, url: {} }, sampling: {} } },
+    {
+      capabilities: { elicitation: { form: {}, url: {} }, sampling: {} },
+      jsonSchemaValidator: boundedValidator,
+    },
   )
   // Not setRequestHandler: it drops what the SDK's own schemas do not know (`pattern` of a
   // string, for one), and people are to be asked for what the server really wants.

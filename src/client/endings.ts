@@ -46,7 +46,7 @@ export function endingText({ why, atMs, isWorkers }: Ending, url: URL): string {
 
 /** Whether whoever asks may well be the operator, too. */
 export function isLocal({ hostname }: URL): boolean {
-  return /^(localhost|127\..*|\[::1\])$/.test(hostname)
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
 }
 
 const reasons = new Map([

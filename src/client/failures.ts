@@ -7,6 +7,7 @@ import { plainLine } from '../ground/terminal.ts'
 import { whyUnreached } from '../ground/unreached.ts'
 import { WrongVersion } from './connect.ts'
 import { endingOf, endingText, isLocal } from './endings.ts'
+import { whyNotOffered } from './links.ts'
 import { HttpFailure, LinkLost, NotMcp, Redirected } from './link.ts'
 import { Silence } from './patience.ts'
 
@@ -41,7 +42,7 @@ function sentence(error: unknown, url: URL): string {
   if (error instanceof WrongVersion) return `${error.message}.`
   if (error instanceof Silence) return `${error.message}. Give it longer with --timeout SECONDS.`
   if (error instanceof UrlElicitationRequiredError) {
-    const pages = error.elicitations.map((page) => `${page.message} ${page.url}`)
+    const pages = error.elicitations.map(({ message, url: page }) => pageText(message, page))
     return `The server wants you to visit a page first, and then to call again: ${pages.join('; ')}`
   }
   if (error instanceof McpError) {
@@ -56,6 +57,11 @@ function sentence(error: unknown, url: URL): string {
     return `${url.href} answers, but what it says is not MCP. ${pathHint}`
   }
   return networkSentence(error, url)
+}
+
+function pageText(message: string, page: string): string {
+  const refusal = URL.canParse(page) ? whyNotOffered(new URL(page)) : 'That is no address.'
+  return [message, page, refusal].filter((text) => text !== undefined).join(' ')
 }
 
 const pathHint = 'Is the path right? Most servers are at /mcp.'

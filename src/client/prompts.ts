@@ -4,6 +4,7 @@ import { isCancel, log, multiselect, select, text } from '@clack/prompts'
 
 import { plain, plainLine } from '../ground/terminal.ts'
 import { checkAnswer, hintOf, readAnswer } from './answers.ts'
+import { warningsOf, whyNotOffered } from './links.ts'
 import type { Question } from './question.ts'
 
 export interface Screen {
@@ -57,7 +58,10 @@ export async function fillInForm(
   }
 }
 
-/** Shows a link, opens nothing, and asks whether the user goes there. */
+/**
+ * Shows a link, opens nothing, and asks whether the user goes there. One that is no page of the web,
+ * or could be changed on its way, is only shown, and declined.
+ */
 export async function offerLink(
   message: string,
   url: URL,
@@ -65,7 +69,15 @@ export async function offerLink(
   signal: AbortSignal,
 ): Promise<'accept' | 'decline' | 'cancel'> {
   const streams = { ...screen, signal }
-  log.step(`${plain(message)}\n\n${url.href}\n\nThe page is at ${url.host}.`, streams)
+  const address = plainLine(url.href)
+  const refusal = whyNotOffered(url)
+  if (refusal !== undefined) {
+    log.step(`${plain(message)}\n\n${address}`, streams)
+    log.warn(`${refusal} Do not open it. Declined.`, streams)
+    return 'decline'
+  }
+  log.step(`${plain(message)}\n\n${address}\n\nThe page is at ${plainLine(url.host)}.`, streams)
+  for (const warning of warningsOf(url)) log.warn(warning, streams)
   const choice = await choose(
     'Open the link in your browser only if you trust it. Do you go there?',
     { answer: 'Yes, I open it', decline: 'No' },
@@ -176,8 +188,8 @@ async function askChoices(
     if (chosen.length === 0 && !question.isRequired) return { action: 'skip' }
     const values = chosen.map((index) => options[Number(index)]?.value)
     const checked = checkAnswer(question, values)
-    if ('value' in checked) return { action: 'accept', value: checked.value }
-    log.warn(checked.problem, streams)
+    if ('value' in checked) return accepted(checked, streams)
+    log.warn(plainLine(checked.problem), streams)
   }
 }
 
@@ -186,17 +198,23 @@ async function askText(message: string, question: Question, streams: Streams): P
   const typed = await text({
     message,
     ...(preset !== undefined && {
-      initialValue: typeof preset === 'string' ? preset : JSON.stringify(preset),
+      // What is seen is what is sent.
+      initialValue: plain(typeof preset === 'string' ? preset : JSON.stringify(preset)),
     }),
     validate: (value) => {
       if (!value) return question.isRequired ? 'An answer is needed.' : undefined
       const checked = readAnswer(question, value)
-      return 'problem' in checked ? checked.problem : undefined
+      return 'problem' in checked ? plainLine(checked.problem) : undefined
     },
     ...streams,
   })
   if (isCancel(typed)) return { action: 'cancel' }
   const checked = typed ? readAnswer(question, typed) : undefined
   if (checked === undefined || 'problem' in checked) return { action: 'skip' }
-  return { action: 'accept', value: checked.value }
+  return accepted(checked, streams)
+}
+
+function accepted({ value, note }: { value: unknown; note?: string }, streams: Streams): Answer {
+  if (note !== undefined) log.warn(note, streams)
+  return { action: 'accept', value }
 }

@@ -1,13 +1,19 @@
 import type { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 
-// Control characters (C0 but for tab and newline, C1), and those that turn the direction of writing.
-const unprintable =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+/**
+ * What no text of somebody else's may have on a screen: C1, characters that turn the direction of
+ * writing, and those that nobody sees (a name with one in it only looks like another).
+ */
+const unseen =
+  '\\u007f-\\u009f\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}'
+/** The same and C0, but for tab and newline. */
+const unprintable = new RegExp(`[\\u0000-\\u0008\\u000b-\\u001f${unseen}]`, 'gu')
+const lineBreaks = /\r\n|[\u2028\u2029]/g
 
 /** What a server wrote, with nothing in it that could command the terminal. */
 export function plain(text: string): string {
-  return stripVTControlCharacters(text).replaceAll('\r\n', '\n').replace(unprintable, '')
+  return stripVTControlCharacters(text).replace(lineBreaks, '\n').replace(unprintable, '')
 }
 
 /** The same on one line, cut to `columns`. */
@@ -19,8 +25,6 @@ export function plainLine(text: string, columns = Infinity): string {
 
 /** Back to the first column, as those do who draw a line again. */
 const firstColumn = /(?:\u001b\[|\u009b)[01]?G/g
-const lineBreaks = /[\n\u2028\u2029]/g
-
 /**
  * A line that a program wrote, as a terminal would leave it: with its spaces and indentation, and of
  * a line that was drawn again and again the last state. Nothing in it can command the terminal.
@@ -28,7 +32,9 @@ const lineBreaks = /[\n\u2028\u2029]/g
 export function outputLine(text: string): string {
   const states = stripVTControlCharacters(text.replaceAll(firstColumn, '\r')).split('\r')
   const last = states.reverse().find((state) => state.trim() !== '') ?? ''
-  return withoutTabs(last.replaceAll(lineBreaks, ' ').replaceAll(unprintable, '')).trimEnd()
+  return withoutTabs(
+    last.replaceAll(/[\n\u2028\u2029]/g, ' ').replaceAll(unprintable, ''),
+  ).trimEnd()
 }
 
 const tabColumns = 8
@@ -45,12 +51,14 @@ function withoutTabs(line: string): string {
 
 /** JSON escapes C0 alone; what else could command a terminal stands behind a backslash, too. */
 export function escapedInJson(json: string): string {
-  return json.replaceAll(unescaped, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return json.replaceAll(unescaped, (char) =>
+    // Half by half: a character beyond 0xffff is two of them.
+    char.split('').map(escape).join(''),
+  )
 }
 
-const unescaped = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const unescaped = new RegExp(`[${unseen}]`, 'gu')
+const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 export function bytesInWords(bytes: number): string {
   if (bytes < 1024) return bytes === 1 ? '1 byte' : `${bytes} bytes`

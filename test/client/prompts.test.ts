@@ -181,3 +181,40 @@ test('sampling by hand writes the reply of the user, or refuses', async () => {
     message: 'User rejected sampling request',
   })
 })
+
+test('what is no page that can be trusted on its way is shown, and declined by itself', async () => {
+  for (const page of [
+    'http://pay.example/',
+    'http://127.evil.example/',
+    'http://localhost.evil.example/',
+    'http://127.0.0.1@evil.example/',
+    'javascript:alert(1)',
+    'file:///etc/passwd',
+    'data:text/html,x',
+    'ssh://-oProxyCommand=x/',
+    'vbscript:x',
+    'blob:https://pay.example/1',
+    'view-source:https://pay.example/',
+  ]) {
+    const { screen, shown } = typist([])
+    const { signal } = new AbortController()
+    assert.equal(await offerLink('Pay first', new URL(page), screen, signal), 'decline', page)
+    assert.ok(shown().includes(new URL(page).href), page)
+    assert.match(shown(), /Do not open it/)
+  }
+})
+
+test('pages of this machine may be http, and what an address seems to be is told', async () => {
+  for (const [page, says] of [
+    ['http://127.0.0.1:7/', /page is at 127\.0\.0\.1:7/],
+    ['http://[::1]/', /page is at \[::1\]/],
+    ['http://localhost:7/x', /page is at localhost:7/],
+    ['https://good.example@evil.example/', /before @ in the link is no address/],
+    ['https://\u0430pple.example/', /letters in it that may look like others/],
+  ] as const) {
+    const { screen, shown } = typist([['Do you go there', enter]])
+    const { signal } = new AbortController()
+    assert.equal(await offerLink('Pay first', new URL(page), screen, signal), 'accept', page)
+    assert.match(shown(), says)
+  }
+})

@@ -21,17 +21,23 @@ test('of a line that is drawn again and again the last state is seen', () => {
 const bad = [
   ...['\u0000', '\u0007', '\u0008', '\u000b', '\u007f', '\u0080', '\u0084', '\u009f'],
   ...['\u061c', '\u200e', '\u200f', '\u202a', '\u202e', '\u2066', '\u2069'],
+  ...['\u180e', '\u200b', '\u2060', '\u206f', '\ufeff', '\ufffb', '\u{e0001}', '\u{e007f}'],
 ]
 
 test('nothing that could command a terminal or turn the writing comes through', () => {
+  // A line or paragraph of Unicode's is a line, and on one line a space.
+  assert.equal(plain('a\u2028b\u2029c'), 'a\nb\nc')
+  for (const show of [outputLine, plainLine]) assert.equal(show('a\u2028b\u2029c'), 'a b c')
   const text = `a${bad.join('')}b\u001b[31mred\u001b[0m\u009b2J\u001b]0;title\u0007.`
   for (const show of [outputLine, plain, plainLine]) assert.equal(show(text), 'abred.')
 })
 
 test('JSON is the same to whoever reads it, and harmless to who sees it', () => {
   const out = new PassThrough()
-  writeJson(out, { text: bad.join('') })
+  const all = [...bad, '\u2028', '\u2029'].join('')
+  writeJson(out, { text: all })
   const written = String(out.read())
   for (const char of bad) assert.equal(written.includes(char), false, JSON.stringify(char))
-  assert.deepEqual(JSON.parse(written), { text: bad.join('') })
+  for (const char of '\u2028\u2029') assert.equal(written.includes(char), false)
+  assert.deepEqual(JSON.parse(written), { text: all })
 })

@@ -72,3 +72,26 @@ test('where others are listened to, JSON comes in through one door', () => {
   }
   assert.deepEqual(broken('proxy/x.ts', 'export const x = JSON.stringify(text)'), [])
 })
+
+test('nobody writes to the terminal past the door that cleans', () => {
+  for (const line of [
+    'process.stdout.write(text)',
+    "process.stderr['write'](text)",
+    "process['stdout'].write(text)",
+    'console.log(text)',
+    'console.error(text)',
+    'const { stdout } = process\nstdout.write(text)',
+    "import { stdout } from 'node:process'\nstdout.write(text)",
+    "import { Console } from 'node:console'\nexport const c = Console",
+  ]) {
+    for (const name of ['client/x.ts', 'cli/commands/x.ts', 'demo/run.ts', 'load/report/x.ts']) {
+      const rules = broken(name, line)
+      assert.ok(rules.length > 0 && rules.every((rule) => rule === 'doors/one-screen'), line)
+    }
+  }
+  assert.deepEqual(
+    broken('client/x.ts', 'export const say = (io: Io) => io.stdout.write(text)'),
+    [],
+  )
+  assert.deepEqual(broken('cli/main.ts', 'process.stdout.write(text)'), [])
+})

@@ -60,8 +60,10 @@ export function createTerminal(options: TerminalOptions): Console {
       return
     }
     typedAhead = []
-    if (work === undefined || work.signal.aborted) say(options.leavingText())
-    else work.abort(new Error('Cancelled.'))
+    if (work === undefined) say(options.leavingText())
+    else if (!work.signal.aborted) work.abort(new Error('Cancelled.'))
+    // It does not stop: what the terminal does not do while keys are read one by one.
+    else process.kill(process.pid, 'SIGINT')
   }
 
   function takeKeys(): void {

@@ -83,7 +83,8 @@ const call: Verb = {
     const connection = interruptible(session.connection, signal)
     const tool = await toolNamed(session, name)
     const args = argumentsOf(input.words.slice(1), fieldsOfTool(tool))
-    checkArguments(tool, args, 'prompt')
+    const note = checkArguments(tool, args, 'prompt')
+    if (note !== undefined) tell(note)
     session.calls += 1
     const answers = doing.answerWith(input.answers)
     try {

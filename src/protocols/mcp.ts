@@ -99,13 +99,23 @@ const notificationBeginnings = ['{"method":"', '{"jsonrpc":"2.0","method":"'].ma
   text: `${beginning}notifications/`,
 }))
 
-/** The name of a notification that is written as nearly all are: `method` first. */
+/**
+ * The name of a notification that is written as nearly all are: `method` first, and nothing behind
+ * it that could make another message of it for whoever parses it.
+ */
 function notificationIn(message: string): string | undefined {
   for (const { nameAt, text } of notificationBeginnings) {
-    if (message.startsWith(text)) return message.slice(nameAt, message.indexOf('"', nameAt))
+    if (!message.startsWith(text)) continue
+    const end = message.indexOf('"', nameAt)
+    const name = message.slice(nameAt, end)
+    const isPlain = !name.includes('\\') && !others.some((other) => message.includes(other, end))
+    return isPlain ? name : undefined
   }
   return undefined
 }
+
+/** A second `method` (the last one counts), an `id`, and letters that are written as escapes. */
+const others = ['"method"', '"id"', '\\u006', '\\u007']
 
 function postedOf(parsed: unknown): Posted {
   if (!Array.isArray(parsed)) {

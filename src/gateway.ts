@@ -8,7 +8,7 @@ import type { Events } from './ground/events.ts'
 import { createEvents, faultNews } from './ground/events.ts'
 import { onFaults } from './ground/guarded.ts'
 import type { PassedSockets } from './ground/passed-sockets.ts'
-import { stateFolder } from './ground/state-dir.ts'
+import { openStateDir } from './ground/state-dir.ts'
 import { createTeardown } from './ground/teardown.ts'
 import { mcp } from './protocols/mcp.ts'
 import { createHostCheck } from './proxy/guard.ts'
@@ -73,7 +73,8 @@ export async function startGateway(
   const { stateDir, servers } = config
   const events = createEvents()
   options.onEvents?.(events)
-  stateFolder(stateDir, '')
+  const dangers = openStateDir(stateDir)
+  for (const message of dangers) events.emit('operator.warned', { message })
   const place = ownPlace(stateDir)
   const here = { clock: options.clock ?? systemClock, events, stateDir, place, servers }
   const down = createTeardown<number>()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { mustRemove } from '../ground/removal.ts'
+import { openStateDir } from '../ground/state-dir.ts'
 
 import type { JWK, JWTPayload } from 'jose'
 
@@ -37,6 +38,7 @@ export async function initLocalIssuer(stateDir: string, issuer: string): Promise
   const { exportJWK, generateKeyPair } = await import('jose')
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
   const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: algorithm, use: 'sig' }
+  openStateDir(stateDir)
   mkdirSync(folderIn(stateDir), { recursive: true, mode: 0o700 })
   const text = `${JSON.stringify({ issuer, key }, undefined, 2)}\n`
   writeFileSync(fileIn(stateDir), text, { flag: 'wx', mode: 0o600 })

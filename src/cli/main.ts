@@ -13,6 +13,9 @@ if (problem !== undefined) {
   process.exit(1)
 }
 
+// Modes are given wherever something is made; an umask that takes from ourselves would make it useless.
+process.umask(process.umask(0o077) & 0o077)
+
 const { runProgram } = await import('./run.ts')
 const { argv, execPath, env, stdin, stdout, stderr } = process
 const [, script = '', ...words] = argv

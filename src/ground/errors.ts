@@ -50,6 +50,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_OTHER_PROTOCOL: entry(404, -32000, 'client', false, 'The server {server} speaks {speaks} (protocol: {protocol}); it is at {path}.'),
   // prettier-ignore
+  ERR_PROXY_TWO_HOSTS: entry(400, -32600, 'client', false, 'Bad Request: there is more than one Host header. Send one.'),
+  // prettier-ignore
   ERR_PROXY_HOST: entry(403, -32000, 'client', false, 'Forbidden: the Host header does not name this gateway. If the name is right, set listen.publicUrl or listen.allowedHosts.'),
   // prettier-ignore
   ERR_PROXY_ORIGIN: entry(403, -32000, 'client', false, 'Forbidden: the Origin is not allowed. Add it to listen.allowedOrigins.'),

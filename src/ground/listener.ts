@@ -17,7 +17,7 @@ import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
 import { answerNoRequest } from './no-request.ts'
 import type { PassedSocket } from './passed-sockets.ts'
-import { routedTarget } from './request-target.ts'
+import { hasTwoHosts, routedTarget } from './request-target.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
 import { answerTls } from './tls-knock.ts'
 
@@ -93,6 +93,9 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
       answerNoRequest(error, socket, { clock, limitBytes: maxHeaderBytes, isAnswering })
     },
   })
+  app.addHook('onRequest', ({ raw }, _reply, done) =>
+    done(hasTwoHosts(raw) ? new GatewayError('ERR_PROXY_TWO_HOSTS') : undefined),
+  )
   answerEarly(app, clock)
   answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
   if (options?.connections !== undefined) {

@@ -31,6 +31,15 @@ export function hostsOf(request: {
   return [headers.host, ...named]
 }
 
+/** Whoever stands in between may have gone by another one of them than we would (RFC 9112, 3.2). */
+export function hasTwoHosts({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.length === 4 && isHost(rawHeaders[at])) hosts += 1
+  }
+  return hosts > 1
+}
+
 const isHost = (name: string | undefined): boolean => name?.toLowerCase() === 'host'
 
 function withoutSlash(target: string): string {

@@ -105,9 +105,14 @@ export function createSessionDirectories(
     nowMs: number,
   ): Promise<Omit<Kept, keyof Left>[]> {
     const found: Omit<Kept, keyof Left>[] = []
-    for await (const { name } of entriesOf({ opendir, lstat }, Buffer.from(base))) {
+    for await (const { name, isFolder } of entriesOf({ opendir, lstat }, Buffer.from(base))) {
       const handle = name.toString()
       if (open.has(handle)) continue
+      // A link would lead to what is no session's.
+      if (!isFolder) {
+        await trash.take(join(base, handle))
+        continue
+      }
       const { root } = of(handle)
       const changedAtMs = (await lstat(root).catch(() => undefined))?.mtimeMs ?? nowMs
       if (nowMs - changedAtMs > retention.maxAgeMs) await trash.take(root)

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -171,4 +179,17 @@ test('many files of one session keep neither timers nor other sessions waiting',
   await sweeping
   clearInterval(counting)
   assert.ok(turns > 1, 'timers ran meanwhile')
+})
+
+test('a link among the folders of sessions is removed, and nothing behind it', async (t) => {
+  const { base, session, sweep, left, trash } = rig(t)
+  session('old', { agoMs: 2 * hourMs })
+  const precious = tempDir(t)
+  writeFileSync(join(precious, 'file'), 'kept')
+  symlinkSync(precious, join(base, 'planted'))
+  await sweep()
+  await trash.idle()
+  assert.deepEqual(readdirSync(base), ['old'])
+  assert.ok(left().includes('old/output.log'))
+  assert.deepEqual(readdirSync(precious), ['file'])
 })

@@ -1,0 +1,75 @@
+import { initializeMessage } from '../support/raw-session.ts'
+import { postRpc, rawRequest } from '../support/raw-http.ts'
+import type { RawResponse } from '../support/raw-http.ts'
+import { longEnoughMs } from '../support/patience.ts'
+
+/** Asks one server, in one session as long as that lives and then in the next. */
+export interface Lane {
+  /** Opens a session, and ends it if it was opened. */
+  openOnce(): Promise<void>
+  /** Calls something and reads the whole answer, whatever it is. */
+  call(): Promise<void>
+  /** Ends the session that there is. */
+  end(): Promise<void>
+}
+
+/** Headers that tell where a message ends or what it is: two of them are one too many. */
+const single = ['content-type', 'content-length', 'transfer-encoding', 'mcp-session-id']
+
+/** @throws when an answer never ends, or has a header twice */
+export function createLane(url: string): Lane {
+  let sessionId: string | undefined
+  let calls = 0
+
+  async function open(): Promise<void> {
+    const opened = await post(initializeMessage())
+    const id = opened?.headers['mcp-session-id']
+    sessionId = opened?.status === 200 && typeof id === 'string' ? id : undefined
+  }
+
+  /** @returns undefined when it was cut, as an answer may be that its worker has spoilt */
+  async function post(message: object): Promise<RawResponse | undefined> {
+    const signal = AbortSignal.timeout(longEnoughMs)
+    try {
+      const response = await postRpc(url, message, { sessionId, signal })
+      const names = response.rawHeaders.filter((_, at) => at % 2 === 0)
+      const twice = single.find((name) => names.filter(isNamed(name)).length > 1)
+      if (twice !== undefined) throw new Twice(`the answer has ${twice} twice`)
+      await response.text()
+      return response
+    } catch (thrown) {
+      if (thrown instanceof Twice) throw thrown
+      if (signal.aborted) throw new Error('there is no end of the answer', { cause: thrown })
+      return undefined
+    }
+  }
+
+  async function end(): Promise<void> {
+    const headers = { 'mcp-session-id': sessionId }
+    if (sessionId !== undefined) await rawRequest(url, { method: 'DELETE', headers })
+    sessionId = undefined
+  }
+
+  return {
+    async openOnce() {
+      await end()
+      await open()
+      await end()
+    },
+    async call() {
+      if (sessionId === undefined) await open()
+      if (sessionId === undefined) throw new Error(`${url}: no session can be opened any more`)
+      calls += 1
+      const answer = await post({ jsonrpc: '2.0', id: calls, method: 'tools/call', params: {} })
+      if (answer?.status === 404) sessionId = undefined
+    },
+    end,
+  }
+}
+
+class Twice extends Error {}
+
+const isNamed =
+  (name: string) =>
+  (other: string): boolean =>
+    other.toLowerCase() === name

@@ -3,6 +3,7 @@ import { Agent, request as httpRequest } from 'node:http'
 
 import { systemClock } from '../ground/clock.ts'
 import { createHold } from '../ground/hold.ts'
+import { isAnswer } from './passed-headers.ts'
 import { nonceHeader } from './protocol.ts'
 import { createRelayedStreams, passedStreams } from './relayed-streams.ts'
 
@@ -38,14 +39,23 @@ export function createRelay(
       const upstream = httpRequest(
         { host: address, port, agent, method: request.method, path: request.url, headers },
         (answer) => {
+          if (!isAnswer(answer)) {
+            upstream.destroy()
+            return
+          }
           isAnswered = true
           release?.()
           streams.carry(request, answer, response)
         },
       )
-      upstream.once('error', () => {
+      const fail = (): void => {
         release?.()
         response.destroy()
+      }
+      upstream.once('error', fail)
+      // Without an error, too: what came was no answer.
+      upstream.once('close', () => {
+        if (!isAnswered) fail()
       })
       response.once('close', () => {
         release?.()

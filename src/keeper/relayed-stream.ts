@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 
+import { passedHeaders } from './passed-headers.ts'
 import { createSseCutter, withoutId } from './sse-parts.ts'
 import type { SsePart } from './sse-parts.ts'
 import type { Streams } from './streams.ts'
@@ -35,7 +36,7 @@ const undecidedMs = 20
 
 export function keepStream(options: RelayedStreamOptions): RelayedStream {
   const { answer, response, streams, prefix, isStandalone, canPrime } = options
-  const { 'content-length': _length, ...headers } = answer.headers
+  const { 'content-length': _length, ...headers } = passedHeaders(answer)
   const cutter = createSseCutter()
   const stream = streams.create({ prefix, headers, canPrime, isStandalone, onRoom })
   /** The client knows it by an id of the keeper's. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../ground/clock.ts'
 
 import { textOf } from './messages.ts'
+import { passedHeaders } from './passed-headers.ts'
 import { keepStream, pour } from './relayed-stream.ts'
 import type { RelayedStream } from './relayed-stream.ts'
 import { createReplies, refusals } from './replies.ts'
@@ -135,7 +136,7 @@ export const passedStreams: RelayedStreams = {
 }
 
 function pass(answer: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(answer.statusCode ?? 502, answer.headers)
+  response.writeHead(answer.statusCode ?? 502, passedHeaders(answer))
   response.flushHeaders()
   pour(answer, response)
 }

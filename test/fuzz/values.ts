@@ -120,7 +120,10 @@ export const messageText: Arbitrary<string> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(deep, fc.constantFrom('@', '{"jsonrpc":"2.0","id":@,"method":"ping"}', '{"id":1,"result":@}'))
+      .tuple(
+        deep,
+        fc.constantFrom('@', '{"jsonrpc":"2.0","id":@,"method":"ping"}', '{"id":1,"result":@}'),
+      )
       .map(([text, around]) => around.replace('@', () => text)),
   },
 )

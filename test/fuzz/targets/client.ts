@@ -27,7 +27,16 @@ const target = fc.oneof(
       .tuple(
         server,
         fc.constantFrom('/mcp', '/mcp/', '/invocations', '/%6dcp', '/mcp//', '', '/ping'),
-        fc.constantFrom('', '', '?', '?a=b', '?qualifier=x&qualifier=y', '#x', ';x', '?__proto__=1'),
+        fc.constantFrom(
+          '',
+          '',
+          '?',
+          '?a=b',
+          '?qualifier=x&qualifier=y',
+          '#x',
+          ';x',
+          '?__proto__=1',
+        ),
       )
       .map(([name, end, query]) => `/servers/${name}${end}${query}`),
   },
@@ -40,9 +49,15 @@ const target = fc.oneof(
       ...['/runtimes/arn%3Aaws/invocations?accountId=a', '/runtimes/%00/invocations', '/%E0%A4%A'],
     ),
   },
-  { weight: 1, arbitrary: nastyText.map((text) => `/servers/${encodeURIComponent(wellFormed(text))}/mcp`) },
+  {
+    weight: 1,
+    arbitrary: nastyText.map((text) => `/servers/${encodeURIComponent(wellFormed(text))}/mcp`),
+  },
   { weight: 1, arbitrary: nastyText },
-  { weight: 1, arbitrary: fc.constantFrom(2100, 20_000).map((n) => `/servers/${'a'.repeat(n)}/mcp`) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(2100, 20_000).map((n) => `/servers/${'a'.repeat(n)}/mcp`),
+  },
 )
 
 const header = fc.oneof(
@@ -51,12 +66,29 @@ const header = fc.oneof(
     arbitrary: fc.constantFrom(
       ...['accept: application/json, text/event-stream', 'accept: */*', 'accept: ', 'accept: x'],
       ...['content-type: application/json', 'content-type: text/plain', 'content-type: ;'],
-      ...['mcp-session-id: @own@', 'mcp-session-id: ', 'mcp-session-id: x', 'mcp-session-id: \u00e9'],
+      ...[
+        'mcp-session-id: @own@',
+        'mcp-session-id: ',
+        'mcp-session-id: x',
+        'mcp-session-id: \u00e9',
+      ],
       ...['mcp-protocol-version: 2025-11-25', 'mcp-protocol-version: 1', 'last-event-id: 0-1'],
       ...['last-event-id: ', 'last-event-id: 0-999999999999999', 'origin: http://localhost:1'],
-      ...['origin: null', 'origin: http://evil.example', 'host: evil.example', 'host: ', 'host: [::1'],
+      ...[
+        'origin: null',
+        'origin: http://evil.example',
+        'host: evil.example',
+        'host: ',
+        'host: [::1',
+      ],
       ...['authorization: Bearer x', 'authorization: ', 'authorization: Basic \u00ff', 'cookie: a'],
-      ...['expect: 100-continue', 'expect: x', 'connection: upgrade', 'upgrade: websocket', 'te: x'],
+      ...[
+        'expect: 100-continue',
+        'expect: x',
+        'connection: upgrade',
+        'upgrade: websocket',
+        'te: x',
+      ],
       ...['connection: close, mcp-session-id', 'content-encoding: gzip', 'content-length: 5'],
       ...['content-length: -1', 'content-length: 1e3', 'transfer-encoding: chunked', 'x', ': x'],
       ...['transfer-encoding: identity', 'x-forwarded-for: x', 'x-berth-nonce: x', '__proto__: x'],

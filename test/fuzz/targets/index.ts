@@ -1,8 +1,19 @@
 import type { Target } from '../target.ts'
 import { client } from './client.ts'
+import { disk } from './disk.ts'
 import { readersTarget } from './readers.ts'
+import { redis } from './redis.ts'
 import { tokens } from './tokens.ts'
 import { workerHttp } from './worker-http.ts'
 import { workerStdio } from './worker-stdio.ts'
 
-export const targets: readonly Target[] = [readersTarget, workerHttp, workerStdio, client, tokens]
+/** In the order in which they are tried. */
+export const targets: readonly Target[] = [
+  readersTarget,
+  workerHttp,
+  workerStdio,
+  client,
+  tokens,
+  redis,
+  disk,
+]

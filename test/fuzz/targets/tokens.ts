@@ -101,7 +101,10 @@ function textOf(one: Token, { issuer, keys }: StubProvider): string {
   const signature =
     one.luck.signature < 5
       ? createHmac('sha256', JSON.stringify(key.jwk)).update(signed).digest()
-      : sign('sha256', Buffer.from(signed), { key: key.privateKey as never, dsaEncoding: 'ieee-p1363' })
+      : sign('sha256', Buffer.from(signed), {
+          key: key.privateKey as never,
+          dsaEncoding: 'ieee-p1363',
+        })
   const whole = `${signed}.${signature.toString('base64url')}`
   return one.luck.form < 5 ? `${one.form}${whole}` : whole
 }

@@ -23,9 +23,21 @@ const statusLine = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.constantFrom(
-      ...['HTTP/1.1 100 Continue', 'HTTP/1.1 101 Switching', 'HTTP/1.1 103 Early', 'HTTP/1.0 200 OK'],
+      ...[
+        'HTTP/1.1 100 Continue',
+        'HTTP/1.1 101 Switching',
+        'HTTP/1.1 103 Early',
+        'HTTP/1.0 200 OK',
+      ],
       ...['HTTP/1.1 000 No', 'HTTP/1.1 999 Yes', 'HTTP/1.1 99999 x', 'HTTP/2 200', 'HTTP/1.1 200'],
-      ...['', 'hello', 'GET / HTTP/1.1', 'HTTP/1.1 -1 x', 'HTTP/1.1 304 Same', 'HTTP/1.1 205 Reset'],
+      ...[
+        '',
+        'hello',
+        'GET / HTTP/1.1',
+        'HTTP/1.1 -1 x',
+        'HTTP/1.1 304 Same',
+        'HTTP/1.1 205 Reset',
+      ],
     ),
   },
 )

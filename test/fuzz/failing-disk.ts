@@ -24,6 +24,8 @@ const names = [
   ...['rmdir', 'stat', 'statfs', 'symlink', 'truncate', 'unlink', 'utimes', 'writeFile'],
 ] as const
 
+const isText = (word: unknown): word is string => typeof word === 'string'
+
 type Callable = (...words: unknown[]) => unknown
 
 /**
@@ -37,12 +39,12 @@ export function createFailingDisk(): FailingDisk {
   const failureOf = (name: string, words: readonly unknown[]): Error | undefined => {
     if (fault === undefined) return undefined
     const { below, from, count, code } = fault
-    const path = words.find((word) => typeof word === 'string' && word.includes(below))
+    const path = words.filter(isText).find((word) => word.includes(below))
     if (path === undefined) return undefined
     const at = calls
     calls += 1
     if (at < from || at >= from + count) return undefined
-    const message = `${code}: as the fuzzer has it, ${name} '${String(path)}'`
+    const message = `${code}: as the fuzzer has it, ${name} '${path}'`
     return Object.assign(new Error(message), { code, errno: -1, syscall: name, path })
   }
 

@@ -31,25 +31,25 @@ test('a hundred thousand cases are dealt out whole, most of them to what starts 
 test('what comes through is told with what it takes to have it again', async () => {
   const about = { count: 500, seed: 1 }
   const each = (value: number): void => assert.ok(value < 90)
-  const first = await told(tryEach('digits', about, fc.nat(99), each))
+  const first = await told(() => tryEach('digits', about, fc.nat(99), each))
   assert.match(first, /npm run fuzz -- --seed 1 --path \S+ digits\n[^]*\[90\]/)
   const path = /--path (\S+)/.exec(first)?.[1] ?? ''
-  assert.match(await told(tryEach('digits', { ...about, path }, fc.nat(99), each)), /\[90\]/)
+  assert.match(await told(() => tryEach('digits', { ...about, path }, fc.nat(99), each)), /\[90\]/)
 
   const batches = { made: fc.nat(99), size: 10 }
   const batch = async (all: number[]): Promise<void> => {
     await Promise.resolve()
     all.forEach(each)
   }
-  const second = await told(tryBatches('digits', about, batches, batch))
+  const second = await told(() => tryBatches('digits', about, batches, batch))
   const where = /--path (\S+)/.exec(second)?.[1] ?? ''
-  const again = await told(tryBatches('digits', { ...about, path: where }, batches, batch))
+  const again = await told(() => tryBatches('digits', { ...about, path: where }, batches, batch))
   assert.equal(again.split('\n').at(-1), second.split('\n').at(-1))
 })
 
-async function told(trying: Promise<void>): Promise<string> {
+async function told(tried: () => Promise<void> | void): Promise<string> {
   try {
-    await trying
+    await tried()
   } catch (thrown) {
     return (thrown as Error).message
   }

@@ -19,16 +19,16 @@ export function spread(count: number, targets: readonly Target[]): Map<Target, n
  *
  * @throws with the seed and the path of it
  */
-export async function tryEach<T>(
+export function tryEach<T>(
   name: string,
   { count, seed, path }: Cases,
   made: Arbitrary<T>,
   holds: (made: T) => void,
-): Promise<void> {
+): void {
   const property = fc.property(made, (value) => {
     holds(value)
   })
-  const details = await fc.check(property, { seed, numRuns: count, ...pathOf(path) })
+  const details = fc.check(property, { seed, numRuns: count, ...pathOf(path) })
   tell(name, seed, details)
 }
 

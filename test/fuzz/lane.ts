@@ -5,7 +5,7 @@ import { longEnoughMs } from '../support/patience.ts'
 
 /** Asks one server, in one session as long as that lives and then in the next. */
 export interface Lane {
-  /** Opens a session, and ends it if it was opened. */
+  /** Opens another session, and ends it if it was opened. */
   openOnce(): Promise<void>
   /** Calls something and reads the whole answer, whatever it is. */
   call(): Promise<void>
@@ -21,17 +21,17 @@ export function createLane(url: string): Lane {
   let sessionId: string | undefined
   let calls = 0
 
-  async function open(): Promise<void> {
-    const opened = await post(initializeMessage())
+  async function open(): Promise<string | undefined> {
+    const opened = await post(initializeMessage(), undefined)
     const id = opened?.headers['mcp-session-id']
-    sessionId = opened?.status === 200 && typeof id === 'string' ? id : undefined
+    return opened?.status === 200 && typeof id === 'string' ? id : undefined
   }
 
   /** @returns undefined when it was cut, as an answer may be that its worker has spoilt */
-  async function post(message: object): Promise<RawResponse | undefined> {
+  async function post(message: object, id: string | undefined): Promise<RawResponse | undefined> {
     const signal = AbortSignal.timeout(longEnoughMs)
     try {
-      const response = await postRpc(url, message, { sessionId, signal })
+      const response = await postRpc(url, message, { sessionId: id, signal })
       const names = response.rawHeaders.filter((_, at) => at % 2 === 0)
       const twice = single.find((name) => names.filter(isNamed(name)).length > 1)
       if (twice !== undefined) throw new Twice(`the answer has ${twice} twice`)
@@ -44,26 +44,27 @@ export function createLane(url: string): Lane {
     }
   }
 
-  async function end(): Promise<void> {
-    const headers = { 'mcp-session-id': sessionId }
-    if (sessionId !== undefined) await rawRequest(url, { method: 'DELETE', headers })
-    sessionId = undefined
+  async function end(id: string | undefined): Promise<void> {
+    const headers = { 'mcp-session-id': id }
+    if (id !== undefined) await rawRequest(url, { method: 'DELETE', headers })
   }
 
   return {
     async openOnce() {
-      await end()
-      await open()
-      await end()
+      await end(await open())
     },
     async call() {
-      if (sessionId === undefined) await open()
+      sessionId ??= await open()
       if (sessionId === undefined) throw new Error(`${url}: no session can be opened any more`)
       calls += 1
-      const answer = await post({ jsonrpc: '2.0', id: calls, method: 'tools/call', params: {} })
+      const message = { jsonrpc: '2.0', id: calls, method: 'tools/call', params: {} }
+      const answer = await post(message, sessionId)
       if (answer?.status === 404) sessionId = undefined
     },
-    end,
+    async end() {
+      await end(sessionId)
+      sessionId = undefined
+    },
   }
 }
 

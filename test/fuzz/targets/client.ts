@@ -131,7 +131,7 @@ const waitMs = 20
 export const client: Target = {
   name: 'client',
   about: 'requests of a client: methods, paths, headers and bodies',
-  share: 4000,
+  share: 3000,
   async run(t, cases) {
     const speaker = await startHttpSpeaker(t)
     speaker.say = reply

@@ -21,7 +21,7 @@ const size = 40
 export const workerStdio: Target = {
   name: 'worker-stdio',
   about: 'lines of a stdio server, before and after initialize',
-  share: 2400,
+  share: 1000,
   async run(t, cases) {
     const speaker = await startStdioSpeaker(t)
     const stand = await startStand(t, {

@@ -14,8 +14,15 @@ export interface ConnectionCapOptions {
 interface Connection {
   /** Answers that are not complete. */
   open: number
+  /** The request that came last, and when. */
+  request?: IncomingMessage
+  atMs: number
 }
 
+/** A request that has not come by then may have to make room for others. */
+const receivedMs = 1000
+/** Where none was found that may, none is looked for again so soon. */
+const lookEveryMs = 100
 /** What is refused has read its answer by then, whatever it still sends. */
 const lingerMs = 500
 /** So many are refused with an answer at a time; further ones are cut. */
@@ -35,10 +42,10 @@ const refusal = [
 /**
  * Keeps room for everything else that needs file descriptors. One connection too many takes the place
  * of one over which nothing is in progress: of those that have never asked anything first, the oldest
- * first. Where there is none, it is answered 503.
+ * first; then of one whose request comes slowly. Where there is none, it is answered 503.
  */
 export function capConnections(server: Server, options: ConnectionCapOptions): void {
-  const { most } = options
+  const { most, clock } = options
   /** Each in the order in which nothing has happened over them. */
   const silent = new Map<Socket, Connection>()
   const idle = new Map<Socket, Connection>()
@@ -51,8 +58,22 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
     idle.delete(socket)
     busy.delete(socket)
   }
+  let lookAgainAtMs = -Infinity
+  /** Of those whose request is still to come, the one that has sent least. */
+  const slowest = (): Socket | undefined => {
+    const nowMs = clock.now()
+    if (nowMs < lookAgainAtMs) return undefined
+    let found: Socket | undefined
+    for (const [socket, { open, request, atMs }] of busy) {
+      const isReceiving = open === 1 && request?.complete === false && nowMs - atMs >= receivedMs
+      if (isReceiving && socket.bytesRead < (found?.bytesRead ?? Infinity)) found = socket
+    }
+    if (found === undefined) lookAgainAtMs = nowMs + lookEveryMs
+    return found
+  }
   const makeRoom = (): boolean => {
-    const [victim] = silent.size > 0 ? silent.keys() : idle.keys()
+    const [unused] = silent.size > 0 ? silent.keys() : idle.keys()
+    const victim = unused ?? slowest()
     if (victim === undefined) return false
     leave(victim)
     victim.destroy()
@@ -81,16 +102,19 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
       refuse(socket)
       return
     }
-    silent.set(socket, { open: 0 })
+    silent.set(socket, { open: 0, atMs: clock.now() })
     socket.once('close', () => leave(socket))
     for (const take of takers) take.call(server, socket)
   })
-  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request
     const connection = silent.get(socket) ?? idle.get(socket) ?? busy.get(socket)
     if (connection === undefined) return
     leave(socket)
     busy.set(socket, connection)
     connection.open += 1
+    connection.request = request
+    connection.atMs = clock.now()
     response.once('close', () => {
       connection.open -= 1
       if (connection.open > 0 || !busy.delete(socket) || socket.destroyed) return
@@ -112,7 +136,7 @@ function createTelling({ most, clock, events }: ConnectionCapOptions) {
     counts.refused = 0
     const what = [
       refused === 0 ? [] : `${refused} refused (503)`,
-      closed === 0 ? [] : `${closed} idle ones closed to make room`,
+      closed === 0 ? [] : `${closed} idle or slow ones closed to make room`,
     ].flat()
     const message = `All ${most} connections that this gateway takes at a time are in use: ${what.join(', ')}. Raise the limit of open files (ulimit -n) if they are wanted.`
     events.emit('operator.warned', { message })

@@ -34,6 +34,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_BODY_TOO_LARGE: entry(413, -32600, 'client', false, 'The body is larger than {limitBytes} bytes ({key}).'),
   // prettier-ignore
+  ERR_PROXY_BODY_CUT: entry(400, -32700, 'client', true, 'The connection was closed before the whole body had come.'),
+  // prettier-ignore
   ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),
   // prettier-ignore
   ERR_PROXY_ACCEPT_POST: entry(406, -32000, 'client', false, 'Not Acceptable: a POST must accept both application/json and text/event-stream.'),

@@ -251,6 +251,8 @@ function translate(thrown: unknown, limit: { limitBytes: number; key: string }):
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_EMPTY_TYPE':
       return new GatewayError('ERR_PROXY_NOT_JSON')
+    case 'ECONNRESET':
+      return new GatewayError('ERR_PROXY_BODY_CUT')
     default:
       return asGatewayError(thrown)
   }

@@ -1,7 +1,15 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -68,6 +76,8 @@ const nodeFlags = ['--no-warnings']
 /** About what a gateway or a server needs to start, which the start of a keeper would slow down. */
 const refillDelayMs = 500
 const startTimeoutMs = 30_000
+/** A keeper says something when it cannot start, and for want of room thousands may. */
+const logAtMost = 1024 * 1024
 
 export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
   const spares: Promise<StartedKeeper>[] = []
@@ -117,6 +127,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
   const [command = process.execPath, ...args] = words
   const log = openSync(options.logFile, 'a', 0o600)
+  if (fstatSync(log).size > logAtMost) ftruncateSync(log)
   const logged = fstatSync(log).size
   const child = spawn(command, args, {
     cwd: '/',

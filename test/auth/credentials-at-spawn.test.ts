@@ -90,12 +90,13 @@ async function open(server: string, headers: Record<string, string>, at: TestGat
   const answer = await postRpc(at.mcp(server), initializeMessage(), { headers })
   assert.equal(answer.status, 200, await answer.text())
   const sessionId = String(answer.headers['mcp-session-id'])
+  let calls = 0
   return {
     sessionId,
     async call(name: string, on: TestGateway = at): Promise<string> {
       const message = {
         jsonrpc: '2.0',
-        id: 1,
+        id: (calls += 1),
         method: 'tools/call',
         params: { name, arguments: {} },
       }

@@ -59,7 +59,7 @@ test('one connection too many takes the place of one that never asked anything',
   kept.ask('/now')
   await eventually(() => assert.match(kept.said(), /now[^]*now$/))
   assert.equal(warnings.length, 1)
-  assert.match(warnings[0] ?? '', /All 3 connections .* 1 idle ones closed.*ulimit -n/)
+  assert.match(warnings[0] ?? '', /All 3 connections .* 1 idle or slow ones closed.*ulimit -n/)
 })
 
 test('where all are busy it is refused, told once a minute, and taken again later', async (t) => {
@@ -80,6 +80,26 @@ test('where all are busy it is refused, told once a minute, and taken again late
   for (const { said } of busy) await eventually(() => assert.match(said(), /later/))
   const client = await dial('/now')
   await eventually(() => assert.match(client.said(), /200 OK[^]*now$/))
+})
+
+test('who sends a request slowly makes room, and who waits for an answer does not', async (t) => {
+  const { dial, waiting, clock } = await open(t, 3)
+  const busy = await dial('/later')
+  const slow = [await dial(), await dial()]
+  const head = 'GET /now HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n'
+  slow[0]?.socket.write(head)
+  slow[1]?.socket.write(`${head}${'x'.repeat(500)}`)
+  await eventually(() => assert.equal(waiting.length, 1))
+  await eventually(async () => {
+    await clock.advance(1000)
+    const client = await dial('/now')
+    await eventually(() => assert.ok(client.isCut() || client.said() !== ''))
+    assert.match(client.said(), /200 OK/)
+    client.socket.destroy()
+  })
+  assert.ok(!busy.isCut())
+  await eventually(() => assert.ok(slow[0]?.isCut()))
+  assert.ok(!slow[1]?.isCut())
 })
 
 test('a flood of connections leaves nothing behind and does not grow what is open', async (t) => {

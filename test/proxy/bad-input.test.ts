@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, test } from 'node:test'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
 import { compiled } from '../support/config.ts'
+import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import type { RawResponse } from '../support/raw-http.ts'
 import { getStream, postRpc, rawRequest } from '../support/raw-http.ts'
@@ -77,6 +79,19 @@ test('a body over the limit is refused even if it does not say how long it is', 
   const headers = { 'transfer-encoding': 'chunked' }
   const answer = await postRpc(url, `"${'x'.repeat(11_000)}"`, { headers })
   assert.deepEqual(await refusal(answer), [413, -32600, null])
+})
+
+test('a client that leaves in the middle of its body is no fault of the gateway', async () => {
+  const { hostname, port, pathname } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write(
+    `POST ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: 1000\r\n\r\n{`,
+  )
+  await eventually(() => assert.equal(socket.bytesWritten > 100, true))
+  socket.end()
+  const failed = await gateway.saw('request.failed', ({ cause }) => /whole body/.test(cause))
+  assert.deepEqual([failed.code, failed.statusCode], ['ERR_PROXY_BODY_CUT', 400])
+  socket.destroy()
 })
 
 test('another content type than JSON gets 415', async () => {

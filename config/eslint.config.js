@@ -2,6 +2,7 @@ import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 import { doorRules } from './eslint-doors.js'
+import { guardedRule } from './guarded-rule.js'
 
 // room -> what it may import beside the ground. `*/options` is every room's file of that name,
 // `workers/driver` that one file. An arrow that is not in this table is a lint error; src/README.md
@@ -35,6 +36,14 @@ const removers = ['node:fs', 'node:fs/promises', 'fs', 'fs/promises'].map((name)
     'Remove through ground/removal.ts, and what sessions leave through sessions/folders/trash.ts.',
 }))
 const knowFastify = ['proxy', 'admin', 'cli', 'ground']
+
+// A throw in a callback of these rooms would end everybody's session (guarded-rule.js).
+export const guardedRooms = [
+  ...['proxy', 'sessions', 'workers', 'protocols', 'admin', 'auth', 'telemetry'].map(
+    (room) => `${room}/**`,
+  ),
+  'gateway.ts',
+]
 
 // How deep a file may lie in its room: `src/room/a/b/c.ts` is 3.
 const depths = [1, 2, 3]
@@ -131,6 +140,12 @@ export default defineConfig(
         })),
       ],
     },
+  },
+  {
+    // What workers, clients, stores and the system send comes in here.
+    files: guardedRooms.map((room) => `src/${room}`),
+    plugins: { berth: { rules: { guarded: guardedRule } } },
+    rules: { 'berth/guarded': 'error' },
   },
   ...roomRules,
   ...doorRules,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
 import { GatewayError, messageOf } from '../ground/errors.ts'
+import { guarded } from '../ground/guarded.ts'
 import type { GatewayIdentity } from '../ground/identity-files.ts'
 import { readIdentities } from '../ground/identity-files.ts'
 import type { HandoverNews } from './handover.ts'
@@ -57,10 +58,11 @@ function post(url: URL, token: string): Promise<IncomingMessage> {
     const signal = AbortSignal.timeout(answerWithinMs)
     const headers = { authorization: `Bearer ${token}` }
     const sent = request(url, { method: 'POST', headers, agent: false, signal }, resolve)
-    sent.once('error', (cause) => {
+    const failed = (cause: Error): void => {
       const isLate = signal.aborted
       reject(isLate ? new Error(`it did not answer within ${answerWithinMs / 1000} s`) : cause)
-    })
+    }
+    sent.once('error', guarded(failed, reject))
     sent.end()
   })
 }

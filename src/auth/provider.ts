@@ -3,6 +3,7 @@ import { createLocalJWKSet, errors } from 'jose'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError, messageOf } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 
 /** What an identity provider says of itself. */
 export interface Published {
@@ -70,7 +71,9 @@ export function createProvider({ clock, name, load, warn }: ProviderOptions): Pr
   async function current(): Promise<NonNullable<typeof known>> {
     if (known === undefined && !isDown()) await reload()
     if (known === undefined) throw unavailable()
-    if (clock.now() - known.atMs > freshMs && !isDown()) void reload()
+    if (clock.now() - known.atMs > freshMs && !isDown()) {
+      inBackground(reload(), tellFault('asking an identity provider'))
+    }
     return known
   }
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 
 import type { Clock } from '../ground/clock.ts'
+import { guarded } from '../ground/guarded.ts'
 import type { SecretCommand } from './options.ts'
 
 /** For whom a secret is asked: what of it is undefined is not told. */
@@ -94,15 +95,21 @@ function run(
       child.stdout.destroy()
       child.stderr.destroy()
     }
-    const keep = (into: Buffer[]) => (chunk: Buffer) => {
+    const keep = (into: Buffer[], chunk: Buffer): void => {
       bytes += chunk.length
       if (bytes > outputBytes) stop(`wrote more than ${outputBytes} bytes`)
       else into.push(chunk)
     }
-    child.stdout.on('data', keep(stdout))
-    child.stderr.on('data', keep(stderr))
+    child.stdout.on(
+      'data',
+      guarded((chunk: Buffer) => keep(stdout, chunk), reject),
+    )
+    child.stderr.on(
+      'data',
+      guarded((chunk: Buffer) => keep(stderr, chunk), reject),
+    )
     const limit = clock.after(timeoutMs, () => stop(`took longer than ${timeoutMs} ms`))
-    const onAbort = (): void => stop('was called off')
+    const onAbort = guarded(() => stop('was called off'), reject)
     signal.addEventListener('abort', onAbort, { once: true })
 
     const settle = (failed: string | undefined): void => {
@@ -118,13 +125,15 @@ function run(
       const said = without(value, Buffer.concat(stderr).toString('utf8'))
       resolve({ value: how === undefined ? value : undefined, how, said })
     }
-    child.once('error', (error) => settle(`could not be started (${codeOf(error)})`))
-    child.once('close', (code, killedBy) => {
+    const failed = (error: Error): void => settle(`could not be started (${codeOf(error)})`)
+    child.once('error', guarded(failed, reject))
+    const closed = (code: number | null, killedBy: string | null): void => {
       const isWell = code === 0
       settle(
         isWell ? undefined : killedBy === null ? `exited with ${code ?? 0}` : `got ${killedBy}`,
       )
-    })
+    }
+    child.once('close', guarded(closed, reject))
   })
 }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import { isUnreached } from '../ground/unreached.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
@@ -75,6 +76,12 @@ export function forward(options: ForwardOptions): void {
     }
   }
 
+  /** A mistake of ours, where nobody has called this. */
+  const broken = (thrown: unknown): void => {
+    tellFault('explaining an answer')(thrown)
+    downstream.fail(thrown)
+  }
+
   const attempt = (): void => {
     tries += 1
     let isConflict = false
@@ -141,12 +148,16 @@ export function forward(options: ForwardOptions): void {
             const error = options.broken(cause)
             const explained = options.explainCut()
             if (explained === undefined) downstream.fail(error)
-            else void explained.then(() => downstream.fail(error))
+            else
+              inBackground(
+                explained.then(() => downstream.fail(error)),
+                broken,
+              )
             return
           }
           const fail = (error: unknown): void => downstream.fail(error)
           // Who could explain it, the store for one, may be away just now.
-          void options.explainRefusal(cause).then(fail, fail)
+          inBackground(options.explainRefusal(cause).then(fail, fail), broken)
         },
       },
     )

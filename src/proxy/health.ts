@@ -2,6 +2,7 @@ import { Client } from 'undici'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { Health } from '../protocols/invocations.ts'
 import { pingPath, readHealth } from '../protocols/invocations.ts'
 import { addressed } from '../protocols/worker-headers.ts'
@@ -10,6 +11,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { NamedOpener } from '../sessions/naming.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import { settings } from './upstreams.ts'
 import { startError } from './worker-errors.ts'
 
@@ -39,7 +41,7 @@ export async function openHealthy(
     throw new GatewayError('ERR_SESSIONS_ENDED', { params: { reason: 'stopped' } })
   } catch (thrown) {
     const error = asGatewayError(thrown)
-    void sessions.fail(session, error)
+    inBackground(sessions.fail(session, error), tellFault('ending a start', ownerOf(session)))
     throw error
   }
 }

@@ -3,12 +3,14 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock } from '../ground/clock.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { spoken } from '../ground/spoken.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import type { Upstream } from './client-end.ts'
 import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
@@ -110,6 +112,7 @@ const mebibyte = 1024 * 1024
 function askWorker(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { protocol, clock, server } = options
   const { endpoint } = session
+  const onFault = tellFault('opening a session', ownerOf(session))
   // Of what runs elsewhere no more is ever known than that it did not answer.
   const isRemote = server.launch.kind === 'remote'
   const awaited = protocol.isStateless ? 'its first request' : 'initialize'
@@ -132,7 +135,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
   const fail = (error: GatewayError, tell: () => void): void => {
     options.onError(error)
     tell()
-    void options.sessions.fail(session, error)
+    inBackground(options.sessions.fail(session, error), onFault)
   }
 
   const answer = createFirstAnswer({
@@ -165,7 +168,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     },
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
-  gone.addEventListener('abort', abandon, { once: true })
+  gone.addEventListener('abort', guarded(abandon, onFault), { once: true })
   session.onEnding((end) => answer.giveUp(startError(end, server)))
 
   options.trafficOf(session).upstreams.dispatch(

@@ -2,11 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
@@ -108,7 +110,8 @@ export function createPassing(options: {
         onAnswer: what.onAnswer ?? noop,
         onForgotten: () => {
           const isRemote = session.server.launch.kind === 'remote'
-          void sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
+          const closed = sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
+          inBackground(closed, tellFault('ending a session', ownerOf(session)))
         },
         explainRefusal: (cause) => explainRefusal(session, protocol, cause),
         broken: (cause) => brokenError(cause, session),

@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import { ping } from './health.ts'
 
 /** Asked so often that no idle time passes without a question, and otherwise seldom. */
@@ -48,7 +50,7 @@ export function startPings(clock: Clock, sessions: Sessions): Timer {
       asked.set(session, state)
       if (carried > 0 || state.isUnderWay || nowMs < state.nextAtMs) continue
       state.nextAtMs = nowMs + everyMs
-      void ask(session, state)
+      inBackground(ask(session, state), tellFault('asking an agent', ownerOf(session)))
     }
   })
 }

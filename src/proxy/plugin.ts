@@ -9,6 +9,7 @@ import { signedCaller } from '../auth/sigv4.ts'
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
+import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Protocols } from '../protocols/protocols.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
@@ -70,8 +71,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const isPinged = options.servers.some(({ protocol }) => protocol === 'http')
   const pings = isPinged ? startPings(clock, sessions) : undefined
   const keepingAlive = clock.every(1000, () => traffics.keepAlive(clock.now()))
-  options.leaving.addEventListener('abort', () => traffics.leave((stream) => stream.isStandalone))
-  options.left.addEventListener('abort', () => traffics.leave(() => true))
+  const onFault = tellFault('answering a request')
+  const leave = guarded(() => traffics.leave((stream) => stream.isStandalone), onFault)
+  options.leaving.addEventListener('abort', leave)
+  const leaveAll = guarded(() => traffics.leave(() => true), onFault)
+  options.left.addEventListener('abort', leaveAll)
   app.addHook('onClose', (_app, done) => {
     keepingAlive.cancel()
     pings?.cancel()
@@ -112,11 +116,16 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
       }
       const asking = caller instanceof Promise ? caller.then(asked) : asked(caller)
       if (asking === undefined) done()
-      else
-        asking.then(
+      else {
+        const answered = asking.then(
           () => done(),
           (thrown: unknown) => done(asGatewayError(thrown)),
         )
+        inBackground(answered, (thrown) => {
+          onFault(thrown)
+          reply.raw.destroy()
+        })
+      }
     } catch (thrown) {
       done(asGatewayError(thrown))
     }

@@ -3,10 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
 import type { Asked } from './asked.ts'
 import { goneOf } from './client-end.ts'
 import type { ChosenIds } from './chosen-ids.ts'
@@ -61,7 +63,8 @@ export function createServing(options: ServingOptions): Serve {
       if (confirmed !== undefined) return confirmed.then(() => checkOpen(session)).then(get)
       get()
     } else if (protocol.endsOnDelete) {
-      void sessions.close(session, 'client-deleted')
+      const closed = sessions.close(session, 'client-deleted')
+      inBackground(closed, tellFault('ending a session', ownerOf(session)))
       const headers = protocol.toClient({}, session.id)
       void reply
         .code(200)
@@ -160,7 +163,7 @@ export function createServing(options: ServingOptions): Serve {
   ): void {
     const { protocol, server, principal, chosenId } = asked
     reply.hijack()
-    void initialize({
+    const opened = initialize({
       sessions,
       trafficOf: traffics.of,
       protocol,
@@ -179,6 +182,10 @@ export function createServing(options: ServingOptions): Serve {
         if (chosenId !== undefined && !protocol.isStateless) chosenIds.add(chosenId, live)
       },
       onError: (error) => options.report(request, error),
+    })
+    inBackground(opened, (thrown) => {
+      tellFault('opening a session', { server: server.name })(thrown)
+      reply.raw.destroy()
     })
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { EndReason, Events } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import { handleOf } from '../ground/handle.ts'
 import type { Worker, WorkerExit, WorkerHandle } from '../workers/driver.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
@@ -10,7 +11,7 @@ import type { SessionEnd, SessionRecord } from './record.ts'
 import type { Server } from './server.ts'
 import { unknownServer } from './server.ts'
 import type { OwnSession } from './session.ts'
-import { createSession } from './session.ts'
+import { createSession, ownerOf } from './session.ts'
 import type { SessionStore } from './store.ts'
 
 /** How a gateway comes to serve, or to end, a session that another one has opened. */
@@ -96,7 +97,10 @@ export function createAdopting(options: AdoptingOptions): Adopting {
     session.worker = worker
     sessions.set(record.id, session)
     events.emit('session.adopted', { session: session.handle, server: server.name })
-    void worker?.exited.then((exit) => ending.workerExited(session, exit))
+    if (worker !== undefined) {
+      const exited = worker.exited.then((exit) => ending.workerExited(session, exit))
+      inBackground(exited, tellFault('the end of a worker', ownerOf(session)))
+    }
     return session
   }
 

@@ -1,7 +1,8 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError, messageOf } from '../ground/errors.ts'
 import type { EndReason, Events } from '../ground/events.ts'
-import type { Usage, WorkerExit } from '../workers/driver.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
+import type { Usage, Worker, WorkerExit } from '../workers/driver.ts'
 import type { SessionDirectories } from './directories.ts'
 import { judge } from './lifetime.ts'
 import type { Move } from './moving.ts'
@@ -10,7 +11,7 @@ import type { SessionEnd, SessionRecord } from './record.ts'
 import { toldOf } from './record.ts'
 import type { OwnSession, Session } from './session.ts'
 import { detailsOf, startDetails, startFailure } from './start-failure.ts'
-import { workerIsGone } from './session.ts'
+import { ownerOf, workerIsGone } from './session.ts'
 import type { Lease, RecordChanges } from './store.ts'
 
 /** How a session ends: for exactly one reason, and only when its worker is really gone. */
@@ -48,6 +49,7 @@ const retryMs = 500
 export function createEnding(options: EndingOptions): Ending {
   const { clock, events, directories, goodbye, move, forget, lease } = options
   const underway = new Set<Promise<void>>()
+  const onFault = (session: OwnSession) => tellFault('ending a session', ownerOf(session))
 
   const close = (session: OwnSession, reason: EndReason, error?: GatewayError): Promise<void> => {
     // Not at once: who is told that the end begins may ask for it as well, and has to find it.
@@ -58,7 +60,7 @@ export function createEnding(options: EndingOptions): Ending {
   function noted(work: Promise<void>): Promise<void> {
     underway.add(work)
     const forgetIt = (): boolean => underway.delete(work)
-    work.then(forgetIt, forgetIt)
+    inBackground(work.finally(forgetIt), () => undefined) // Whoever waits for it is told.
     return work
   }
 
@@ -104,19 +106,19 @@ export function createEnding(options: EndingOptions): Ending {
     const worker = session.worker ?? (await session.starting?.catch(() => undefined))
     let usage: Usage = {}
     if (worker !== undefined && ending.reason !== 'host-lost') {
-      if (isPolite) await goodbye(session)
-      await worker.stop({ graceMs: session.server.graceMs })
-      await worker.exited
-      usage = await worker.usage()
+      if (isPolite) await attempt(session, () => goodbye(session))
+      if (await stopped(session, worker)) {
+        usage = (await attempt(session, () => worker.usage())) ?? {}
+      }
     }
-    await addOutput(session, ending)
+    await attempt(session, () => addOutput(session, ending))
     const used = Object.keys(usage).length === 0 ? {} : { usage }
     // It has not begun in a store that was away, and somebody may have been first meanwhile.
     const isOurs =
       (await written(session, { state: 'closing', end: ending })) &&
       isSame(session.record.end, ending)
     // Before it is closed: whoever is killed in between leaves an end that another one finishes.
-    if (isOurs) await directories.finish(session.handle)
+    if (isOurs) await attempt(session, () => directories.finish(session.handle))
     if (!isOurs || !(await written(session, { state: 'closed', end: ending, ...used }))) {
       // Others have ended it, or will find it not ended and end it.
       letGo(session)
@@ -134,6 +136,29 @@ export function createEnding(options: EndingOptions): Ending {
       ...(ending.details === undefined ? {} : { details: ending.details }),
       ...used,
     })
+  }
+
+  /** A step that fails keeps no session from being closed: it would take its place for ever. */
+  async function attempt<T>(session: OwnSession, step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step()
+    } catch (thrown) {
+      onFault(session)(thrown)
+      return undefined
+    }
+  }
+
+  /** @returns false for one that cannot be stopped: the next sweep ends workers of sessions that are over */
+  async function stopped(session: OwnSession, worker: Worker): Promise<boolean> {
+    for (const graceMs of [session.server.graceMs, 0]) {
+      const isDone = await attempt(session, async () => {
+        await worker.stop({ graceMs })
+        await worker.exited
+        return true
+      })
+      if (isDone === true) return true
+    }
+    return false
   }
 
   /**
@@ -195,7 +220,7 @@ export function createEnding(options: EndingOptions): Ending {
       if (session.closed !== undefined) return
       session.begin(ending)
       if (session.starting === undefined || session.record.liveAtMs !== undefined) letGo(session)
-      else void close(session, ending.reason)
+      else inBackground(close(session, ending.reason), onFault(session))
     },
 
     async settled() {

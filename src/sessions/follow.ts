@@ -1,4 +1,5 @@
 import type { Events, WorkerNews } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { SessionDirectories } from './directories.ts'
 import { followOutput } from './output.ts'
 
@@ -9,12 +10,13 @@ export function followWorkers(events: Events, directories: SessionDirectories): 
     if (following.has(workerId)) return
     const until = new AbortController()
     following.set(workerId, until)
-    void followOutput({
+    const followed = followOutput({
       file: directories.of(session).outputFile,
       lines,
       until: until.signal,
       onLine: (line) => events.emit('worker.output', { session, server, workerId, driver, line }),
     })
+    inBackground(followed, tellFault('following output', { session, server }))
   }
   events.on('worker.started', (news) => follow(news, 1000))
   // What it wrote before was another gateway's to show.

@@ -4,6 +4,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { WorkerSpec } from '../workers/driver.ts'
 import { asNoRoom, checkRoomForWorker } from '../workers/no-room.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
@@ -13,7 +14,7 @@ import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { Move } from './moving.ts'
 import type { OwnSession, Session } from './session.ts'
-import { createSession } from './session.ts'
+import { createSession, ownerOf } from './session.ts'
 import { createStarts } from './starts.ts'
 import type { SessionStore } from './store.ts'
 
@@ -92,7 +93,8 @@ export function createOpening(options: OpeningOptions): Opening {
       session.startingAtMs = clock.now()
       session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
       session.worker = await session.starting
-      void session.worker.exited.then((exit) => ending.workerExited(session, exit))
+      const exited = session.worker.exited.then((exit) => ending.workerExited(session, exit))
+      inBackground(exited, tellFault('the end of a worker', ownerOf(session)))
       // What is awaited of it now is an answer, which may take long and is no work of ours.
       if (isUp(server)) session.endTurn(true)
       await move(session, { handle: session.worker.handle })
@@ -101,7 +103,8 @@ export function createOpening(options: OpeningOptions): Opening {
       const thrown = asNoRoom(failed)
       // Its end may have begun before it had its turn, and known of none to give back.
       session.endTurn(false)
-      void ending.close(session, ...ending.reasonOf(thrown))
+      const closed = ending.close(session, ...ending.reasonOf(thrown))
+      inBackground(closed, tellFault('ending a start', ownerOf(session)))
       throw thrown
     }
     return sessions.get(id) ?? session

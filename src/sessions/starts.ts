@@ -1,5 +1,6 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { guarded } from '../ground/guarded.ts'
 import type { Wanted } from './places.ts'
 import { createPlaces, oneTooMany } from './places.ts'
 
@@ -104,7 +105,7 @@ export function createStarts(options: {
             reject(reason)
           },
         }
-        const abort = (): void => entry.refuse(signal.reason as Error)
+        const abort = guarded(() => entry.refuse(signal.reason as Error), reject)
         signal.addEventListener('abort', abort, { once: true })
         waiting.push(entry)
         next()

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import { createSharedWork } from '../ground/shared-work.ts'
 import type { Adopting } from './adopting.ts'
 import type { Ending } from './ending.ts'
@@ -67,10 +68,14 @@ export function createWatch(options: WatchOptions): Watch {
       connectedAtMs = clock.now()
       livedAtMs = -Infinity
       for (const session of sessions.values()) session.doubt()
-      void look()
+      lookNow()
     },
   })
-  const looking = clock.every(Math.max(dueEveryMs, store.touchEveryMs), () => void look())
+  const looking = clock.every(Math.max(dueEveryMs, store.touchEveryMs), lookNow)
+
+  function lookNow(): void {
+    inBackground(look(), tellFault('looking after sessions'))
+  }
 
   async function look(): Promise<void> {
     if (isBusy) return
@@ -133,7 +138,7 @@ export function createWatch(options: WatchOptions): Watch {
       leaseMs: lostAfterMs,
       ...(store.isShared ? { lostAfterMs } : {}),
     })
-    for (const record of due) void endDue(record).catch(report)
+    for (const record of due) inBackground(endDue(record), report)
   }
 
   async function endDue(record: SessionRecord): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import type { EventName, Events } from '../ground/events.ts'
 import { createEvents } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 
 /** What is counted of the news of a gateway. */
 export interface Counting {
@@ -31,6 +32,7 @@ export function startCounting({ clock, events, servers }: CountingOptions): Coun
     else early.push([name, news as never])
   })
 
+  const onFault = tellFault('loading metrics')
   const load = async () => {
     const { createMetrics } = await import('./catalogue.ts')
     const { registry } = createMetrics(
@@ -43,7 +45,7 @@ export function startCounting({ clock, events, servers }: CountingOptions): Coun
   }
   let loading: ReturnType<typeof load> | undefined
   const registry = (): ReturnType<typeof load> => (loading ??= load())
-  const loadingSoon = clock.after(loadAfterMs, () => void registry())
+  const loadingSoon = clock.after(loadAfterMs, () => inBackground(registry(), onFault))
 
   return {
     async read() {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
+import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
 
@@ -52,11 +53,12 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
         const options = { ...to(method, path), ...(signal === undefined ? {} : { signal }) }
         const sent = request(options, (response) => {
           response.on('error', reject)
-          void bodyOf(response).then((text) => {
+          const read = bodyOf(response).then((text) => {
             const statusCode = response.statusCode ?? 0
             if (text === undefined) reject(new Error('the connection broke'))
             else resolve({ statusCode, body: valueOf(text) })
           })
+          inBackground(read, reject)
         })
         sent.on('error', reject)
         sent.end(body === undefined ? undefined : JSON.stringify(body))
@@ -74,17 +76,21 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
             return
           }
           response.socket.unref()
-          const over = body.then((text) =>
-            text === undefined ? undefined : (valueOf(text) as KeeperExit | undefined),
-          )
+          // Whoever wrote what is no JSON is no keeper that can be asked anything.
+          const over = body
+            .then((text) =>
+              text === undefined ? undefined : (valueOf(text) as KeeperExit | undefined),
+            )
+            .catch(() => undefined)
           resolve({ over })
         })
         const limit = setTimeout(() => sent.destroy(), answerMs)
         sent.on('error', () => undefined)
-        sent.once('close', () => {
+        const closed = (): void => {
           clearTimeout(limit)
           resolve(undefined)
-        })
+        }
+        sent.once('close', guarded(closed, tellFault('watching a keeper')))
         sent.end()
       }),
 
@@ -92,10 +98,11 @@ export function createKeeperClient(socketPath: string, nonce: string): KeeperCli
       new Promise((resolve) => {
         const sent = request(to('GET', '/keeper/advice'), (response) => {
           response.on('error', () => undefined)
-          void bodyOf(response).then((text) => {
+          const read = bodyOf(response).then((text) => {
             const said = response.statusCode === 200 ? valueOf(text ?? '') : undefined
             resolve(typeof said === 'string' ? said : undefined)
           })
+          inBackground(read, () => resolve(undefined))
         })
         sent.once('socket', (socket) => socket.unref())
         sent.on('error', () => resolve(undefined))
@@ -109,8 +116,16 @@ function bodyOf(response: IncomingMessage): Promise<string | undefined> {
   return new Promise((resolve) => {
     let text = ''
     response.setEncoding('utf8')
-    response.on('data', (chunk: string) => (text += chunk))
-    response.once('close', () => resolve(response.complete ? text : undefined))
+    const failed = (): void => {
+      resolve(undefined)
+      response.destroy()
+    }
+    response.on(
+      'data',
+      guarded((chunk: string) => (text += chunk), failed),
+    )
+    const closed = (): void => resolve(response.complete ? text : undefined)
+    response.once('close', guarded(closed, failed))
   })
 }
 

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../ground/clock.ts'
-import { guarded, tellFault } from '../ground/guarded.ts'
+import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { removeFile } from '../ground/removal.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { saysOutOfRoom } from '../ground/room.ts'
@@ -92,7 +92,7 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
     }
     spares.push(spare)
     // Whoever takes one when there is none starts it anew, and hears why that fails.
-    spare.then(({ ended }) => void ended.then(forget), forget)
+    inBackground(spare.then(({ ended }) => ended).then(forget), forget)
   }
   const refillSoon = (): void => void options.clock.after(refillDelayMs, refill)
   // Each of them is asked, and there may be hundreds.
@@ -143,8 +143,12 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
       removeFile(socketPath)
       resolve({ code, signal })
     }
-    child.once('exit', settle)
-    child.once('error', () => settle(null, null))
+    const failed = (): void => resolve({ code: null, signal: null })
+    child.once('exit', guarded(settle, failed))
+    child.once(
+      'error',
+      guarded(() => settle(null, null), failed),
+    )
   })
   const boot: KeeperBoot = { socketPath, nonce, ownPidNamespace: namespace.own }
   try {
@@ -171,23 +175,27 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
 
 function listening(child: ChildProcess, boot: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(
-      () => fail(`it did not listen within ${spoken(startTimeoutMs)}`),
-      startTimeoutMs,
-    )
+    const late = (): void => fail(`it did not listen within ${spoken(startTimeoutMs)}`)
+    const limit = setTimeout(guarded(late, reject), startTimeoutMs)
     const fail = (why: string): void => {
       clearTimeout(limit)
       reject(new GatewayError('ERR_WORKERS_KEEPER', { params: { why } }))
     }
-    child.once('error', (error) => fail(error.message))
-    child.once('exit', (code, signal) => fail(`it ended (${signal ?? `exit code ${code ?? ''}`})`))
+    child.once(
+      'error',
+      guarded((error: Error) => fail(error.message), reject),
+    )
+    const ended = (code: number | null, signal: string | null): void =>
+      fail(`it ended (${signal ?? `exit code ${code ?? ''}`})`)
+    child.once('exit', guarded(ended, reject))
     child.stdin?.on('error', () => undefined) // its end is told by `exit`
     child.stdin?.write(boot)
-    child.stdout?.once('data', () => {
+    const listens = (): void => {
       clearTimeout(limit)
       child.stdout?.destroy()
       resolve()
-    })
+    }
+    child.stdout?.once('data', guarded(listens, reject))
   })
 }
 
@@ -254,8 +262,8 @@ export function isListenedOn(path: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
-      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
-    )
+    const failed = ({ code }: NodeJS.ErrnoException): void =>
+      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT')
+    socket.once('error', guarded(failed, tellFault('knocking at a socket')))
   })
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type {
   LocalSpec,
   ProcessIdentity,
@@ -64,6 +65,7 @@ const nothingLeft: KeeperEnd = { code: 0, signal: null }
 
 export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind): WorkerDriver {
   const { clock, owner, limitGroups } = options
+  const onFault = tellFault('the end of a worker')
   const warnedOf = new Set<string>()
   const markers = createMarkers(options.markerDir)
   const remains = createRemains(markers, limitGroups)
@@ -89,7 +91,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         release()
         throw thrown
       }
-      void keeper.ended.then(release)
+      inBackground(keeper.ended.then(release), onFault)
       const { bootId } = owner
       const handle = newHandle(local, keeper, { driver: kind.name, port, portKind, bootId })
       const { server, session, directory, launch } = local
@@ -109,9 +111,10 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         markers.write(marker)
         if (warning !== null && !kind.ownsPorts(local)) warnOnce(server, warning)
         if (launch.transport === 'stdio') {
-          void clientOf(marker)
+          const warned = clientOf(marker)
             .advice()
             .then((advice) => advice === undefined || warnOnce(server, advice))
+          inBackground(warned, onFault)
         }
         const life = local.outlives === undefined ? lifeOfChild : lifeOfOutliving
         return workerOf(marker, life(keeper, clientOf(marker), keeperIn(handle)))
@@ -130,7 +133,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       const watch = await client.watch()
       if (watch === undefined) return undefined
       const life = lifeOfAttached(watch, client, keeper)
-      void life.ended.then(ports.hold(marker.handle))
+      inBackground(life.ended.then(ports.hold(marker.handle)), onFault)
       return workerOf(marker, life)
     },
 
@@ -160,7 +163,8 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
     const { workerId } = marker.handle
     kept.add(workerId)
     const worker = createLocalWorker({ clock, marker, client: clientOf(marker), life, remains })
-    void worker.exited.then(() => kept.delete(workerId))
+    const forgotten = worker.exited.then(() => kept.delete(workerId))
+    inBackground(forgotten, onFault)
     return worker
   }
 

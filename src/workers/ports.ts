@@ -4,6 +4,7 @@ import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 
 import type { Clock } from '../ground/clock.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 
 /** Hands out free loopback ports, none of them twice until `quietMs` after it was given back. */
 export interface Ports {
@@ -76,10 +77,11 @@ export function createPorts(clock: Clock, quietMs: number): Ports {
    */
   function claimHeld(port: number): void {
     if (held.get(port) !== undefined) return
-    void claimFor(port).then((claim) => {
+    const claimed = claimFor(port).then((claim) => {
       if (held.has(port) && held.get(port) === undefined) held.set(port, claim)
       else claim?.close()
     })
+    inBackground(claimed, tellFault('claiming a port'))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events, WorkerNews } from '../ground/events.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import { createSharedWork } from '../ground/shared-work.ts'
 import type {
   Enforcement,
@@ -70,10 +71,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const seeThrough = (worker: Worker, news: WorkerNews): void => {
     // A driver that starts nothing hears of no end either.
     if (driverNamed(news.driver).capabilities.perSession) running.set(news.workerId, worker)
-    void worker.exited.then((exit) => {
+    const exited = worker.exited.then((exit) => {
       running.delete(news.workerId)
       events.emit('worker.exited', { ...news, ...exit })
     })
+    inBackground(exited, tellFault('the end of a worker', news))
   }
 
   return {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
+import { guarded, tellFault } from '../../ground/guarded.ts'
 import { Type } from '../../ground/schema.ts'
 import type { Handover } from '../handover.ts'
 
@@ -18,7 +19,8 @@ export function handoverRoutes(
   app.post('/handover', { schema: { response: { 202: HandoverView } } }, (_request, reply) => {
     const news = handover.begin()
     // What comes after it closes this connection as well.
-    reply.raw.once('close', () => handover.end(news))
+    const end = (): void => handover.end(news)
+    reply.raw.once('close', guarded(end, tellFault('handing over')))
     return reply.code(202).send(news)
   })
   done()

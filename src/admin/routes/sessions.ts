@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 
 import { GatewayError } from '../../ground/errors.ts'
+import { guarded, inBackground, tellFault } from '../../ground/guarded.ts'
 import { handleOf } from '../../ground/handle.ts'
 import { Type } from '../../ground/schema.ts'
 import type { SessionDirectories } from '../../sessions/directories.ts'
@@ -124,8 +125,10 @@ export function sessionRoutes(
       const session = sessions.list().find(({ id }) => id === record.id)
       const until = new AbortController()
       // A worker may write until it is gone; then one more look, and that is all.
-      const stop = (): void => until.abort()
-      session?.onEnding(() => void session.closed?.then(stop, stop))
+      const stop = guarded(() => until.abort(), tellFault('following output'))
+      session?.onEnding(() => {
+        inBackground(Promise.resolve(session.closed).finally(stop), () => undefined)
+      })
       reply.raw.once('close', stop)
       reply.hijack()
       reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })

@@ -2,6 +2,7 @@ import fs from 'node:fs/promises'
 
 import type { Clock, Timer } from '../../ground/clock.ts'
 import type { Events } from '../../ground/events.ts'
+import { inBackground } from '../../ground/guarded.ts'
 import { emptyOnce, freshIn } from './emptying.ts'
 import type { Disk } from './entries.ts'
 import { codeOf, openUp, unless } from './entries.ts'
@@ -151,10 +152,11 @@ export function createTrash({ folder, clock, events, disk = fs }: TrashOptions):
       retrying?.cancel()
       await new Promise<void>((resolve) => {
         const limit = clock.after(closingMs, resolve)
-        void (running ?? Promise.resolve()).finally(() => {
+        const settled = (): void => {
           limit.cancel()
           resolve()
-        })
+        }
+        inBackground((running ?? Promise.resolve()).finally(settled), settled)
       })
       isClosed = true
     },

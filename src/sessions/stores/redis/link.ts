@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../../ground/clock.ts'
+import { guarded, inBackground, tellFault } from '../../../ground/guarded.ts'
 import type { RedisStoreConfig } from '../../options.ts'
 import type { Commands } from './client.ts'
 import { createClient, soughtOf } from './client.ts'
@@ -74,6 +75,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
   const sought = soughtOf(config)
   const client = await createClient(config)
   const commands = client.commands()
+  const onFault = tellFault('the connection to Redis')
   let listening: Listening | undefined
   let offsetMs = 0
   let state: 'starting' | 'up' | 'down' | 'closed' = 'starting'
@@ -126,7 +128,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
     if (isLooking || state === 'up' || state === 'closed' || !isConnected()) return
     isLooking = true
     const seen = troubles
-    probe()
+    const looked = probe()
       .then(
         () => (seen === troubles && isConnected() ? up() : undefined),
         (error: unknown) => {
@@ -138,6 +140,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
         isLooking = false
         timer = clock.after(lookEveryMs, look)
       })
+    inBackground(looked, onFault)
   }
   const up = (): void => {
     if (state === 'closed') return
@@ -148,7 +151,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
     else settleStart()
   }
   /** Every failure of a verb comes through here. */
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+  const careful = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
@@ -180,12 +183,14 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
     await Promise.all([hangUp(commands), listening?.close()])
   }
 
-  commands.on('error', (error: unknown) => settleStart(error))
-  commands.on('close', () => {
+  const failed = (error: unknown): void => settleStart(error)
+  commands.on('error', guarded(failed, onFault))
+  const closed = (): void => {
     trouble()
     settleStart(new Error('the connection was closed'))
-  })
-  commands.on('ready', () => {
+  }
+  commands.on('close', guarded(closed, onFault))
+  const ready = (): void => {
     listening ??= listen({
       connect: () => client.once(commands),
       channel: keys.ended,
@@ -196,7 +201,8 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
       onError: (error) => settleStart(error),
     })
     look()
-  })
+  }
+  commands.on('ready', guarded(ready, onFault))
   try {
     await new Promise<void>((resolve, reject) => {
       const late = clock.after(startWithinMs, () => settleStart(new Error('it does not answer')))
@@ -206,7 +212,7 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
         if (problem === undefined) resolve()
         else reject(startError(problem, sought))
       }
-      commands.connect().catch((error: unknown) => settleStart(error))
+      inBackground(commands.connect(), (error) => settleStart(error))
     })
   } catch (error) {
     await close()
@@ -220,10 +226,10 @@ export async function createLink(config: RedisStoreConfig, options: LinkOptions)
       await prove()
       return isAvailable() ? undefined : problem
     },
-    run: (script, ownKeys, args) => guarded(() => run(script, ownKeys, args)),
+    run: (script, ownKeys, args) => careful(() => run(script, ownKeys, args)),
     runTimed: (script, ownKeys, args, timeIn) =>
-      guarded(() => runTimed(script, ownKeys, args, timeIn)),
-    ask: (question) => guarded(() => question(commands)),
+      careful(() => runTimed(script, ownKeys, args, timeIn)),
+    ask: (question) => careful(() => question(commands)),
     ping: () => listening?.ping(),
     close,
   }

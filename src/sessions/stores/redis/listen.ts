@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 
 import type { Clock, Timer } from '../../../ground/clock.ts'
+import { guarded, inBackground, tellFault } from '../../../ground/guarded.ts'
 import { backOffMs } from './client.ts'
 
 export interface ListenOptions {
@@ -31,6 +32,7 @@ export function listen(options: ListenOptions): Listening {
   let tries = 0
   let timer: Timer | undefined
 
+  const onFault = tellFault('listening to Redis')
   const again = (): void => {
     if (isReady) options.onLost()
     isReady = false
@@ -45,10 +47,11 @@ export function listen(options: ListenOptions): Listening {
       again()
       return
     }
-    redis.on('error', options.onError)
-    redis.on('message', (_channel: string, text: string) => options.onMessage(text))
-    redis.once('end', again)
-    redis
+    redis.on('error', guarded(options.onError, onFault))
+    const heard = (_channel: string, text: string): void => options.onMessage(text)
+    redis.on('message', guarded(heard, onFault))
+    redis.once('end', guarded(again, onFault))
+    const listening = redis
       .connect()
       .then(() => redis.subscribe(channel))
       .then(() => {
@@ -61,13 +64,14 @@ export function listen(options: ListenOptions): Listening {
         options.onError(error)
         redis.disconnect()
       })
+    inBackground(listening, onFault)
   }
   open()
 
   return {
     isReady: () => isReady,
     ping() {
-      if (isReady) current?.ping().catch(options.onError)
+      if (isReady && current !== undefined) inBackground(current.ping(), options.onError)
     },
     async close() {
       isClosed = true

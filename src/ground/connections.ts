@@ -17,10 +17,14 @@ interface Connection {
   /** The request that came last, and when. */
   request?: IncomingMessage
   atMs: number
+  /** How far its client had read when that was looked at last, and since when. */
+  read?: { bytes: number; sinceMs: number }
 }
 
 /** A request that has not come by then may have to make room for others. */
 const receivedMs = 1000
+/** Who reads nothing of an answer for so long may have to do so as well. */
+const readMs = 15_000
 /** Where none was found that may, none is looked for again so soon. */
 const lookEveryMs = 100
 /** What is refused has read its answer by then, whatever it still sends. */
@@ -42,7 +46,7 @@ const refusal = [
 /**
  * Keeps room for everything else that needs file descriptors. One connection too many takes the place
  * of one over which nothing is in progress: of those that have never asked anything first, the oldest
- * first; then of one whose request comes slowly. Where there is none, it is answered 503.
+ * first; then of one whose request comes slowly, or whose answer is not read. Where there is none, it is answered 503.
  */
 export function capConnections(server: Server, options: ConnectionCapOptions): void {
   const { most, clock } = options
@@ -59,15 +63,18 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
     busy.delete(socket)
   }
   let lookAgainAtMs = -Infinity
-  /** Of those whose request is still to come, the one that has sent least. */
+  /** Of those whose request is still to come, the one that has sent least; or one that reads nothing. */
   const slowest = (): Socket | undefined => {
     const nowMs = clock.now()
     if (nowMs < lookAgainAtMs) return undefined
-    let found: Socket | undefined
-    for (const [socket, { open, request, atMs }] of busy) {
-      const isReceiving = open === 1 && request?.complete === false && nowMs - atMs >= receivedMs
-      if (isReceiving && socket.bytesRead < (found?.bytesRead ?? Infinity)) found = socket
+    let sender: Socket | undefined
+    let reader: Socket | undefined
+    for (const [socket, connection] of busy) {
+      if (isSending(connection, nowMs)) {
+        if (socket.bytesRead < (sender?.bytesRead ?? Infinity)) sender = socket
+      } else if (isStuck(socket, connection, nowMs)) reader ??= socket
     }
+    const found = sender ?? reader
     if (found === undefined) lookAgainAtMs = nowMs + lookEveryMs
     return found
   }
@@ -121,6 +128,18 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
       idle.set(socket, connection)
     })
   })
+}
+
+function isSending({ open, request, atMs }: Connection, nowMs: number): boolean {
+  return open === 1 && request?.complete === false && nowMs - atMs >= receivedMs
+}
+
+/** Of an answer that waits for its client, not one byte went out since the last looks. */
+function isStuck(socket: Socket, connection: Connection, nowMs: number): boolean {
+  const bytes = socket.bytesWritten - socket.writableLength
+  if (socket.writableLength === 0) delete connection.read
+  else if (connection.read?.bytes !== bytes) connection.read = { bytes, sinceMs: nowMs }
+  return connection.read !== undefined && nowMs - connection.read.sinceMs >= readMs
 }
 
 /** The first time at once, and then what has added up, once in a while. */

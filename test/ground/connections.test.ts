@@ -25,6 +25,7 @@ async function open(t: TestContext, connections: number) {
     reply.hijack()
     waiting.push(reply.raw)
   })
+  app.get('/large', (_request, reply) => reply.send(Buffer.alloc(16 * 1024 * 1024)))
   atEnd(t, () => app.close())
   await listenOn(app, '127.0.0.1', 0, 'listen.port')
   const { port } = app.server.address() as { port: number }
@@ -100,6 +101,24 @@ test('who sends a request slowly makes room, and who waits for an answer does no
   assert.ok(!busy.isCut())
   await eventually(() => assert.ok(slow[0]?.isCut()))
   assert.ok(!slow[1]?.isCut())
+})
+
+test('who does not read an answer makes room, and who waits for one does not', async (t) => {
+  const { dial, waiting, clock } = await open(t, 2)
+  const busy = await dial('/later')
+  const deaf = await dial('/large')
+  deaf.socket.pause()
+  await eventually(() => assert.equal(waiting.length, 1))
+  await eventually(async () => {
+    await clock.advance(5000)
+    const client = await dial('/now')
+    await eventually(() => assert.ok(client.isCut() || client.said() !== ''))
+    assert.match(client.said(), /200 OK/)
+  })
+  assert.ok(!busy.isCut())
+  deaf.socket.resume()
+  await eventually(() => assert.ok(deaf.isCut()))
+  assert.ok(deaf.said().length < 16 * 1024 * 1024)
 })
 
 test('a flood of connections leaves nothing behind and does not grow what is open', async (t) => {

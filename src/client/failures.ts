@@ -98,6 +98,7 @@ function unavailableText(code: string): string {
   switch (code) {
     case 'ERR_SESSIONS_FULL':
     case 'ERR_SESSIONS_QUEUE_FULL':
+    case 'ERR_WORKERS_DISK':
     case 'ERR_WORKERS_NO_ROOM':
       return 'has no room now (503). Try again later.'
     case 'ERR_SESSIONS_STORE':

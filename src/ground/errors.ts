@@ -120,6 +120,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_KEEPER: entry(502, -32603, 'gateway', false, 'The keeper of the worker failed: {why}'),
   // prettier-ignore
+  ERR_WORKERS_DISK: entry(503, -32000, 'operator', true, 'The state directory cannot be written now ({why}), so no worker can be started. Make room on its disk, or set stateDir to another one.'),
+  // prettier-ignore
   ERR_WORKERS_NO_ROOM: entry(503, -32000, 'operator', true, 'There is no room for another worker now: {why}. Raise the limits of the gateway (ulimit -n, ulimit -u, memory), or end sessions.'),
   // prettier-ignore
   ERR_WORKERS_FAILED: entry(502, -32603, 'worker', false, 'The worker answered {statusCode}.'),

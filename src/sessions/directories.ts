@@ -156,9 +156,7 @@ export function createSessionDirectories(
     of,
     make(handle) {
       const directory = of(handle)
-      for (const path of [directory.root, directory.workspace, directory.tmp]) {
-        mkdirSync(path, { recursive: true, mode: 0o700 })
-      }
+      for (const path of [directory.root, directory.workspace, directory.tmp]) makeFolder(path)
       return directory
     },
     finish,
@@ -169,6 +167,17 @@ export function createSessionDirectories(
         trash.tell(base, thrown)
       }
     },
+  }
+}
+
+/** With `recursive` alone Node calls a disk that is read-only one that is not there. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw thrown
+    mkdirSync(path, { recursive: true, mode: 0o700 })
   }
 }
 

@@ -37,3 +37,16 @@ for (const thrown of [
     assert.equal(asNoRoom(thrown), thrown)
   })
 }
+
+test('a disk that is full or read-only is told as that, with what to do', () => {
+  for (const code of ['ENOSPC', 'EROFS', 'EDQUOT', 'EIO']) {
+    const cause = Object.assign(new Error(`${code}: said the disk, write`), { code })
+    const error = asNoRoom(cause)
+    assert.ok(error instanceof GatewayError)
+    assert.deepEqual([error.code, error.statusCode], ['ERR_WORKERS_DISK', 503])
+    assert.match(error.message, new RegExp(`${code}.*Make room on its disk`))
+    assert.equal(error.cause, cause)
+  }
+  const other = new Error('another')
+  assert.equal(asNoRoom(other), other)
+})

@@ -7,7 +7,17 @@ import { removeFile } from '../ground/removal.ts'
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
 import { parseJson } from '../ground/json.ts'
+import {
+  faultFrames,
+  faultText,
+  guarded,
+  inBackground,
+  onFaults,
+  tellFault,
+} from '../ground/guarded.ts'
+import { installLastResort } from '../ground/last-resort.ts'
 import { createCompany } from './company.ts'
+import { answer, readBody, refuse, send } from './control-replies.ts'
 import { closeInherited } from './inherited.ts'
 import { createOutbox } from './outbox.ts'
 import type { KeeperBoot, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
@@ -38,6 +48,13 @@ setFlagsFromString('--semi-space-growth-factor=1')
 closeInherited()
 const outbox = createOutbox()
 const company = createCompany(systemClock)
+/** Its log is that of all keepers, where the gateway has put its stderr. */
+const log = (what: string): boolean => process.stderr.write(`keeper ${process.pid}: ${what}\n`)
+const tell = (thrown: unknown, where: string): boolean =>
+  log([`${where}: ${faultText(thrown)}`, ...faultFrames(thrown)].join('\n    '))
+process.stderr.on('error', () => undefined)
+onFaults(({ where, thrown }) => tell(thrown, where))
+const onFault = tellFault('keeping a server')
 
 let boot: KeeperBoot | undefined
 let server: ServerProcess | undefined
@@ -54,7 +71,7 @@ readBoot((line) => {
   boot = booted
   const nonce = Buffer.from(booted.nonce)
   const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
-  http.on('request', (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     outbox.add(response)
     // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
     response.on('error', () => undefined)
@@ -62,6 +79,13 @@ readBoot((line) => {
     if (given.length !== nonce.length || !timingSafeEqual(given, nonce)) answer(response, 403)
     else if (request.url?.startsWith('/keeper/') === true) control(request, response)
     else toServer(request, response)
+  }
+  http.on('request', (request, response) => {
+    // Only this request is lost.
+    guarded(serve, (thrown) => {
+      onFault(thrown)
+      refuse(response)
+    })(request, response)
   })
   const umask = process.umask(0o077)
   http.listen(booted.socketPath, () => process.stdout.write('listening\n'))
@@ -71,7 +95,7 @@ readBoot((line) => {
 
 // Whoever asks the keeper to end means the worker: it may be found in a process list and killed.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  process.on(signal, () => void end(graceMs))
+  process.on(signal, () => endSoon(graceMs))
 }
 // The gateway may be gone while it still waits for a line; that must not end the keeper.
 process.stdout.on('error', () => undefined)
@@ -80,13 +104,16 @@ function control(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', 'http://keeper')
   switch (`${request.method ?? ''} ${url.pathname}`) {
     case 'POST /keeper/start':
-      readBody(request, (body) => void start(fromGateway(body) as KeeperSpec, response))
+      readBody(request, response, (body) => start(fromGateway(body) as KeeperSpec, response))
       return
     case 'GET /keeper/watch':
       watch(response)
       return
     case 'POST /keeper/stop':
-      void end(Number(url.searchParams.get('graceMs') ?? 0)).then(() => answer(response, 204))
+      inBackground(
+        end(Number(url.searchParams.get('graceMs') ?? 0)).then(() => answer(response, 204)),
+        onFault,
+      )
       return
     case 'GET /keeper/lines':
       answer(response, 200, server?.lastLines() ?? [])
@@ -95,13 +122,16 @@ function control(request: IncomingMessage, response: ServerResponse): void {
       answer(response, 200, server?.usage() ?? {})
       return
     case 'GET /keeper/advice':
-      void advice.given.then((text) => {
-        if (text === undefined) answer(response, 204)
-        else answer(response, 200, text)
-      })
+      inBackground(
+        advice.given.then((text) => {
+          if (text === undefined) answer(response, 204)
+          else answer(response, 200, text)
+        }),
+        onFault,
+      )
       return
     case 'PUT /keeper/note':
-      readBody(request, (body) => {
+      readBody(request, response, (body) => {
         note = body
         answer(response, 204)
       })
@@ -130,7 +160,10 @@ function watch(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
   company.add(response)
-  void server.exited.then((exit) => response.end(JSON.stringify(exit)))
+  inBackground(
+    server.exited.then((exit) => response.end(JSON.stringify(exit))),
+    onFault,
+  )
 }
 
 async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> {
@@ -150,7 +183,7 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
             unfinished: () => server?.unfinished() ?? '',
             onGarbled: () => advice.give(garbledAdvice),
             onClear: () => advice.give(undefined),
-            onHopeless: (why) => void end(hopelessMs, readingMs, why),
+            onHopeless: (why) => endSoon(hopelessMs, readingMs, why),
           },
         })
       : undefined
@@ -164,14 +197,24 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
   } catch (thrown) {
     // Its folder is gone, or the disk is full.
     answer(response, 502, keeperFailure(messageOf(thrown)))
-    void end(0)
+    endSoon(0)
     return
   }
-  void server.exited.then((exit) => {
-    face?.serverEnded(exit.how, exit.oom)
-    advice.give(undefined)
-    void end(0, readingMs)
+  // Before there is a server, whoever starts it is told best by the end of this process.
+  installLastResort(process, {
+    now: Date.now,
+    tell,
+    giveUp(why) {
+      log(why)
+      endSoon(0)
+    },
   })
+  const ended = server.exited.then((exit) => {
+    endSoon(0, readingMs)
+    advice.give(undefined)
+    face?.serverEnded(exit.how, exit.oom)
+  })
+  inBackground(ended, onFault)
 
   const outcome = await server.ready
   if (!outcome.ok) {
@@ -190,9 +233,9 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
 /** From now on the end of a gateway is not the end of this worker. */
 function liveOn({ maxMs, orphanMs }: Outliving, startMs: number): void {
   isOnItsOwn = true
-  systemClock.after(maxMs - startMs, () => void end(graceMs, leavingMs, 'maxLifetime was over'))
+  systemClock.after(maxMs - startMs, () => endSoon(graceMs, leavingMs, 'maxLifetime was over'))
   company.onMissed(orphanMs, () => {
-    void end(graceMs, leavingMs, `no gateway came for ${Math.round(orphanMs / 1000)} s`)
+    endSoon(graceMs, leavingMs, `no gateway came for ${Math.round(orphanMs / 1000)} s`)
   })
 }
 
@@ -203,8 +246,17 @@ function keeperFailure(why: string): KeeperFailure {
 
 /** Ends the tree, and then the keeper: asked first, killed after `afterMs`. The first call wins. */
 function end(afterMs: number, lastMs = leavingMs, why?: string): Promise<void> {
-  ending ??= endTree(afterMs, why).then((isGone) => void leave(isGone, lastMs))
+  ending ??= endTree(afterMs, why)
+    .catch((thrown: unknown) => {
+      onFault(thrown)
+      return false
+    })
+    .then((isGone) => inBackground(leave(isGone, lastMs), () => process.exit(1)))
   return ending
+}
+
+function endSoon(...how: Parameters<typeof end>): void {
+  inBackground(end(...how), onFault)
 }
 
 /** @returns whether nothing of it is left */
@@ -236,23 +288,6 @@ function createAdvice(): Advice {
   return { given, give }
 }
 
-function answer(response: ServerResponse, statusCode: number, body?: unknown): void {
-  send(response, statusCode, body === undefined ? '' : JSON.stringify(body))
-}
-
-function send(response: ServerResponse, statusCode: number, json: string): void {
-  if (response.headersSent) return
-  response.writeHead(statusCode, { 'content-type': 'application/json' })
-  response.end(json)
-}
-
-function readBody(request: IncomingMessage, onBody: (body: string) => void): void {
-  let body = ''
-  request.setEncoding('utf8')
-  request.on('data', (chunk: string) => (body += chunk))
-  request.on('end', () => onBody(body))
-}
-
 /** The first line of stdin; what matters afterwards is its end. */
 function readBoot(onLine: (line: string) => void): void {
   let text = ''
@@ -267,6 +302,6 @@ function readBoot(onLine: (line: string) => void): void {
     onLine(text.slice(0, at))
   })
   process.stdin.on('end', () => {
-    if (!isOnItsOwn) void end(0)
+    if (!isOnItsOwn) endSoon(0)
   })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../ground/clock.ts'
+import { messageOf } from '../ground/errors.ts'
 import type { EventName, Events } from '../ground/events.ts'
 import { createEvents } from '../ground/events.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
@@ -27,14 +28,22 @@ const loadAfterMs = 2000
 export function startCounting({ clock, events, servers }: CountingOptions): Counting {
   const heard = createEvents()
   let early: [EventName, never][] | undefined = []
+  let isHopeless = false
   events.onAny((name, news) => {
     if (early === undefined) heard.emit(name, news)
-    else early.push([name, news as never])
+    else if (!isHopeless) early.push([name, news as never])
   })
 
   const onFault = tellFault('loading metrics')
   const load = async () => {
-    const { createMetrics } = await import('./catalogue.ts')
+    const { createMetrics } = await import('./catalogue.ts').catch((thrown: unknown) => {
+      // Node remembers that it failed, for good: nothing is kept for it any more.
+      early = []
+      isHopeless = true
+      const message = `There are no metrics until the next start: their library could not be loaded (${messageOf(thrown)}).`
+      events.emit('operator.warned', { message })
+      throw thrown
+    })
     const { registry } = createMetrics(
       heard,
       servers.map(({ name }) => name),

@@ -36,6 +36,10 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_BODY_CUT: entry(400, -32700, 'client', true, 'The connection was closed before the whole body had come.'),
   // prettier-ignore
+  ERR_PROXY_BODIES_FULL: entry(503, -32000, 'operator', true, 'The gateway is receiving as many long messages as it can hold.'),
+  // prettier-ignore
+  ERR_PROXY_CALLER_BODIES_FULL: entry(429, -32000, 'client', true, 'You are sending more than {limit} at once. Wait for one of your long messages to be answered.'),
+  // prettier-ignore
   ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),
   // prettier-ignore
   ERR_PROXY_ACCEPT_POST: entry(406, -32000, 'client', false, 'Not Acceptable: a POST must accept both application/json and text/event-stream.'),

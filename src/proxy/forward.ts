@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
@@ -17,7 +18,8 @@ export interface ForwardOptions {
   method: 'GET' | 'POST'
   path: string
   headers: HeaderMap
-  body: Buffer | null
+  /** Gone once it is sent: what is asked again has none. */
+  body: Buffer | Readable | null
   downstream: Downstream
   /** The worker has answered, or never will: what waits for that may go on. */
   onAnswer(): void
@@ -54,7 +56,7 @@ interface Verdict {
 
 /** Sends one request to the worker and its answer to the client, as it comes. */
 export function forward(options: ForwardOptions): void {
-  const { upstreams, protocol, clock, method, path, headers, body, downstream } = options
+  const { upstreams, protocol, clock, method, path, headers, downstream } = options
   let tries = 0
   const times = createTimes(protocol.times, clock, (error) => {
     downstream.fail(error)
@@ -93,6 +95,8 @@ export function forward(options: ForwardOptions): void {
       for (const chunk of chunks) downstream.write(chunk)
     }
 
+    const { body } = options
+    options.body = null
     upstreams.dispatch(
       { method, path, headers, body },
       {

@@ -48,7 +48,8 @@ export function createInvoke(options: InvokeOptions): Invoke {
     const traffic = traffics.of(session)
     checkRoom(traffic, 1)
     const exchange = traffic.open(peekOf('request', 'invocations', request.id))
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    // What nobody has read yet goes on as it comes.
+    const body = Buffer.isBuffer(request.body) ? request.body : request.raw
     passing.pass({
       ...{ request, reply, protocol, traffic, body, name },
       exchanges: [exchange],

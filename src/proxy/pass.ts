@@ -1,3 +1,6 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Clock } from '../ground/clock.ts'
@@ -9,6 +12,7 @@ import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
+import { asItComes, inPieces, isLong } from './bodies.ts'
 import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
@@ -26,7 +30,8 @@ export interface Passed {
   traffic: ReturnType<TrafficOf>
   exchanges: Exchange[]
   ids: RpcId[]
-  body: Buffer | null
+  /** Held, or still to be read; gone once it is on its way. */
+  body: Buffer | IncomingMessage | null
   method: 'GET' | 'POST'
   isStandalone?: boolean
   onAnswer?: (() => void) | undefined
@@ -83,6 +88,7 @@ export function createPassing(options: {
       const { request, reply, protocol, traffic, method, name } = what
       const { session } = traffic
       const recipient = recipientOf(session, request.id, name)
+      const outgoing = takeBody(what)
       reply.hijack()
       const downstream = createDownstream({
         response: reply.raw,
@@ -104,10 +110,13 @@ export function createPassing(options: {
         clock,
         method,
         path: recipient.endpoint.path,
-        headers: protocol.toWorker(request.headers, recipient),
-        body: what.body,
+        headers: { ...protocol.toWorker(request.headers, recipient), ...outgoing.headers },
+        body: outgoing.body,
         downstream,
-        onAnswer: what.onAnswer ?? noop,
+        onAnswer() {
+          outgoing.sent()
+          what.onAnswer?.()
+        },
         onForgotten: () => {
           const isRemote = session.server.launch.kind === 'remote'
           const closed = sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
@@ -144,4 +153,27 @@ function endOf(session: Session, clock: Clock): Promise<void> {
   })
 }
 
-const noop = (): void => undefined
+/** A long body is let go of as soon as it has been sent: nothing that lives on may refer to it. */
+function takeBody(what: Passed): Taken {
+  const { body, request } = what
+  what.body = null
+  request.body = undefined
+  if (body === null || (Buffer.isBuffer(body) && !isLong(body))) {
+    return { body, headers: {}, sent: () => request.charge?.closed() }
+  }
+  const sent = request.charge?.keep() ?? (() => undefined)
+  if (Buffer.isBuffer(body)) {
+    const headers = { 'content-length': String(body.length) }
+    return { body: Readable.from(inPieces({ body }, sent)), headers, sent }
+  }
+  const length = body.headers['content-length']
+  if (length === undefined) return { body: Buffer.alloc(0), headers: {}, sent }
+  return { body: Readable.from(asItComes(body)), headers: { 'content-length': length }, sent }
+}
+
+interface Taken {
+  body: Buffer | Readable | null
+  headers: Record<string, string>
+  /** The worker has it, or never will. */
+  sent(): void
+}

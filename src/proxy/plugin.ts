@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -21,6 +23,8 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import { endpointPath } from '../ground/paths.ts'
 import { createAsking } from './ask.ts'
+import type { BodyDone, BodyLimit } from './bodies.ts'
+import { createBodies, mayBeCharged, mostHeld } from './bodies.ts'
 import { createChosenIds } from './chosen-ids.ts'
 import { createEquipping } from './equip.ts'
 import type { Guard } from './guard.ts'
@@ -62,6 +66,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const runtimes = createRuntimes(options.servers)
   const traffics = createTraffics(clock, events)
   const chosenIds = createChosenIds()
+  const longest = Math.max(options.bodyLimitBytes, options.runtimes.bodyLimitBytes)
+  const bodies = createBodies(mostHeld(longest))
   const equipping = createEquipping(options.credentials)
   const passing = createPassing(options)
   const shared = { ...options, traffics, chosenIds, passing, equipping }
@@ -84,11 +90,12 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 
   app.decorateRequest('asked', null)
   app.decorateRequest('place', null)
+  app.decorateRequest('charge', null)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'buffer', bodyLimit: options.bodyLimitBytes },
-    (_request, body, done) => done(null, body),
+    (request: FastifyRequest, payload: IncomingMessage, done: BodyDone) =>
+      bodies.read(request, payload, limitOf(request), done),
   )
   app.setErrorHandler((thrown, request, reply) => sendError(request, reply, thrown))
   // Here, so that the checks of every other request come first.
@@ -104,6 +111,10 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
         const headers = { ...guard.headersFor(origin), ...guard.preflight }
         void reply.code(204).headers(headers).send()
         return
+      }
+      if (mayBeCharged(request.raw)) {
+        const closed = guarded(() => request.charge?.closed(), onFault)
+        reply.raw.once('close', closed)
       }
       const server = serverOf(request)
       const authorizer = authorizers.of(server?.name)
@@ -142,7 +153,8 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   await app.register(runtimesPlugin, {
     sessions,
     chosenIds,
-    bodyLimitBytes: options.runtimes.bodyLimitBytes,
+    bodies,
+    limitOf,
     headersOf: (request) => headersOf(request),
     serve,
   })
@@ -184,7 +196,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
     request.asked?.release?.()
     const protocol = protocolOf(request)
-    const error = translate(thrown, limitOf(request))
+    const error = translate(thrown)
     report(request, error)
     const to = isStop(request) ? 'operation' : request.method === 'POST' ? 'message' : 'stream'
     const body =
@@ -227,7 +239,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     return server?.mode === 'stateless' ? serverProtocols.of(server) : serverProtocols.usual
   }
 
-  function limitOf(request: FastifyRequest): { limitBytes: number; key: string } {
+  function limitOf(request: FastifyRequest): BodyLimit {
     return isOfRuntimes(request) || isInvocation(request)
       ? { limitBytes: options.runtimes.bodyLimitBytes, key: 'agentcore.bodyLimit' }
       : { limitBytes: options.bodyLimitBytes, key: 'listen.bodyLimit' }
@@ -250,13 +262,11 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 }
 
 /** Fastify's own errors about bodies, in the words of the catalogue. */
-function translate(thrown: unknown, limit: { limitBytes: number; key: string }): GatewayError {
+function translate(thrown: unknown): GatewayError {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
   switch (code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new GatewayError('ERR_PROXY_CONTENT_TYPE')
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new GatewayError('ERR_PROXY_BODY_TOO_LARGE', { params: limit })
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_EMPTY_TYPE':
       return new GatewayError('ERR_PROXY_NOT_JSON')

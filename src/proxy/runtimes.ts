@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -7,14 +9,17 @@ import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Asked } from './asked.ts'
+import type { Bodies, BodyDone, BodyLimit } from './bodies.ts'
+import { canStream } from './bodies.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import { httpMethods, routes } from './routes.ts'
+import { httpMethods, isStop, routes } from './routes.ts'
 import type { Serve } from './serve.ts'
 
 export interface RuntimesOptions {
   sessions: Sessions
   chosenIds: ChosenIds
-  bodyLimitBytes: number
+  bodies: Bodies
+  limitOf(request: FastifyRequest): BodyLimit
   /** What every reply carries. */
   headersOf(request: FastifyRequest): Record<string, string>
   serve: Serve
@@ -23,16 +28,21 @@ export interface RuntimesOptions {
 /** The paths of AgentCore's data plane, and of its agents that speak no MCP. Who is asking was found out before, for all paths alike. */
 export async function runtimesPlugin(
   app: FastifyInstance,
-  { sessions, chosenIds, bodyLimitBytes, headersOf, serve }: RuntimesOptions,
+  { sessions, chosenIds, bodies, limitOf, headersOf, serve }: RuntimesOptions,
 ): Promise<void> {
   // The AWS SDKs say that a payload is an octet stream, or nothing at all.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     '*',
-    { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
-    (_request, body, done) => done(null, body),
+    (request: FastifyRequest, payload: IncomingMessage, done: BodyDone) => {
+      const limit = limitOf(request)
+      // A server that speaks no MCP is sent what comes, as it comes, once it is there.
+      const isSentOn = !isStop(request) && request.asked?.protocol.isPlain === true
+      if (isSentOn && canStream(request.raw, limit)) done(null)
+      else bodies.read(request, payload, limit, done)
+    },
   )
-  app.post(routes.stop[0], { bodyLimit: bodyLimitBytes }, stop)
+  app.post(routes.stop[0], stop)
   await app.register(httpProxy, {
     upstream: 'http://127.0.0.1',
     routes: [...routes.runtimes, ...routes.invocations],

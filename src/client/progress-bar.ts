@@ -14,6 +14,8 @@ export interface ProgressBar {
 }
 
 const cells = 20
+/** It is a line, and may be said a thousand times a second. */
+const messageLength = 2000
 
 /** On a terminal one line that is drawn over; elsewhere a line for each report. */
 export function createProgressBar(out: Writable): ProgressBar {
@@ -52,5 +54,7 @@ export function progressLine(progress: Progress): string {
 
 function progressWords({ progress, total, message }: Progress): string {
   const numbers = total === undefined ? String(progress) : `${progress}/${total}`
-  return message === undefined ? numbers : `${numbers} ${plainLine(message)}`
+  return message === undefined
+    ? numbers
+    : `${numbers} ${plainLine(message.slice(0, messageLength))}`
 }

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { isCancel, log, multiselect, select, text } from '@clack/prompts'
 
 import { plain, plainLine } from '../ground/terminal.ts'
+import { brief } from '../ground/text.ts'
 import { checkAnswer, hintOf, readAnswer } from './answers.ts'
 import { warningsOf, whyNotOffered } from './links.ts'
 import type { Question } from './question.ts'
@@ -31,14 +32,15 @@ export async function fillInForm(
   signal: AbortSignal,
 ): Promise<Filled> {
   const streams = { ...screen, signal }
+  const asked = titleFor(shown(message), streams)
   const [only, ...others] = questions
   if (only !== undefined && others.length === 0 && hasDeclineInside(only)) {
-    const answer = await askOne(plain(message), only, streams, true)
+    const answer = await askOne(asked, only, streams, true)
     if (answer.action === 'decline' || answer.action === 'cancel') return answer
     return { action: 'accept', content: { ...content, ...contentOf(only, answer) } }
   }
 
-  const first = await choose(plain(message), { answer: 'Answer', decline: 'Decline' }, streams)
+  const first = await choose(asked, { answer: 'Answer', decline: 'Decline' }, streams)
   if (first !== 'answer') return { action: first }
   for (;;) {
     const filled = { ...content }
@@ -69,14 +71,14 @@ export async function offerLink(
   signal: AbortSignal,
 ): Promise<'accept' | 'decline' | 'cancel'> {
   const streams = { ...screen, signal }
-  const address = plainLine(url.href)
+  const address = brief(plainLine(url.href), messageLength)
   const refusal = whyNotOffered(url)
   if (refusal !== undefined) {
-    log.step(`${plain(message)}\n\n${address}`, streams)
+    log.step(`${shown(message)}\n\n${address}`, streams)
     log.warn(`${refusal} Do not open it. Declined.`, streams)
     return 'decline'
   }
-  log.step(`${plain(message)}\n\n${address}\n\nThe page is at ${plainLine(url.host)}.`, streams)
+  log.step(`${shown(message)}\n\n${address}\n\nThe page is at ${plainLine(url.host)}.`, streams)
   for (const warning of warningsOf(url)) log.warn(warning, streams)
   const choice = await choose(
     'Open the link in your browser only if you trust it. Do you go there?',
@@ -84,6 +86,24 @@ export async function offerLink(
     streams,
   )
   return choice === 'answer' ? 'accept' : choice
+}
+
+/** A prompt is drawn anew with every key: one of a megabyte takes seconds each time. */
+const messageLength = 4000
+const messageLines = 60
+const titleLength = 500
+const titleLines = 6
+const lineLength = 400
+
+const shown = (message: string): string =>
+  brief(plain(message), messageLength).split('\n').slice(0, messageLines).join('\n')
+
+/** A message that would push what can be chosen off the screen stands above the prompt. */
+function titleFor(message: string, streams: Streams): string {
+  const isLong = message.length > titleLength || message.split('\n').length > titleLines
+  if (!isLong) return message
+  log.step(message, streams)
+  return 'Do you answer?'
 }
 
 type Streams = Screen & { signal: AbortSignal }
@@ -106,7 +126,7 @@ function titleOf(question: Question): string {
   const parts = [question.description, hintOf(question)].filter((part) => part !== undefined)
   const optional = question.isRequired ? '' : ' (optional)'
   const more = parts.length > 0 ? `: ${parts.join('; ')}` : ''
-  return plainLine(`${question.title}${optional}${more}`)
+  return brief(plainLine(`${question.title}${optional}${more}`), lineLength)
 }
 
 function contentOf(question: Question, answer: Answer): Record<string, unknown> {
@@ -149,7 +169,10 @@ async function askChoice(
   const chosen = await select({
     message,
     options: [
-      ...options.map(({ title }, index) => ({ value: String(index), label: plainLine(title) })),
+      ...options.map(({ title }, index) => ({
+        value: String(index),
+        label: brief(plainLine(title), lineLength),
+      })),
       ...(question.isRequired ? [] : [{ value: 'skip', label: 'Leave it open' }]),
       ...(canDecline ? [{ value: 'decline', label: 'Decline to answer' }] : []),
     ],
@@ -177,7 +200,7 @@ async function askChoices(
       message: `${message} (space to choose, enter when done)`,
       options: options.map(({ title }, index) => ({
         value: String(index),
-        label: plainLine(title),
+        label: brief(plainLine(title), lineLength),
       })),
       initialValues,
       required: false,
@@ -189,22 +212,23 @@ async function askChoices(
     const values = chosen.map((index) => options[Number(index)]?.value)
     const checked = checkAnswer(question, values)
     if ('value' in checked) return accepted(checked, streams)
-    log.warn(plainLine(checked.problem), streams)
+    log.warn(brief(plainLine(checked.problem), lineLength), streams)
   }
 }
 
 async function askText(message: string, question: Question, streams: Streams): Promise<Answer> {
   const { preset } = question
+  // What is seen is what is sent.
+  const begun =
+    preset === undefined ? '' : plain(typeof preset === 'string' ? preset : JSON.stringify(preset))
+  const isLong = begun.length > messageLength
   const typed = await text({
-    message,
-    ...(preset !== undefined && {
-      // What is seen is what is sent.
-      initialValue: plain(typeof preset === 'string' ? preset : JSON.stringify(preset)),
-    }),
+    message: isLong ? `${message} (what the server proposes is too long to show)` : message,
+    ...(begun !== '' && !isLong && { initialValue: begun }),
     validate: (value) => {
       if (!value) return question.isRequired ? 'An answer is needed.' : undefined
       const checked = readAnswer(question, value)
-      return 'problem' in checked ? plainLine(checked.problem) : undefined
+      return 'problem' in checked ? brief(plainLine(checked.problem), lineLength) : undefined
     },
     ...streams,
   })

@@ -6,9 +6,13 @@ import type { CreateMessageResult } from '@modelcontextprotocol/sdk/types.js'
 
 import { messageOf } from '../ground/errors.ts'
 import { plain } from '../ground/terminal.ts'
+import { brief } from '../ground/text.ts'
 import { RpcFailure } from './connect.ts'
 import type { SamplingRequest } from './connect.ts'
 import type { Screen } from './prompts.ts'
+
+/** More is not read by a person, and takes the prompt seconds to draw. */
+const shownLength = 20_000
 
 /** What the specification's examples answer when the user does not want to. */
 export function samplingRefused(): RpcFailure {
@@ -22,7 +26,8 @@ export async function sampleByHand(
   signal: AbortSignal,
 ): Promise<CreateMessageResult> {
   const streams = { ...screen, signal }
-  log.step(plain(`The server asks a language model:\n\n${samplingText(request)}`), streams)
+  const asked = brief(plain(samplingText(request)), shownLength)
+  log.step(`The server asks a language model:\n\n${asked}`, streams)
   const choice = await select({
     message: 'You are the model here. Do you write the reply?',
     options: [

@@ -218,3 +218,22 @@ test('pages of this machine may be http, and what an address seems to be is told
     assert.match(shown(), says)
   }
 })
+
+test('of what is too long to be drawn only the beginning is shown', async () => {
+  const long = 'x'.repeat(2_000_000)
+  const properties = {
+    a: { type: 'string', title: `A${long}`, default: long },
+    b: { type: 'string', title: 'Second', enum: [long, 'short'], enumNames: [`N${long}`, 'M'] },
+  }
+  const { screen, shown } = typist([
+    ['Decline', enter],
+    ['proposes', enter],
+    ['Leave it open', enter],
+    ['Send these', enter],
+  ])
+  const { signal } = new AbortController()
+  const questions = questionsOf({ properties })
+  const filled = await fillInForm(`M${long}`, questions, {}, screen, signal)
+  assert.deepEqual(filled, { action: 'accept', content: { b: long } })
+  assert.ok(shown().length < 200_000, String(shown().length))
+})

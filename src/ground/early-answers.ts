@@ -45,11 +45,15 @@ function drain(request: IncomingMessage, clock: Clock, most: Bounds): void {
     bytes += chunk.length
     if (bytes > most.bytes) socket.destroy()
   })
-  request.once('close', () => {
+  const over = (): void => {
     limit.cancel()
+    socket.off('close', over)
     if (isClosing) socket.destroy()
     else Reflect.deleteProperty(socket, 'destroySoon')
-  })
+  }
+  request.once('close', over)
+  // A request that was answered hears nothing of the end of its connection.
+  socket.once('close', over)
 }
 
 /** Closing it means to say no more, and to go on listening. */

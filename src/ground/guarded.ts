@@ -32,9 +32,10 @@ export function guarded<A extends unknown[]>(
   handler: (...given: A) => unknown,
   onFault: OnFault,
 ): (...given: A) => void {
-  return (...given) => {
+  // Emitters say by `this` who they are.
+  return function (this: unknown, ...given) {
     try {
-      const made = handler(...given)
+      const made = handler.apply(this, given)
       if (isThenable(made)) inBackground(made, onFault)
     } catch (thrown) {
       told(onFault, thrown)

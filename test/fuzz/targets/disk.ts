@@ -25,7 +25,7 @@ const size = 4
 export const disk: Target = {
   name: 'disk',
   about: 'a disk that fails at the n-th call, while a session begins, works and ends',
-  share: 20,
+  share: 40,
   async run(t, cases) {
     const server = {
       command: ['node', compiled('test/fixtures/workers/tells-who.js')] as [string, string],

@@ -79,7 +79,7 @@ const size = 10
 export const redis: Target = {
   name: 'redis',
   about: "whatever Redis can hold under Berth's keys, and tell on its channel",
-  share: 100,
+  share: 300,
   needs: 'redis-server',
   async run(t, cases) {
     const store = await startRedis(t, cases.redisServer ?? '')

@@ -81,7 +81,7 @@ export async function startGateway(
   down.add(onFaults((fault) => events.emit('fault.caught', faultNews('guarded', fault))))
 
   try {
-    const store = await openStore(config.store, here)
+    const store = await openStore(config.store, { ...here, lostAfterMs: options.lostAfterMs })
     down.add(store.close)
 
     const workers = await setUpWorkers({

@@ -18,6 +18,7 @@ import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
 import type { SessionStore } from './store.ts'
+import { hostLostAfterMs } from './store.ts'
 import { createSweep } from './sweep.ts'
 import { createWatch } from './watch.ts'
 import { createWriteBack } from './write-back.ts'
@@ -134,7 +135,6 @@ export interface SessionsOptions {
   goodbye(session: Session): Promise<void>
 }
 
-const hostLostAfterMs = 15_000
 const sweepAtMostEveryMs = 30_000
 
 export function createSessions(options: SessionsOptions): Sessions {

@@ -181,3 +181,6 @@ export interface Life {
   owner: string
   installation: string
 }
+
+/** A host of which nothing was heard for so long is lost, unless a test says otherwise. */
+export const hostLostAfterMs = 15_000

@@ -24,6 +24,8 @@ export interface GatewayProcess {
   seen<N extends EventName>(name: N): BerthEvents[N][]
   /** Moves its clock on. */
   advance(ms: number): Promise<void>
+  /** Has its event loop stand still, and settles when it runs again. */
+  block(ms: number): Promise<void>
   /** The next signal that it was sent and survived. */
   signalled(): Promise<void>
   /** Kills it as nothing can be caught, and settles when it is gone. */
@@ -106,6 +108,10 @@ export async function startGatewayProcess(
       child.stdin.write(`${ms}\n`)
       const move = moves
       await saw('moved on', ({ moves: done }: { moves: number }) => done === move)
+    },
+    async block(ms) {
+      child.stdin.write(`block ${ms}\n`)
+      await saw('unblocked')
     },
     signalled: () => saw('signal').then(() => undefined),
     kill: () => end('SIGKILL'),

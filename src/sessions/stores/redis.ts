@@ -8,6 +8,8 @@ import { isWrongKind } from './redis/failures.ts'
 import { keysOf } from './redis/keys.ts'
 import { createLink } from './redis/link.ts'
 import { createReading } from './redis/reading.ts'
+import type { Pulse } from './redis/pulse.ts'
+import { startPulse } from './redis/pulse.ts'
 import { createScripts, installationMs } from './redis/scripts.ts'
 
 export interface RedisStoreOptions {
@@ -16,6 +18,8 @@ export interface RedisStoreOptions {
   warn?: (message: string) => void
   /** Body of a Lua function that gives the time. Only tests have another clock than Redis' own. */
   luaTime?: string
+  /** How often a thread of its own says that this gateway lives, once it has said so itself. */
+  pulseEveryMs?: number
 }
 
 /** How many records are read at a time. */
@@ -29,13 +33,14 @@ const pageSize = 200
  */
 export async function createRedisStore(
   config: RedisStoreConfig,
-  { clock, luaTime, warn = () => undefined }: RedisStoreOptions,
+  { clock, luaTime, pulseEveryMs, warn = () => undefined }: RedisStoreOptions,
 ): Promise<SessionStore> {
   const keys = keysOf(config.prefix, config.db)
   const scripts = createScripts(luaTime)
   const listeners = new Set<StoreListener>()
   const reading = createReading(warn)
   let life: Life | undefined
+  let pulse: Pulse | undefined
 
   const link = await createLink(config, {
     clock,
@@ -170,7 +175,17 @@ export async function createRedisStore(
       const own = [keys.hosts, keys.replicas, keys.installation(installation), keys.ids]
       const timeIn = (answer: unknown): number => (answer as [number, number])[1]
       link.ping()
+      pulse?.beat()
       const answer = await link.runTimed(scripts.heartbeat, own, [host, owner], timeIn)
+      if (pulseEveryMs !== undefined) {
+        pulse ??= startPulse(next, {
+          config,
+          script: scripts.heartbeat,
+          keys: own,
+          base: keys.base,
+          everyMs: pulseEveryMs,
+        })
+      }
       return (answer as [number, number])[0] === 1
     },
 
@@ -186,6 +201,7 @@ export async function createRedisStore(
     },
 
     async close() {
+      await pulse?.stop()
       if (life !== undefined && link.isAvailable()) {
         const { host, owner } = life
         const own = [keys.hosts, keys.replicas, keys.host(host)]

@@ -108,6 +108,8 @@ function untilStopped(screens: Writable[]): AbortSignal {
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
+  // Of a terminal that was closed, or of who expects the configuration to be read again.
+  process.on('SIGHUP', stop)
   return stopping.signal
 }
 

@@ -42,6 +42,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_CONTENT_TYPE: entry(415, -32600, 'client', false, 'Send the message with Content-Type: application/json.'),
   // prettier-ignore
+  ERR_PROXY_CONTENT_ENCODING: entry(415, -32600, 'client', false, 'Send the message uncompressed, without Content-Encoding.'),
+  // prettier-ignore
   ERR_PROXY_ACCEPT_POST: entry(406, -32000, 'client', false, 'Not Acceptable: a POST must accept both application/json and text/event-stream.'),
   // prettier-ignore
   ERR_PROXY_ACCEPT_GET: entry(406, -32000, 'client', false, 'Not Acceptable: a GET must accept text/event-stream.'),

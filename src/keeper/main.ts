@@ -48,6 +48,9 @@ setFlagsFromString('--semi-space-growth-factor=1')
 closeInherited()
 const outbox = createOutbox()
 const company = createCompany(systemClock)
+
+/** Less than any client waits for a head. */
+const undecidedInOneGatewayMs = 5000
 /** Its log is that of all keepers, where the gateway has put its stderr. */
 const log = (what: string): boolean => process.stderr.write(`keeper ${process.pid}: ${what}\n`)
 const tell = (thrown: unknown, where: string): boolean =>
@@ -70,7 +73,13 @@ readBoot((line) => {
   const booted = fromGateway(line) as KeeperBoot
   boot = booted
   const nonce = Buffer.from(booted.nonce)
-  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 })
+  const http = createServer({
+    requestTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 0,
+    // What the gateway lets in, and its own beside that.
+    maxHeaderSize: 160 * 1024,
+  })
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     outbox.add(response)
     // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
@@ -177,6 +186,8 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
       ? createStdioFace({
           sessionId: spec.workerId,
           clock: systemClock,
+          // An answer that moves to another gateway has to be a stream, and soon.
+          ...(spec.outlives === undefined ? { undecidedMs: undecidedInOneGatewayMs } : {}),
           toServer: (line) => server?.send(line) === true,
           onGarbage: (line) => server?.note(line),
           beginning: {

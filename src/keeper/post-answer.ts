@@ -28,13 +28,12 @@ export interface PostAnswerOptions {
   /** Makes the response the connection of a new stream. */
   openStream(response: ServerResponse): SseStream
   replies: Replies
+  /** How long it may take and still be answered without opening a stream. */
+  undecidedMs: number
   /** How many requests the POST carried. */
   requests: number
   isBatch: boolean
 }
-
-/** How long a call may take and still be answered without opening a stream. */
-const undecidedMs = 20
 
 export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
   const { response, clock, replies, isBatch } = options
@@ -42,7 +41,7 @@ export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
   let pending = options.requests
   let status = 200
   let decision: 'undecided' | 'json' | SseStream = 'undecided'
-  const decided = clock.after(undecidedMs, () => stream())
+  const decided = clock.after(options.undecidedMs, () => stream())
 
   function stream(): SseStream | undefined {
     if (decision === 'json') return undefined

@@ -37,7 +37,10 @@ export function createRelay(
       const { [nonceHeader]: nonce, connection, ...headers } = request.headers
       let isAnswered = false
       const upstream = httpRequest(
-        { host: address, port, agent, method: request.method, path: request.url, headers },
+        {
+          ...{ host: address, port, agent, method: request.method, path: request.url, headers },
+          maxHeaderSize: 128 * 1024,
+        },
         (answer) => {
           if (!isAnswer(answer)) {
             upstream.destroy()

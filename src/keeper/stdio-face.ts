@@ -44,6 +44,11 @@ export interface StdioFaceOptions {
   clock: Clock
   /** Writes one line to the server's stdin; false when it cannot be written any more. */
   toServer(line: string): boolean
+  /**
+   * How long a call that says nothing before its answer may take and still be answered as JSON: some
+   * clients take no event of more than 1 MiB. Default 20.
+   */
+  undecidedMs?: number
   /** A line of stdout that is no JSON-RPC message. It is logged and skipped. */
   onGarbage(line: string): void
   /** Who wants to know how the server begins to speak, and whether anything will come of it. */
@@ -57,7 +62,7 @@ const deaf = serverGone('The server takes no more messages.')
 
 /** @see `https://modelcontextprotocol.io/specification/2025-11-25/basic/transports` */
 export function createStdioFace(options: StdioFaceOptions): StdioFace {
-  const { sessionId, clock } = options
+  const { sessionId, clock, undecidedMs = 20 } = options
   let version: string | undefined
   let isDeleted = false
   let gone: Refusal | undefined
@@ -117,7 +122,7 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     if (requests.length > 0) {
       firstWords?.asked()
       const asked = { response, requests: requests.length, isBatch }
-      const answer = createPostAnswer({ ...asked, clock, openStream, replies })
+      const answer = createPostAnswer({ ...asked, undecidedMs, clock, openStream, replies })
       for (const { rpc } of requests) if (isRpcId(rpc.id)) exchanges.add(rpc.id, rpc, answer)
     }
     const missed = messages.filter((message) => !pass(message))

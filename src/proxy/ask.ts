@@ -64,6 +64,7 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
       return undefined
     }
     checkEndpoint(request, server)
+    checkEncoding(headers)
     if (protocol.isPlain) {
       if (method !== 'POST') throw new GatewayError('ERR_PROXY_POST_ONLY')
       checkAllowed(headers, server)
@@ -157,6 +158,12 @@ function checkEndpoint(request: FastifyRequest, server: Server): void {
       path: isShort ? shortPath(server) : endpointPath(server),
     },
   })
+}
+
+/** @throws ERR_PROXY_CONTENT_ENCODING: a message is looked into as it comes */
+function checkEncoding({ 'content-encoding': encoding }: IncomingHttpHeaders): void {
+  if (encoding === undefined || /^\s*(identity)?\s*$/i.test(encoding)) return
+  throw new GatewayError('ERR_PROXY_CONTENT_ENCODING')
 }
 
 /** @throws ERR_PROXY_HEADER_TOO_LARGE rather than to let a server go without what it is to get */

@@ -210,7 +210,9 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     const publicId = protocol.isPlain ? request.asked?.chosenId : request.asked?.session?.id
     const answer = protocol.reply(error, { requestId: request.id, ids, publicId, to })
     const allow = answer.statusCode === 405 ? { allow: 'POST, GET, DELETE, OPTIONS' } : {}
-    const headers = { ...headersOf(request), ...allow, ...answer.headers }
+    const taken =
+      error.code === 'ERR_PROXY_CONTENT_ENCODING' ? { 'accept-encoding': 'identity' } : {}
+    const headers = { ...headersOf(request), ...allow, ...taken, ...answer.headers }
     void reply
       .code(answer.statusCode)
       .headers({ ...headers, ...challengeTo(request, error) })

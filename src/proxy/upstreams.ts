@@ -57,11 +57,15 @@ export function openUpstreams(endpoint: Endpoint, owner: FaultOwner = {}): Upstr
   }
 }
 
+/** Of an answer, as of a request (`ground/listener.ts`). */
+const maxHeadBytes = 128 * 1024
+
 /** No timeouts of the client library, because a stream may be silent for hours. */
 export const settings = ({ socketPath }: Endpoint) => ({
   pipelining: 1,
   headersTimeout: 0,
   bodyTimeout: 0,
+  maxHeaderSize: maxHeadBytes,
   connect: { timeout: 10_000, ...(socketPath === undefined ? {} : { socketPath }) },
 })
 

@@ -71,3 +71,13 @@ test('a page may send what requestHeaderAllowlist names', async () => {
   })
   assert.match(String(headers['access-control-allow-headers']), /, x-tenant$/)
 })
+
+test('HEAD is answered wherever GET is, without a body', async () => {
+  for (const path of ['/healthz', '/readyz', '/.well-known/oauth-protected-resource/none']) {
+    const url = `${gateway.url}${path}`
+    const [got, head] = await Promise.all([rawRequest(url), rawRequest(url, { method: 'HEAD' })])
+    assert.equal(head.status, got.status, path)
+    assert.equal(head.headers['content-length'], got.headers['content-length'], path)
+    assert.equal(await head.text(), '')
+  }
+})

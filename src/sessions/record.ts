@@ -78,6 +78,9 @@ export function toldOf({ reason, details }: SessionEnd): { reason: EndReason; oo
 /** How a tombstone is kept: long enough for every client to hear why, and no longer. */
 export const tombstoneMs = 60 * 60 * 1000
 
+/** So many are kept; of more, the oldest go before their hour is over. */
+export const maxTombstones = 10_000
+
 /**
  * What a session is found by whose client has named it. Two clients, and two servers, may have
  * chosen the same name.

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ground/clock.ts'
 import { judge, takesPlace } from '../lifetime.ts'
 import type { SessionRecord } from '../record.ts'
-import { tombstoneMs } from '../record.ts'
+import { maxTombstones, tombstoneMs } from '../record.ts'
 import type { Lease, SessionStore, StoreListener } from '../store.ts'
 
 interface Held extends Lease {
@@ -12,6 +12,8 @@ interface Held extends Lease {
 export function createMemoryStore(options: { clock: Clock }): SessionStore {
   const { clock } = options
   const records = new Map<string, SessionRecord>()
+  /** Oldest first. */
+  const tombstones = new Set<string>()
   /** Key of a record → its id. */
   const keyed = new Map<string, string>()
   const leases = new Map<string, Held>()
@@ -30,11 +32,17 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     const before = records.get(record.id)
     if (before !== undefined && takesPlace(before)) count(before, -1)
     records.set(record.id, { ...record })
+    if (record.state === 'closed') bury(record.id)
     if (takesPlace(record)) count(record, 1)
     else leases.delete(record.id)
     if (record.key === undefined || hasEnded(record)) return
     const namesake = ofKey(record.key)
     if (namesake === undefined || hasEnded(namesake)) keyed.set(record.key, record.id)
+  }
+  const bury = (id: string): void => {
+    tombstones.add(id)
+    const [oldest] = tombstones
+    if (tombstones.size > maxTombstones && oldest !== undefined) forget(oldest)
   }
   const ofKey = (key: string): SessionRecord | undefined => records.get(keyed.get(key) ?? '')
   const forget = (id: string): void => {
@@ -42,6 +50,7 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     if (record === undefined) return
     if (takesPlace(record)) count(record, -1)
     records.delete(id)
+    tombstones.delete(id)
     leases.delete(id)
     if (record.key !== undefined && keyed.get(record.key) === id) keyed.delete(record.key)
   }
@@ -171,7 +180,8 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
 
     close() {
       burying.cancel()
-      for (const kept of [records, keyed, leases, listeners, principals, hosts, alive]) kept.clear()
+      for (const kept of [records, tombstones, keyed, leases, listeners, principals, hosts, alive])
+        kept.clear()
       return Promise.resolve()
     },
   }

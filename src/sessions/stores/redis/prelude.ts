@@ -1,4 +1,4 @@
-import { tombstoneMs } from '../../record.ts'
+import { maxTombstones, tombstoneMs } from '../../record.ts'
 
 const dayMs = 24 * 3600 * 1000
 
@@ -62,6 +62,13 @@ local function file(id)
     redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
     redis.call('PEXPIRE', key, ${tombstoneMs}, 'NX')
     redis.call('ZADD', ids, now() + redis.call('PTTL', key), id)
+    local over = math.min(100, redis.call('ZCOUNT', ids, '-inf', '(+inf') - ${maxTombstones})
+    if over > 0 then
+      for _, old in ipairs(redis.call('ZRANGE', ids, 0, over - 1)) do
+        redis.call('DEL', sessionKey(old))
+        redis.call('ZREM', ids, old)
+      end
+    end
   else
     local due = state == 'closing' and 0 or math.min(num(idleAt), num(maxAt))
     if host then redis.call('ZADD', hostKey(host), due, id) end

@@ -3,16 +3,16 @@ import { invalidToken } from './bearer.ts'
 export type Claims = Readonly<Record<string, unknown>>
 
 /**
- * What a claim names: a text with something in it, or, where it is left out or empty, nobody.
+ * What a claim names: a text with something in it, or, where it is left out, nobody.
  *
- * Whatever else stands there (null, 0, a list) names nobody either, and is refused: read as a text
+ * Whatever else stands there (an empty text, null, 0, a list) names nobody either, and is refused:
  * it would be the same for everybody whose token has it.
  *
  * @throws ERR_AUTH_TOKEN_INVALID
  */
 export function nameIn(claims: Claims, claim: 'iss' | 'sub' | 'client_id'): string | undefined {
   const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined
-  if (value === undefined || value === '') return undefined
+  if (value === undefined) return undefined
   if (typeof value === 'string' && value.trim() !== '') return value
   throw invalidToken(`its ${claim} is no text that could name anybody`)
 }

@@ -31,6 +31,7 @@ const noNames = [
   ['alice'],
   {},
   { sub: 'alice' },
+  '',
   ' ',
   '\t',
 ]
@@ -51,7 +52,7 @@ test('a client_id that is no text names nobody', async () => {
     const refusal = await rig.refusal(await sign({ client_id: client }))
     assert.equal(refusal.statusCode, 401)
     assert.match(refusal.message, /its client_id is no text/)
-    assert.equal(await rig.outcome(await sign({ sub: '', client_id: client })), refusal.code)
+    assert.equal(await rig.outcome(await sign({ sub: 0, client_id: client })), refusal.code)
     // Beside a subject it does not matter, and is nothing.
     const { identity } = await rig.ask(await sign({ sub: 'alice', client_id: client }))
     assert.equal(identity?.clientId, typeof client === 'string' ? client : undefined)
@@ -62,7 +63,7 @@ test('a client_id that is no text names nobody', async () => {
 })
 
 test('an issuer that is no text is another issuer', async () => {
-  for (const iss of [...noNames, '', [provider.issuer]]) {
+  for (const iss of [...noNames, [provider.issuer]]) {
     const refusal = await rig.refusal(await sign({ iss, sub: 'alice' }))
     assert.equal(refusal.statusCode, 401)
   }

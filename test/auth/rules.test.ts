@@ -162,7 +162,7 @@ test('a principal is issuer and subject, and client_id where there is no subject
   const of = async (claims: object) => rig.outcome(await provider.sign({ ...claims }))
   assert.equal(await of({ sub: 'a"b', client_id: 'c' }), JSON.stringify([issuer, 'a"b']))
   assert.equal(await of({ sub: null, client_id: 'c' }), JSON.stringify([issuer, null, 'c']))
-  assert.equal(await of({ sub: '', client_id: 'c' }), JSON.stringify([issuer, null, 'c']))
+  assert.equal(await of({ sub: '', client_id: 'c' }), 'ERR_AUTH_TOKEN_INVALID')
   assert.equal(await of({ sub: 'c' }), JSON.stringify([issuer, 'c']))
   assert.equal(await of({ sub: null }), 'ERR_AUTH_TOKEN_INVALID')
 })

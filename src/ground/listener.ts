@@ -96,6 +96,8 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
   app.addHook('onRequest', ({ raw }, _reply, done) =>
     done(hasTwoHosts(raw) ? new GatewayError('ERR_PROXY_TWO_HOSTS') : undefined),
   )
+  // Node leaves out what comes after 2000, and nobody would be told; their size has a limit.
+  app.server.maxHeadersCount = 0
   answerEarly(app, clock)
   answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
   if (options?.connections !== undefined) {

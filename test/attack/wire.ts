@@ -51,7 +51,9 @@ export function rawBytes(
 /** Whether an answer is here as far as its length says. */
 function isWhole(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n')
-  const [, length] = /^content-length: *(\d+)/im.exec(bytes.toString('latin1', 0, end)) ?? []
+  const head = bytes.toString('latin1', 0, end)
+  if (/^connection: *close/im.test(head)) return false
+  const [, length] = /^content-length: *(\d+)/im.exec(head) ?? []
   return end >= 0 && length !== undefined && bytes.length >= end + 4 + Number(length)
 }
 

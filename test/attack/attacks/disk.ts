@@ -84,7 +84,6 @@ export const disk: Attack[] = [
       await callText(victim, 'stderr', { value: 'evidence of another session\n' })
       await victim.remove()
       const sessionsDir = join(stage.stateDir, 'sessions')
-      const before = readdirSync(sessionsDir)
       const session = await openRaw(stage.mcp('evil'))
       await callText(session, 'run', {
         script: `const fd = fs.openSync(env.BERTH_WORKSPACE + '/x', 'w'); fs.ftruncateSync(fd, 2 * 1024 ** 4)`,
@@ -96,11 +95,8 @@ export const disk: Attack[] = [
       const other = await openRaw(again.mcp('evil'))
       await other.remove()
       const after = readdirSync(sessionsDir)
-      scene.tried(
-        'a sparse file',
-        before.every((name) => after.includes(name)),
-        { before, after },
-      )
+      const { handle } = victim
+      scene.tried('a sparse file', after.includes(handle), { handle, after })
     },
   },
 ]

@@ -115,9 +115,9 @@ export const front: Attack[] = [
       const { port } = await scene.gateway()
       const own = `Host: 127.0.0.1:${port}`
       for (const [what, target, lines] of [
-        ['a header of 100 KB', '/mcp', [`X-A: ${'a'.repeat(100_000)}`]],
-        ['5 000 headers', '/mcp', Array.from({ length: 5000 }, (_, at) => `X-${at}: a`)],
-        ['a session id of 100 KB', '/mcp', [`Mcp-Session-Id: ${'a'.repeat(100_000)}`]],
+        ['a header of 200 KB', '/mcp', [`X-A: ${'a'.repeat(200_000)}`]],
+        ['50 000 headers', '/mcp', Array.from({ length: 50_000 }, (_, at) => `X-${at}: a`)],
+        ['a session id of 200 KB', '/mcp', [`Mcp-Session-Id: ${'a'.repeat(200_000)}`]],
         ['a target of 100 KB', `/mcp?${'a'.repeat(100_000)}`, []],
       ] as const) {
         const bytes = postBytes(target, [own, ...lines, length], initialize)

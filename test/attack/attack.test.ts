@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+
+import { attacks } from './attacks/index.ts'
+import { lineOf } from './report.ts'
+import { tryAttack } from './run-attacks.ts'
+import { createSharedStage } from './scene.ts'
+
+const shared = createSharedStage({ after })
+
+/** The short ones; `npm run attack` has them all. */
+for (const attack of attacks.filter(({ isLong }) => !isLong)) {
+  test(`${attack.section}: ${attack.tries}`, async (t) => {
+    const outcome = await tryAttack(t, shared, attack)
+    if (outcome.missing !== undefined) {
+      assert.notEqual(process.env['CI'], 'true', outcome.missing)
+      t.skip(outcome.missing)
+      return
+    }
+    assert.ok(
+      outcome.tries.every(({ held }) => held),
+      lineOf(outcome),
+    )
+  })
+}

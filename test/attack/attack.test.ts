@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
+import { createBench } from '../bench/scope.ts'
 import { attacks } from './attacks/index.ts'
 import { lineOf } from './report.ts'
 import { tryAttack } from './run-attacks.ts'
 import { createSharedStage } from './scene.ts'
 
-const shared = createSharedStage({ after })
+// What `after` is given within a test ends with that test, and the stage is for all of them.
+const whole = createBench(new AbortController().signal)
+after(() => whole.end())
+const shared = createSharedStage(whole)
 
 /** The short ones; `npm run attack` has them all. */
 for (const attack of attacks.filter(({ isLong }) => !isLong)) {

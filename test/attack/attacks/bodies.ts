@@ -171,7 +171,6 @@ export const bodies: Attack[] = [
       for (const [what, lines] of [
         ['a foreign Origin', [own, 'Origin: https://evil.example', 'Content-Length: 4000000']],
         ['more than the limit', [own, 'Content-Length: 400000000']],
-        ['an unknown session', [own, 'Mcp-Session-Id: nobody', 'Content-Length: 4000000']],
       ] as const) {
         const { status, text } = await rawBytes(port, postBytes('/mcp', lines, '{'))
         scene.tried(`${what}, with a body that does not come`, status >= 400, text || 'nothing')

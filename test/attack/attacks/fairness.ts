@@ -19,6 +19,7 @@ export const fairness: Attack[] = [
     async run(scene) {
       const stage = await scene.own({
         maxStarting: 2,
+        drainMs: 0,
         mcpServers: {
           slow: hostile({}, { transport: 'http', mode: 'stateless' }),
           never: hostile({ HOSTILE: 'never' }),

@@ -41,7 +41,7 @@ export const terminal: Attack[] = [
       const stage = await scene.own({ mcpServers })
       const state = ['--state-dir', stage.stateDir]
       const evilText = JSON.stringify({ say: [], value: evil })
-      for (const args of [
+      const commands = [
         ['tools', stage.mcp('version')],
         ['tools', stage.mcp('error')],
         ['call', stage.mcp('named'), 'remember', '--args', evilText],
@@ -50,8 +50,10 @@ export const terminal: Attack[] = [
         ['sessions', '--all', ...state],
         ['sessions', '--all', '--json', ...state],
         ['check', '--start', '--config', stage.configFile, ...state],
-      ]) {
-        const said = await outputOf(args)
+      ]
+      const outputs = await Promise.all(commands.map(outputOf))
+      for (const [at, args] of commands.entries()) {
+        const said = outputs[at] ?? ''
         const found = unsafe.exec(said)?.[0]
         const named = args.slice(0, 2).join(' ').replace(stage.url, '')
         const told = said.length > 0 && found === undefined

@@ -168,7 +168,7 @@ export const inside: Attack[] = [
           [`h${at}`, hostile({ HOSTILE: json }, { transport: 'http' })],
         ]),
       )
-      const stage = await scene.own({ mcpServers, startTimeoutMs: 3000 })
+      const stage = await scene.own({ mcpServers, defaults: { startTimeoutMs: 3000 } })
       for (const [at, [what]] of answersOf.entries()) {
         for (const kind of ['s', 'h']) {
           const opened = openRaw(stage.mcp(`${kind}${at}`))

@@ -72,21 +72,15 @@ export const memory: Attack[] = [
         const session = await openRaw(stage.mcp(server))
         const text = question(id)
         const event = `data: ${text}\n\n`
-        const head =
-          'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n'
-        const first = server === 'http' ? [head] : []
+        const before =
+          server === 'http'
+            ? 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n'
+            : ''
         const unit = server === 'http' ? event : `${text}\n`
         const grown = await stage.growthMb(async () => {
-          const asked = session.call('say', { say: [unit], times, answer: server === 'stdio' })
-          if (first.length > 0) {
-            // The head goes before all events, and once.
-            asked.then(
-              (answer) => answer.abort(),
-              () => undefined,
-            )
-          }
-          const answer = await withinLong(asked, 20_000).catch(() => undefined)
-          if (typeof answer === 'object') await withinLong(answer.text(), 20_000).catch(() => '')
+          const words = { before, say: [unit], times, answer: server === 'stdio' }
+          const answer = await withinLong(session.call('say', words), 20_000).catch(() => undefined)
+          if (typeof answer === 'object') await withinLong(answer.text(), 5000).catch(() => '')
         })
         scene.tried(what, grown < muchMb && (await stage.isUnharmed()), { grown })
         await session.remove().catch(() => undefined)

@@ -5,9 +5,12 @@ import { GatewayError, messageOf } from '../ground/errors.ts'
 import { guarded } from '../ground/guarded.ts'
 import type { GatewayIdentity } from '../ground/identity-files.ts'
 import { readIdentities } from '../ground/identity-files.ts'
+import { parseJson } from '../ground/json.ts'
 import type { HandoverNews } from './handover.ts'
 
 const answerWithinMs = 5000
+/** It tells a time and a process. */
+const answerLength = 64 * 1024
 
 export interface PredecessorOptions {
   /** Where the identity files of gateways with this state directory are. */
@@ -70,6 +73,11 @@ function post(url: URL, token: string): Promise<IncomingMessage> {
 async function jsonOf(response: IncomingMessage): Promise<unknown> {
   let text = ''
   response.setEncoding('utf8')
-  for await (const chunk of response) text += String(chunk)
-  return JSON.parse(text) as unknown
+  for await (const chunk of response) {
+    text += String(chunk)
+    if (text.length > answerLength) break
+  }
+  const read = parseJson(text, answerLength)
+  if (read.ok) return read.value
+  throw new Error('it answered with what is no JSON')
 }

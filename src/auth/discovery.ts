@@ -1,6 +1,7 @@
 import type { JWK } from 'jose'
 
 import { messageOf } from '../ground/errors.ts'
+import { parseJson } from '../ground/json.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { discoveryPath } from './local-issuer.ts'
 import type { Published } from './provider.ts'
@@ -72,7 +73,7 @@ async function fetchJson(url: string): Promise<Record<string, unknown>> {
   })
   const text = await textOf(response, url)
   if (!response.ok) throw new Error(`${url} answered ${response.status}`)
-  const value: unknown = JSON.parse(text)
+  const { value } = { value: undefined, ...parseJson(text, limitBytes) }
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   throw new Error(`${url} answered without a JSON object`)
 }

@@ -1,9 +1,13 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js'
 
+import { parseJson } from '../ground/json.ts'
 import { idKey, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 import { mayBeMcp, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
 import { withoutNullErrors } from './null-errors.ts'
+
+/** Of a longer refusal nothing is understood. */
+const refusalLength = 1024 * 1024
 
 interface Said {
   said?: string
@@ -161,7 +165,9 @@ export function createLink(
 
 function requestIdOf(body: unknown): RpcId | undefined {
   if (typeof body !== 'string') return undefined
-  const message: unknown = JSON.parse(body)
+  // What this program itself has to say.
+  const read = parseJson(body, Infinity)
+  const message = read.ok ? read.value : undefined
   if (kindOf(message) !== 'request') return undefined
   return (message as RpcMessage).id ?? undefined
 }
@@ -202,7 +208,9 @@ async function failureOf(response: Response, { headers }: RequestInit): Promise<
 
 function saidIn(text: string, contentType: string | undefined): Said {
   try {
-    const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
+    const read = parseJson(text, refusalLength)
+    // What is no object is caught below.
+    const { error } = (read.ok ? read.value : undefined) as { error?: Record<string, unknown> }
     const { message, code, data } = error ?? {}
     // The admin API has its code in `code`, where JSON-RPC has a number.
     const named = [code, (data as Record<string, unknown> | null | undefined)?.['code']]

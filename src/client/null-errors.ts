@@ -1,5 +1,6 @@
 import type { Transformer } from 'node:stream/web'
 
+import { parseJson } from '../ground/json.ts'
 import { isFailure } from '../ground/jsonrpc.ts'
 
 const nullError = /"error"\s*:\s*null/
@@ -46,14 +47,20 @@ function eachLine(): Transformer<string, string> {
   }
 }
 
+/** A longer one is passed on as it came. */
+const mendedLength = 4 * 1024 * 1024
+
 const mendedLine = (_line: string, field: string, json: string): string => field + mended(json)
 
 function mended(json: string): string {
   if (!nullError.test(json)) return json
+  const read = parseJson(json, mendedLength)
+  if (!read.ok) return json
+  const { value } = read
   try {
-    const value: unknown = JSON.parse(json)
     return JSON.stringify(Array.isArray(value) ? value.map(withoutOne) : withoutOne(value))
   } catch {
+    // Nested deeper than it can be written again.
     return json
   }
 }

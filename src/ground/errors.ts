@@ -68,6 +68,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp, agents with protocol: http at /servers/NAME/invocations.{hint}'),
   // prettier-ignore
+  ERR_PROXY_TOO_MANY_STREAMS: entry(429, -32000, 'client', true, 'This session has {limit} GET streams open already. Close one before you open another.'),
+  // prettier-ignore
   ERR_PROXY_TOO_MANY_EXCHANGES: entry(429, -32000, 'client', true, 'This session has {limit} requests in progress already. Wait for one to be answered.'),
   // prettier-ignore
   ERR_PROXY_ID_IN_USE: entry(400, -32600, 'client', false, 'The request with the id {id} is not answered yet. Give each request of a session an id of its own.'),

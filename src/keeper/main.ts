@@ -236,7 +236,10 @@ async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> 
   const { address } = outcome.started
   if (face !== undefined) toServer = (req, res) => face.handle(req, res)
   else if (spec.relay && address !== null) {
-    toServer = createRelay(address, spec.port ?? 0, { isPlain: spec.isPlain === true })
+    toServer = createRelay(address, spec.port ?? 0, {
+      isPlain: spec.isPlain === true,
+      onBytes: (count) => server?.spent(count),
+    })
   }
   answer(response, 200, outcome.started)
 }

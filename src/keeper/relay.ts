@@ -10,21 +10,26 @@ import { createRelayedStreams, passedStreams } from './relayed-streams.ts'
 /** Servers keep an idle connection for five seconds, as a rule; a POST must not meet its end. */
 const idleMs = 4000
 
+export interface RelayOptions {
+  /** Bytes both ways and nothing else, for a server that speaks no MCP. */
+  isPlain?: boolean
+  /** Is told of what comes on streams that the keeper keeps. */
+  onBytes?: (count: number) => void
+}
+
 /**
  * Puts the keeper in front of an HTTP server: bytes both ways, and nothing read but where events
  * begin and end. What it adds is the order of the session's streams, in the one place where all
  * replicas' streams meet, and streams that outlive their connections.
- *
- * @param isPlain bytes both ways and nothing else, for a server that speaks no MCP
  */
 export function createRelay(
   address: string,
   port: number,
-  { isPlain = false }: { isPlain?: boolean } = {},
+  { isPlain = false, onBytes = () => undefined }: RelayOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const agent = new Agent({ keepAlive: true, timeout: idleMs })
   const hold = createHold(systemClock)
-  const streams = isPlain ? passedStreams : createRelayedStreams(systemClock)
+  const streams = isPlain ? passedStreams : createRelayedStreams(systemClock, onBytes)
 
   return (request, response) => {
     if (streams.serve(request, response)) return

@@ -25,6 +25,8 @@ export interface RelayedStreamOptions {
   /** The head of it has come. */
   answer: IncomingMessage
   response: ServerResponse
+  /** So many bytes of it have come. */
+  onBytes(count: number): void
   /** The server gives its events ids. */
   onOwnIds(): void
   /** The keeper does not have it any more, or no more of it will come. */
@@ -49,6 +51,7 @@ export function keepStream(options: RelayedStreamOptions): RelayedStream {
   }
 
   function take(bytes: Buffer): void {
+    options.onBytes(bytes.length)
     const parts = cutter.push(bytes.toString('latin1'))
     const isGiven = parts.some(({ hasId }) => hasId)
     if (isGiven) options.onOwnIds()

@@ -33,7 +33,11 @@ const prefixOfGet = `${prefix}get`
 const prefixOfPost = `${prefix}post`
 const eventStream = /^text\/event-stream\s*(;|$)/i
 
-export function createRelayedStreams(clock: Clock): RelayedStreams {
+/** @param onBytes is told of what comes on streams that are kept */
+export function createRelayedStreams(
+  clock: Clock,
+  onBytes: (count: number) => void,
+): RelayedStreams {
   const streams = createStreams({ clock, format: partFormat })
   let sessionId: string | undefined
   let version: string | undefined
@@ -70,6 +74,7 @@ export function createRelayedStreams(clock: Clock): RelayedStreams {
       canPrime: () => understandsPriming(version),
       answer,
       response,
+      onBytes,
       onOwnIds: () => (hasOwnIds = true),
       onEnd() {
         if (standalone === kept) standalone = undefined

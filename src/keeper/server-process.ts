@@ -68,6 +68,8 @@ export interface ServerProcess {
   /** What it has used so far, or had when it ended. */
   usage(): Usage
   note(line: string): void
+  /** So many bytes of it have come on another way than its standard output. */
+  spent(bytes: number): void
   /** What a stdio server has written without a line end so far. */
   unfinished(): string
 }
@@ -281,6 +283,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     lastLines: () => output.lastLines(),
     usage: () => usage.look(),
     note: (line) => output.note(line),
+    spent: (bytes) => budget.spent(bytes),
     unfinished: () => lines.unfinished(),
   }
 }

@@ -109,6 +109,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   }
 
   const downstream: Downstream = {
+    isGet: kind === 'get',
     isStandalone: options.isStandalone,
     upstream: undefined,
     isDone: () => answer.is('over'),

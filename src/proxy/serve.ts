@@ -20,7 +20,7 @@ import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
 import type { Traffic } from './traffic.ts'
-import { checkIds, checkRoom } from './traffic.ts'
+import { checkIds, checkRoom, checkStreams } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 
 export interface ServingOptions {
@@ -233,11 +233,11 @@ export function createServing(options: ServingOptions): Serve {
     if (eventId === undefined) {
       for (const stream of [...traffic.streams]) if (stream.isStandalone) stream.supersede()
     } else {
+      const replaced = [...traffic.streams].filter((stream) => stream.hasCarried(eventId))
+      if (replaced.length === 0) checkStreams(traffic)
       exchanges = traffic.withEvent(eventId)
       for (const exchange of exchanges) traffic.carry(exchange)
-      for (const stream of [...traffic.streams]) {
-        if (stream.hasCarried(eventId)) stream.supersede()
-      }
+      for (const stream of replaced) stream.supersede()
     }
     passing.pass({
       request,

@@ -14,6 +14,8 @@ import { createObserver } from './observe.ts'
 
 /** A response to a client, as far as the session that it belongs to has to do with it. */
 export interface ClientStream {
+  /** A GET. It ends when its client goes; what a POST has asked for does not. */
+  readonly isGet: boolean
   /** A GET without Last-Event-ID: there is one of it in a session. */
   readonly isStandalone: boolean
   /** Whether it was this stream that carried the event: one of its last few dozen. */
@@ -69,6 +71,20 @@ export function checkRoom(traffic: Traffic, more: number): void {
   if (traffic.size() + more <= maxExchanges) return
   throw new GatewayError('ERR_PROXY_TOO_MANY_EXCHANGES', {
     params: { limit: maxExchanges },
+    retryAfterSeconds: 1,
+  })
+}
+
+/** One of them is all that a client needs, and one for each that it resumes. */
+const maxGetStreams = 100
+
+/** @throws ERR_PROXY_TOO_MANY_STREAMS when a session has as many as it may */
+export function checkStreams({ streams }: Traffic): void {
+  let open = 0
+  for (const { isGet } of streams) if (isGet) open += 1
+  if (open < maxGetStreams) return
+  throw new GatewayError('ERR_PROXY_TOO_MANY_STREAMS', {
+    params: { limit: maxGetStreams },
     retryAfterSeconds: 1,
   })
 }

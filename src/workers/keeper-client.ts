@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 
+import { parseJson } from '../ground/json.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
@@ -34,6 +35,12 @@ export interface Watch {
   /** Settles when it is over: with how the server ended; undefined when the connection broke. */
   over: Promise<KeeperExit | undefined>
 }
+
+/**
+ * A keeper says no more than a server's last lines, or the record of a session. Its server may have
+ * put itself in its place.
+ */
+const saidLength = 1024 * 1024
 
 /** A keeper answers in a moment; one that does not for so long is stuck. */
 const answerMs = 10_000
@@ -122,11 +129,20 @@ function bodyOf(response: IncomingMessage): Promise<string | undefined> {
     }
     response.on(
       'data',
-      guarded((chunk: string) => (text += chunk), failed),
+      guarded((chunk: string) => {
+        text += chunk
+        if (text.length > saidLength) failed()
+      }, failed),
     )
     const closed = (): void => resolve(response.complete ? text : undefined)
     response.once('close', guarded(closed, failed))
   })
 }
 
-const valueOf = (text: string): unknown => (text === '' ? undefined : (JSON.parse(text) as unknown))
+/** @throws for what no keeper says */
+function valueOf(text: string): unknown {
+  if (text === '') return undefined
+  const read = parseJson(text, saidLength)
+  if (read.ok) return read.value
+  throw new Error('what answers on the socket of a keeper is none')
+}

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 
+import { parseJson } from '../../ground/json.ts'
 import type { AdminAccess } from '../drive/plan.ts'
 
 /** A running gateway, as its admin API shows it. */
@@ -21,7 +22,9 @@ export function createAdmin({ url, token }: AdminAccess): Admin {
           response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
           response.once('error', reject)
           response.once('end', () => {
-            resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as unknown })
+            const read = parseJson(text, Infinity)
+            if (read.ok) resolve({ status: response.statusCode ?? 0, body: read.value })
+            else reject(new Error('the admin API has answered with what is no JSON'))
           })
         },
       )

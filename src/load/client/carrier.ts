@@ -1,3 +1,4 @@
+import { parseJson } from '../../ground/json.ts'
 import type { RpcMessage } from '../../ground/jsonrpc.ts'
 import type { Scan } from '../search/search.ts'
 import type { SseEvent } from './sse.ts'
@@ -46,7 +47,10 @@ export function createCarrier(options: {
   const { wire, scan, onMessage } = options
 
   const read = (text: string, where: string): void => {
-    const parsed = JSON.parse(text) as RpcMessage | RpcMessage[]
+    // The results are measured: nothing else waits meanwhile.
+    const json = parseJson(text, Infinity)
+    if (!json.ok) throw new Error('the target has sent what is no JSON')
+    const parsed = json.value as RpcMessage | RpcMessage[]
     for (const message of Array.isArray(parsed) ? parsed : [parsed]) onMessage(message, where)
   }
 

@@ -1,3 +1,4 @@
+import { parseJson } from '../../ground/json.ts'
 import type { Outcome, Session } from '../client/session.ts'
 import type { Channel } from './channels.ts'
 import type { ScenarioTool } from './plan.ts'
@@ -71,7 +72,9 @@ export const recall: Step = {
     const { canary } = session.watch
     const outcome = await callTool(session, 'recall', { marker: canary.slice(0, 8) })
     if (!outcome.ok) return outcome
-    const found = JSON.parse(outcome.text ?? '{}') as Record<string, unknown>
+    const read = parseJson(outcome.text ?? '{}', Infinity)
+    if (!read.ok) return wrong
+    const found = (read.value ?? {}) as Record<string, unknown>
     let isWhole = true
     for (const place of places) {
       if (JSON.stringify(found[place] ?? null).includes(canary)) session.watch.matched(place)

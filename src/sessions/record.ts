@@ -78,8 +78,30 @@ export function toldOf({ reason, details }: SessionEnd): { reason: EndReason; oo
 /** How a tombstone is kept: long enough for every client to hear why, and no longer. */
 export const tombstoneMs = 60 * 60 * 1000
 
-/** So many are kept; of more, the oldest go before their hour is over. */
-export const maxTombstones = 10_000
+export interface TombstoneLimits {
+  /** So many are kept; of more, the oldest go before their hour is over. */
+  most: number
+  /** So many keep all that is known of their end: the last lines of a worker may take 200 KB. */
+  detailed: number
+}
+
+export const tombstoneLimits: TombstoneLimits = { most: 10_000, detailed: 200 }
+
+/** Of an older tombstone, an end that takes more bytes than this is cut down to its reason. */
+export const longEnd = 2000
+
+/** A tombstone as it is kept when it is not among the newest any more. */
+export function leanTombstone({
+  workerSessionId: _,
+  end,
+  ...record
+}: SessionRecord): SessionRecord {
+  if (end === undefined) return record
+  if (JSON.stringify(end).length <= longEnd) return { ...record, end }
+  const { reason, atMs, by, details } = end
+  const bare: SessionEnd = { reason, atMs, ...(by === undefined ? {} : { by }) }
+  return { ...record, end: details?.oom === true ? { ...bare, details: { oom: true } } : bare }
+}
 
 /**
  * What a session is found by whose client has named it. Two clients, and two servers, may have

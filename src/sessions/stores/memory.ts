@@ -1,7 +1,7 @@
 import type { Clock } from '../../ground/clock.ts'
 import { judge, takesPlace } from '../lifetime.ts'
-import type { SessionRecord } from '../record.ts'
-import { maxTombstones, tombstoneMs } from '../record.ts'
+import type { SessionRecord, TombstoneLimits } from '../record.ts'
+import { leanTombstone, tombstoneLimits, tombstoneMs } from '../record.ts'
 import type { Lease, SessionStore, StoreListener } from '../store.ts'
 
 interface Held extends Lease {
@@ -9,11 +9,19 @@ interface Held extends Lease {
 }
 
 /** `memory`: the records of one gateway process; they end with it. */
-export function createMemoryStore(options: { clock: Clock }): SessionStore {
-  const { clock } = options
+export function createMemoryStore({
+  clock,
+  tombstones: limits = tombstoneLimits,
+}: {
+  clock: Clock
+  /** Tests alone have others. */
+  tombstones?: TombstoneLimits
+}): SessionStore {
   const records = new Map<string, SessionRecord>()
   /** Oldest first. */
   const tombstones = new Set<string>()
+  /** Those of them that keep all that is known of their end. */
+  const detailed = new Set<string>()
   /** Key of a record → its id. */
   const keyed = new Map<string, string>()
   const leases = new Map<string, Held>()
@@ -41,8 +49,15 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
   }
   const bury = (id: string): void => {
     tombstones.add(id)
+    detailed.add(id)
+    const [first] = detailed
+    if (detailed.size > limits.detailed && first !== undefined) {
+      detailed.delete(first)
+      const record = records.get(first)
+      if (record !== undefined) records.set(first, leanTombstone(record))
+    }
     const [oldest] = tombstones
-    if (tombstones.size > maxTombstones && oldest !== undefined) forget(oldest)
+    if (tombstones.size > limits.most && oldest !== undefined) forget(oldest)
   }
   const ofKey = (key: string): SessionRecord | undefined => records.get(keyed.get(key) ?? '')
   const forget = (id: string): void => {
@@ -51,6 +66,7 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
     if (takesPlace(record)) count(record, -1)
     records.delete(id)
     tombstones.delete(id)
+    detailed.delete(id)
     leases.delete(id)
     if (record.key !== undefined && keyed.get(record.key) === id) keyed.delete(record.key)
   }
@@ -180,8 +196,8 @@ export function createMemoryStore(options: { clock: Clock }): SessionStore {
 
     close() {
       burying.cancel()
-      for (const kept of [records, tombstones, keyed, leases, listeners, principals, hosts, alive])
-        kept.clear()
+      for (const kept of [records, tombstones, detailed, keyed, leases]) kept.clear()
+      for (const kept of [listeners, principals, hosts, alive]) kept.clear()
       return Promise.resolve()
     },
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ground/clock.ts'
 import type { RedisStoreConfig } from '../options.ts'
-import type { SessionRecord } from '../record.ts'
+import type { SessionRecord, TombstoneLimits } from '../record.ts'
 import type { CreateOutcome, Life, SessionStore, StoreListener, Touched } from '../store.ts'
 import { soughtOf } from './redis/client.ts'
 import { decode, decodeFlat, decodeMessage, encode } from './redis/codec.ts'
@@ -18,6 +18,8 @@ export interface RedisStoreOptions {
   warn?: (message: string) => void
   /** Body of a Lua function that gives the time. Only tests have another clock than Redis' own. */
   luaTime?: string
+  /** Only tests have others. */
+  tombstones?: TombstoneLimits
   /** How often a thread of its own says that this gateway lives, once it has said so itself. */
   pulseEveryMs?: number
 }
@@ -33,10 +35,10 @@ const pageSize = 200
  */
 export async function createRedisStore(
   config: RedisStoreConfig,
-  { clock, luaTime, pulseEveryMs, warn = () => undefined }: RedisStoreOptions,
+  { clock, luaTime, tombstones, pulseEveryMs, warn = () => undefined }: RedisStoreOptions,
 ): Promise<SessionStore> {
   const keys = keysOf(config.prefix, config.db)
-  const scripts = createScripts(luaTime)
+  const scripts = createScripts(luaTime, tombstones)
   const listeners = new Set<StoreListener>()
   const reading = createReading(warn)
   let life: Life | undefined

@@ -1,4 +1,5 @@
-import { maxTombstones, tombstoneMs } from '../../record.ts'
+import type { TombstoneLimits } from '../../record.ts'
+import { longEnd, tombstoneMs } from '../../record.ts'
 
 const dayMs = 24 * 3600 * 1000
 
@@ -18,7 +19,7 @@ export const redisTime = `
  * (of the host and the principal of a record) cannot be declared: they are derived here, and have
  * the hash tag of the declared ones.
  */
-export const prelude = (time: string): string => `
+export const prelude = (time: string, tombstones: TombstoneLimits): string => `
 local base = ARGV[1]
 local function now() ${time} end
 
@@ -52,6 +53,22 @@ local function takeOut(id, host, principal)
   if principal then redis.call('SREM', principalKey(principal), id) end
 end
 
+-- As leanTombstone in record.ts.
+local function lean(id)
+  local key = sessionKey(id)
+  local text = fieldsOf(key, 'end')[1]
+  if not text then return end
+  redis.call('HDEL', key, 'workerSessionId')
+  if #text <= ${longEnd} then return end
+  local ok, whole = pcall(cjson.decode, text)
+  if not ok or type(whole) ~= 'table' then return end
+  local bare = { reason = whole.reason, atMs = whole.atMs, by = whole.by }
+  if type(whole.details) == 'table' and whole.details.oom == true then
+    bare.details = { oom = true }
+  end
+  redis.call('HSET', key, 'end', cjson.encode(bare))
+end
+
 -- Brings the indexes in line with a record. A closed one takes no place and stays for a while.
 local function file(id)
   local key = sessionKey(id)
@@ -62,7 +79,10 @@ local function file(id)
     redis.call('HDEL', key, 'lease.owner', 'lease.sinceMs', 'lease.ms')
     redis.call('PEXPIRE', key, ${tombstoneMs}, 'NX')
     redis.call('ZADD', ids, now() + redis.call('PTTL', key), id)
-    local over = math.min(100, redis.call('ZCOUNT', ids, '-inf', '(+inf') - ${maxTombstones})
+    local closed = redis.call('ZCOUNT', ids, '-inf', '(+inf')
+    local aged = closed - ${tombstones.detailed} - 1
+    if aged >= 0 then lean(redis.call('ZRANGE', ids, aged, aged)[1]) end
+    local over = math.min(100, closed - ${tombstones.most})
     if over > 0 then
       for _, old in ipairs(redis.call('ZRANGE', ids, 0, over - 1)) do
         redis.call('DEL', sessionKey(old))

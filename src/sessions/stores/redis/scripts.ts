@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 
+import { tombstoneLimits } from '../../record.ts'
 import { forgetAfterMs, installationMs, prelude, redisTime } from './prelude.ts'
 
 export { installationMs }
@@ -226,10 +227,14 @@ const bodies = { create, touch, update, restore, remove, claimDue, heartbeat, le
 
 export type Scripts = Record<keyof typeof bodies, Script>
 
-/** @param time body of a Lua function that gives the time; tests alone have another than Redis' */
-export function createScripts(time = redisTime): Scripts {
+/**
+ * Tests alone have others than the usual.
+ *
+ * @param time body of a Lua function that gives the time
+ */
+export function createScripts(time = redisTime, tombstones = tombstoneLimits): Scripts {
   const scripts = Object.entries(bodies).map(([name, body]) => {
-    const lua = `${prelude(time)}${body}`
+    const lua = `${prelude(time, tombstones)}${body}`
     return [name, { lua, sha: createHash('sha1').update(lua).digest('hex') }]
   })
   return Object.fromEntries(scripts) as Scripts

@@ -3,6 +3,7 @@ import type { Events } from '../ground/events.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
+import { followRedirects } from './following.ts'
 import type { ClientStream, Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -25,7 +26,10 @@ export function createTraffics(clock: Clock, events: Events): Traffics {
     of(session) {
       const found = open.get(session)
       if (found !== undefined) return found
-      const upstreams = openUpstreams(session.endpoint, ownerOf(session))
+      const direct = openUpstreams(session.endpoint, ownerOf(session))
+      // An agent that speaks no MCP may redirect its clients wherever it likes.
+      const isPlain = session.server.protocol === 'http'
+      const upstreams = isPlain ? direct : followRedirects(direct, session)
       const traffic = Object.assign(createTraffic(session, clock, events), { upstreams })
       open.set(session, traffic)
       session.onEnding(() => {

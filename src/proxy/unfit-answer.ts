@@ -43,14 +43,18 @@ export function whereTo(
   const target = redirectTarget(statusCode, location, `${endpoint.origin}${endpoint.path}`)
   if (target === undefined) return undefined
   const to = `it redirects (${statusCode}) to`
+  // Those within the origin were followed (`following.ts`).
+  const isFollowed = statusCode === 307 || statusCode === 308
   const { origin } = new URL(endpoint.origin)
   if (launch.kind === 'local') {
     const { pathname } = target
     // By the name that it was called by, or by the address that it listens on.
-    return target.origin === origin || target.host === endpoint.host
-      ? `${to} ${pathname}; set path: ${pathname}`
-      : `${to} ${target.href}, which is not the server itself`
+    const isOwn = target.origin === origin || target.host === endpoint.host
+    if (!isOwn) return `${to} ${target.href}, which is not the server itself`
+    if (isFollowed) return `${to} ${pathname} again and again; look at its path`
+    return `${to} ${pathname}; set path: ${pathname}`
   }
+  if (isFollowed && target.origin === origin) return `${to} itself again and again; look at its url`
   // Part of the path may be a secret where the configuration has a placeholder.
   if (launch.shown.includes('${')) {
     const isSlash = target.pathname === `${new URL(launch.url).pathname}/`

@@ -3,7 +3,6 @@ import { Client } from 'undici'
 
 import type { FaultOwner } from '../ground/guarded.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
-import type { Protocol } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Receiver } from './received.ts'
 import { received } from './received.ts'
@@ -68,22 +67,3 @@ export const settings = ({ socketPath }: Endpoint) => ({
   maxHeaderSize: maxHeadBytes,
   connect: { timeout: 10_000, ...(socketPath === undefined ? {} : { socketPath }) },
 })
-
-/** Takes leave of a worker as its protocol has it; settles when it has answered, or was too slow. */
-export async function sayGoodbye(session: Session, protocol: Protocol): Promise<void> {
-  if (session.worker === undefined) return
-  const { endpoint } = session
-  const goodbye = protocol.goodbye(endpoint, session.record.workerSessionId)
-  if (goodbye === undefined) return
-  const { method, path, headers, timeoutMs } = goodbye
-  const client = new Client(endpoint.origin, settings(endpoint))
-  try {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const { body } = await client.request({ method, path, headers, signal })
-    await body.dump()
-  } catch {
-    // It is about to be stopped anyway; the politeness was for servers that save something.
-  } finally {
-    await client.destroy()
-  }
-}

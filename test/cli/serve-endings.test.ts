@@ -15,7 +15,7 @@ const planner = compiled('src/demo/trip-planner.js')
 const wrapped = ['--', 'sh', '-c', `sh -c "node ${planner}; true"; true`]
 
 describe('serve ends every worker', { concurrency: 3 }, () => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     it(`and exits 0 at ${signal}`, async (t) => {
       const here = place(t)
       const serving = await here.serve(wrapped)
@@ -66,7 +66,7 @@ describe('serve ends every worker', { concurrency: 3 }, () => {
     const pending = new Promise<void>((resolve) => {
       isAsked = resolve
     })
-    const { call } = await connectClient(t, serving.mcp('server'), {
+    const { client, call } = await connectClient(t, serving.mcp('server'), {
       elicitation: () => {
         isAsked()
         return new Promise(() => undefined)
@@ -79,6 +79,8 @@ describe('serve ends every worker', { concurrency: 3 }, () => {
     serving.child.kill('SIGINT')
     assert.equal((await serving.done).code, 130)
     await eventually(() => assertNothingLeft(here))
+    // It would wait for the answer until its own limit.
+    await client.close()
     await lost
   })
 })

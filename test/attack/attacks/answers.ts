@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { atEnd } from '../../support/at-end.ts'
 import { postRpc, rawRequest } from '../../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../../support/raw-session.ts'
 import type { Attack } from '../attack.ts'
@@ -78,6 +83,41 @@ export const answers: Attack[] = [
         const { status } = await rawRequest(`${url}${path}`, { method: 'HEAD' })
         scene.tried(`HEAD ${path}`, status === 200, status)
       }
+    },
+  },
+  {
+    section: 'answers',
+    tries: 'redirects of a worker: to another address of the machine, to other hosts, in circles',
+    does: 'within its own origin 307 and 308 are followed; everything else is 502, and is not asked',
+    async run(scene) {
+      const asked: string[] = []
+      const stranger = createServer((request, response) => {
+        asked.push(String(request.url))
+        response.end()
+      }).listen(0, '127.0.0.1')
+      await once(stranger, 'listening')
+      atEnd(scene, () => {
+        stranger.closeAllConnections()
+        stranger.close()
+      })
+      const { port } = stranger.address() as AddressInfo
+      const stage = await scene.gateway()
+      const session = await openRaw(stage.mcp('http'))
+      const statuses = ['301 A', '302 B', '303 C', '307 D', '308 E']
+      const hosts = [`127.0.0.1:${port}`, `localhost:${port}`, 'evil.example']
+      for (const status of statuses) {
+        for (const place of [...hosts.map((host) => `http://${host}/mcp`), `//${hosts[0]}/`]) {
+          const lines = ['content-length: 0', `location: ${place}`, '', '']
+          const say = [[`HTTP/1.1 ${status}`, ...lines].join('\r\n')]
+          const answer = await session.call('say', { say, answer: false })
+          const isPassed = answer.headers.location !== undefined
+          scene.tried(`${status.slice(0, 3)} to ${place}`, answer.status === 502 && !isPassed)
+        }
+      }
+      const circle = 'HTTP/1.1 307 X\r\ncontent-length: 0\r\nlocation: /mcp\r\n\r\n'
+      const round = await session.call('say', { say: [circle], answer: false })
+      scene.tried('307 to where it came from', round.status === 502, round.status)
+      scene.tried('nobody else was asked', asked.length === 0, asked)
     },
   },
   {

@@ -50,6 +50,8 @@ export interface Command<O extends CommandOptions = CommandOptions> {
   readonly options: O
   /** Whether it knows what to do with what stands after `--`. Default: it does not. */
   readonly takesRest?: boolean
+  /** Whether others need it to go on when nobody reads what it says. Default: it ends then. */
+  readonly servesOthers?: boolean
   /** Lines for `help COMMAND` after the options: examples, exit codes. */
   readonly details: readonly string[]
   /**

@@ -28,12 +28,13 @@ export interface Surroundings {
 export async function runProgram(words: string[], around: Surroundings): Promise<number> {
   const { stdout, stderr, start } = around
   const lost = new Set<unknown>()
-  // Whoever reads the output may stop reading (`| head`); that is no failure. A disk that is full is
-  // one, but no reason for a gateway to end with all its sessions.
+  // Whoever reads the output may stop reading (`| head`); that is no failure. Neither that nor a disk
+  // that is full is a reason for a gateway to end with all its sessions.
+  const servesOthers = words[0] !== undefined && commands.get(words[0])?.servesOthers === true
   for (const out of [stdout, stderr]) {
     guardScreen(out)
     out.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(exitCodes.fine)
+      if (error.code === 'EPIPE' && !servesOthers) process.exit(exitCodes.fine)
       lost.add(out)
     })
   }

@@ -53,6 +53,21 @@ test('what nothing has caught is told and counted, and every session goes on', a
   assert.match(stderr, /Gave up: more than \d+ mistakes of Berth itself within a minute/)
 })
 
+test('a log that nobody reads any more ends no gateway', async (t) => {
+  const serving = await place(t).serve(server)
+  const session = await openRaw(`${serving.url}/mcp`)
+  serving.child.stdout.destroy()
+  serving.child.stderr.destroy()
+  for (let count = 0; count < 3; count += 1) {
+    const other = await openRaw(`${serving.url}/mcp`)
+    assert.equal((await other.remove()).status, 200)
+  }
+  const answer = await session.post({ jsonrpc: '2.0', id: 'p', method: 'ping' })
+  assert.equal(answer.status, 200)
+  serving.child.kill('SIGTERM')
+  assert.equal((await serving.done).code, 1)
+})
+
 test('a log that cannot be written ends no gateway', async (t) => {
   const here = place(t)
   const injected = here.put(

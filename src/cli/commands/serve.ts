@@ -17,6 +17,7 @@ export const serve = defineCommand({
   summary: 'Run the gateway',
   usage: '[FILE] [options]  or  serve [options] -- COMMAND [ARG ...]',
   takesRest: true,
+  servesOthers: true,
   options: {
     ...configOptions,
     ...serverOptions,

@@ -128,8 +128,8 @@ export function createBodies(mostBytes: number): Bodies {
       }, broken)
       const onEnd = guarded(() => {
         if (declared >= 0 && declared !== pile.bytes) finish(new GatewayError('ERR_PROXY_NOT_JSON'))
-        // A copy: what came is part of what the socket has read.
-        else finish(null, Buffer.concat([pile.take()]))
+        // A copy, if it is not one yet: what came is part of what the socket has read.
+        else finish(null, pile.chunks.length > 1 ? pile.take() : Buffer.concat([pile.take()]))
       }, broken)
       const onError = guarded(finish, broken)
       payload.on('data', onData).on('end', onEnd).on('error', onError)

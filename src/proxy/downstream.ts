@@ -82,8 +82,9 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       answer.close()
       settle()
       downstream.upstream?.abort(clientGone)
-    } else if (wasFull) {
-      downstream.upstream?.resume()
+    } else {
+      if (wasFull) downstream.upstream?.resume()
+      traffic?.dropOrphans()
     }
   }
 
@@ -146,6 +147,15 @@ export function createDownstream(options: DownstreamOptions): Downstream {
       answer.close()
       settle()
       downstream.upstream?.abort(superseded)
+    },
+
+    isOrphan: () => kind === 'post' && client.is('gone') && !exchanges.some(isOpen),
+
+    abandon() {
+      if (answer.is('over')) return
+      answer.close()
+      settle()
+      downstream.upstream?.abort(clientGone)
     },
 
     sessionEnded() {

@@ -22,6 +22,10 @@ export interface ClientStream {
   hasCarried(eventId: string): boolean
   /** Another stream of the client has taken its place. */
   supersede(): void
+  /** A POST whose client has gone, and of which no answer is awaited any more. */
+  isOrphan(): boolean
+  /** What may still come of the worker is not waited for. */
+  abandon(): void
   sessionEnded(): void
   /** The gateway goes and the session stays: the client is to come back where it left off. */
   leave(): void
@@ -43,6 +47,8 @@ export interface Traffic {
   drop(exchange: Exchange): void
   /** No stream of it is open: its answer comes when a client resumes one, here or elsewhere. */
   setAdrift(exchange: Exchange): void
+  /** A client has gone. What nobody waits for keeps a connection to the worker, and not too many. */
+  dropOrphans(): void
   end(exchange: Exchange, outcome: 'answered' | 'cancelled' | 'failed'): void
   /**
    * Whether a request with this id waits for its answer here. What another gateway may have
@@ -116,6 +122,12 @@ function shownId(id: RpcId): string {
 /** So many exchanges without a stream are remembered of a session. */
 const maxAdrift = 64
 
+/**
+ * So many POSTs of a session run on that nobody waits for. A worker need not answer what was
+ * cancelled, and each would have its connection for as long as the session lives.
+ */
+const maxOrphans = 64
+
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
   /** By request id: of several with one, which only a server without sessions is sent, the newest. */
   const exchanges = new Map<string, Exchange>()
@@ -171,6 +183,11 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       // Answered at another gateway, it would stay here for ever.
       const [oldest] = adrift
       if (adrift.size > maxAdrift && oldest !== undefined) traffic.end(oldest, 'failed')
+    },
+
+    dropOrphans() {
+      const orphans = [...traffic.streams].filter((stream) => stream.isOrphan())
+      for (const stream of orphans.slice(0, -maxOrphans)) stream.abandon()
     },
 
     end(exchange, outcome) {

@@ -75,7 +75,7 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     genReqId: () => `${prefix}-${(count += 1).toString(36)}`,
     requestIdHeader: false,
     forceCloseConnections: true,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     schemaController: {
       compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler },
     },

@@ -71,7 +71,7 @@ export async function metadataPlugin(
 
   function serve(route: string, endpointOf: (request: FastifyRequest) => string): void {
     app.options(route, (_request, reply) => reply.code(204).headers(cors).send())
-    app.get(route, { exposeHeadRoute: true }, async (request, reply: FastifyReply) => {
+    app.get(route, async (request, reply: FastifyReply) => {
       const { path, login } = protectedAt(endpointOf(request))
       const endpoint = { base: guard.baseFor(request.headers.host), path }
       const document = await metadataOf(endpoint, login, resource)

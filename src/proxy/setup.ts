@@ -68,8 +68,8 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
   let isDraining = false
 
   const app = createListener({ clock, events, connections: connectionsWithin() })
-  app.get('/healthz', { exposeHeadRoute: true }, (_request, reply) => reply.send({ status: 'ok' }))
-  app.get('/readyz', { exposeHeadRoute: true }, async (_request, reply) => {
+  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
     if (isDraining) return reply.code(503).send({ status: 'draining' })
     const reason = await options.storeProblem()
     if (reason === undefined) return reply.send({ status: 'ok' })

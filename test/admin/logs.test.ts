@@ -59,3 +59,19 @@ test('many may follow, and go, without harm', async () => {
   await session.remove()
   assert.match(await text, /^x{100000}\nlast\ngoodbye own-id-of-the-worker\n$/)
 })
+
+test('HEAD is answered wherever GET is, at once and without a body', async () => {
+  const { handle } = await openRaw(gateway.mcp('stays'))
+  const session = `/api/sessions/${handle}`
+  const paths = [
+    '/metrics',
+    '/api/sessions',
+    session,
+    `${session}/logs`,
+    `${session}/logs?follow=true`,
+  ]
+  for (const path of paths) {
+    const answer = await askAdmin(gateway, path, { method: 'HEAD' })
+    assert.deepEqual([answer.status, await answer.text()], [200, ''], path)
+  }
+})

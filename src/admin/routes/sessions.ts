@@ -119,7 +119,7 @@ export function sessionRoutes(
   app.get<{ Params: Static<typeof Params>; Querystring: Static<typeof LogsQuery> }>(
     '/sessions/:handle/logs',
     { schema: { params: Params, querystring: LogsQuery } },
-    async ({ params, query }, reply) => {
+    async ({ method, params, query }, reply) => {
       const record = await find(params.handle)
       const handle = handleOf(record.id)
       const session = sessions.list().find(({ id }) => id === record.id)
@@ -136,7 +136,9 @@ export function sessionRoutes(
       await followOutput({
         file: directories.of(handle).outputFile,
         lines: query.lines,
-        ...(query.follow === true && session !== undefined ? { until: until.signal } : {}),
+        ...(query.follow === true && method === 'GET' && session !== undefined
+          ? { until: until.signal }
+          : {}),
         onLine: (line) => reply.raw.write(`${line}\n`),
       })
       reply.raw.end()

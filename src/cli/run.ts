@@ -34,8 +34,8 @@ export async function runProgram(words: string[], around: Surroundings): Promise
   for (const out of [stdout, stderr]) {
     guardScreen(out)
     out.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE' && !servesOthers) process.exit(exitCodes.fine)
-      lost.add(out)
+      if (error.code !== 'EPIPE') lost.add(out)
+      else if (!servesOthers) process.exit(exitCodes.fine)
     })
   }
   const code = await main(words, { ...around, asCalled: calledAs(start, commands.keys()) })

@@ -88,15 +88,6 @@ describe('serve', { concurrency: 3 }, () => {
     assert.deepEqual(listed, { code: 0, stdout: '[]\n', stderr: '' })
     assert.ok(readFileSync(`${stateDir}/installation`, 'utf8'))
   })
-
-  it('does not mind that nobody reads on', async (t) => {
-    const { start } = place(t)
-    const running = start(['serve', '--listen-port', '0', '--admin-port', '0', '--', 'node'])
-    running.child.stdout.destroy()
-    running.child.stderr.destroy()
-    const { code } = await running.done
-    assert.equal(code, 0)
-  })
 })
 
 function accept(content: Record<string, string>) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readOwnFile } from '../ground/own-files.ts'
 import { mustRemove } from '../ground/removal.ts'
 import { openStateDir } from '../ground/state-dir.ts'
 
@@ -49,7 +50,7 @@ export async function initLocalIssuer(stateDir: string, issuer: string): Promise
 export function readLocalIssuer(stateDir: string): LocalIssuer | undefined {
   let text: string
   try {
-    text = readFileSync(fileIn(stateDir), 'utf8')
+    text = readOwnFile(fileIn(stateDir))
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined
     throw thrown

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { readOwnFile } from './own-files.ts'
 import { removeFile } from './removal.ts'
 
 /**
@@ -41,7 +42,7 @@ export function readIdentities(folder: string): GatewayIdentity[] {
   }
   return names.flatMap((name) => {
     try {
-      return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as GatewayIdentity]
+      return [JSON.parse(readOwnFile(join(folder, name))) as GatewayIdentity]
     } catch {
       return [] // it was removed, or is being written, in this moment
     }

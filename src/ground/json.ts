@@ -206,11 +206,14 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
   }
   const scalar = (): unknown => {
     const from = at
-    for (; at < length && at - from < outlinedLength; at += 1) {
+    const stop = Math.min(length, at + left + 1)
+    for (; at < stop; at += 1) {
       const byte = bytes[at] as number
       if (byte === comma || byte <= 0x20 || kinds[byte] === 3) break
     }
-    return literal(from)
+    spend(at - from)
+    // Only a number may be so long, and this one is none that anybody counts with.
+    return at - from > outlinedLength ? Number.POSITIVE_INFINITY : literal(from)
   }
 
   const value = (level: number): unknown => {

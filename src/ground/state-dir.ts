@@ -58,9 +58,14 @@ function problemIn(stateDir: string): string | undefined {
 const isOfSessions = (name: string): boolean => name === 'sessions' || name === 'trash'
 
 function linkProblem(path: string, entry: Dirent): string | undefined {
-  return entry.isSymbolicLink()
-    ? `${path} is a link, and Berth makes none: whoever made it has its files written elsewhere. Run: rm ${quoted(path)}`
-    : undefined
+  if (entry.isSymbolicLink()) {
+    return `${path} is a link, and Berth makes none: whoever made it has its files written elsewhere. Run: rm ${quoted(path)}`
+  }
+  // Sockets are those of keepers.
+  const isOwn = entry.isFile() || entry.isDirectory() || entry.isSocket()
+  return isOwn
+    ? undefined
+    : `${path} is a pipe or a device, and Berth makes none: who reads it waits for ever. Run: rm ${quoted(path)}`
 }
 
 function ownerProblemAt(path: string): string | undefined {

@@ -25,8 +25,9 @@ const outlined = {
     ...['_meta', 'progressToken', 'io.modelcontextprotocol/related-task', 'task', 'taskId'],
     ...['requestId', 'protocolVersion'],
   ]),
-  // Nobody waits for it but its own session.
-  maxSteps: 100_000_000,
+  // Nobody waits for it but its own session, and what is not understood reaches no client.
+  maxSteps: 2_000_000_000,
+  maxElements: 100_000,
 }
 
 /** @returns undefined when the text is not JSON; whose fault that is only the caller knows */

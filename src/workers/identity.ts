@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import type { ProcessIdentity } from './driver.ts'
 import { onlyChildOf, startTimeOf } from '../ground/process-tree.ts'
+import { readOwnFile } from '../ground/own-files.ts'
 import { removeFile } from '../ground/removal.ts'
 
 /** Who this process is, so that nobody ever takes a later process of the same pid for it. */
@@ -70,7 +71,7 @@ export function hostOf(stateDir: string): string {
 export function installationOf(stateDir: string): string {
   const file = join(stateDir, 'installation')
   if (!existsSync(file)) giveName(file)
-  return readFileSync(file, 'utf8')
+  return readOwnFile(file)
 }
 
 /** Of several that start at once one wins, and nobody ever reads half a name. */

@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../ground/clock.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
+import { openOwnLog } from '../ground/own-files.ts'
 import { removeFile } from '../ground/removal.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { saysOutOfRoom } from '../ground/room.ts'
@@ -126,7 +127,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const nonce = randomBytes(24).toString('base64url')
   const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
   const [command = process.execPath, ...args] = words
-  const log = openSync(options.logFile, 'a', 0o600)
+  const log = openOwnLog(options.logFile)
   if (fstatSync(log).size > logAtMost) ftruncateSync(log)
   const logged = fstatSync(log).size
   const child = spawn(command, args, {

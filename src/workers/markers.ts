@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
+import { readOwnFile } from '../ground/own-files.ts'
 import { removeFile } from '../ground/removal.ts'
 import type { WorkerMarker } from './driver.ts'
 
@@ -85,7 +86,7 @@ function isMarker(found: unknown): found is Marker {
 /** Undefined for a file that is missing or half written. */
 export function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readOwnFile(file))
   } catch {
     return undefined
   }

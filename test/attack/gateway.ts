@@ -74,7 +74,11 @@ export async function startAttacked(
   atEnd(t, async () => {
     await stop('SIGKILL')
     // Workers of a gateway with Redis outlive it.
-    for (const { pid } of processesWith(folder)) kill(pid)
+    await eventually(() => {
+      const left = processesWith(folder)
+      for (const { pid } of left) kill(pid)
+      if (left.length > 0) throw new Error(`${left.length} processes are left`)
+    })
   })
 
   const gateway: AttackedGateway = {

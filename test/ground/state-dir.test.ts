@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -32,6 +33,16 @@ const planted: [string, (stateDir: string) => void, RegExp][] = [
     'a folder in it',
     (dir) => chmodSync(join(dir, 'gateways'), 0o777),
     /others may write in .*gateways/,
+  ],
+  [
+    'a pipe',
+    (dir) => execFileSync('mkfifo', [join(dir, 'installation')]),
+    /installation is a pipe or a device.* Run: rm .*installation$/,
+  ],
+  [
+    'a pipe among markers',
+    (dir) => execFileSync('mkfifo', [join(dir, 'workers', '2.json')]),
+    /2\.json is a pipe or a device/,
   ],
   [
     'a link',

@@ -6,6 +6,7 @@ import { eventually } from '../../support/eventually.ts'
 import { openRaw } from '../../support/raw-session.ts'
 import type { Attack, Scene } from '../attack.ts'
 import { callText, hostile, servers } from '../stage.ts'
+import { withinLong } from '../wire.ts'
 
 /** What a worker leaves in a folder of its session, as a script that it runs there. */
 const leavings: readonly (readonly [what: string, script: string])[] = [
@@ -97,6 +98,45 @@ export const disk: Attack[] = [
       const after = readdirSync(sessionsDir)
       const { handle } = victim
       scene.tried('a sparse file', after.includes(handle), { handle, after })
+    },
+  },
+  {
+    section: 'disk',
+    tries:
+      'a worker without a sandbox puts pipes and endless files in the place of the own files of Berth',
+    does: 'nobody waits for them; the next start names what has to be removed',
+    async run(scene) {
+      const folder = scene.folder()
+      const config = { mcpServers: { evil: servers.stdio } }
+      const stage = await scene.own(config, { folder })
+      const plant = async (script: string): Promise<void> => {
+        const session = await openRaw(stage.mcp('evil'))
+        await callText(session, 'run', {
+          script: `const { execFileSync } = process.getBuiltinModule('node:child_process')
+            const state = ${JSON.stringify(stage.stateDir)}; ${script}`,
+        })
+        await session.remove()
+      }
+      for (const [what, script] of [
+        [
+          'a marker of 2 TiB',
+          `fs.writeFileSync(state + '/workers/x.json', ''); fs.truncateSync(state + '/workers/x.json', 2 ** 41)`,
+        ],
+        ['a pipe for a marker', `execFileSync('mkfifo', [state + '/workers/y.json'])`],
+        [
+          'a pipe for the log of keepers',
+          `fs.rmSync(state + '/keepers.log'); execFileSync('mkfifo', [state + '/keepers.log'])`,
+        ],
+      ] as const) {
+        await plant(script)
+        // It may have no answer but a refusal.
+        await withinLong(openRaw(stage.mcp('evil'))).catch(() => undefined)
+        scene.tried(what, await stage.isUnharmed(), stage.log().slice(-300))
+      }
+      await stage.stop()
+      const again = await scene.own(config, { folder }).catch(String)
+      const isTold = typeof again === 'string' && /is a pipe.*Run: rm /.test(again)
+      scene.tried('the next start', isTold, typeof again === 'string' ? again : 'it starts')
     },
   },
 ]

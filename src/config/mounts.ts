@@ -1,5 +1,5 @@
 import type { MountGrounds } from '../ground/mount-rules.ts'
-import { mountProblem } from '../ground/mount-rules.ts'
+import { mountProblem, secondNameProblem } from '../ground/mount-rules.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Mount } from '../workers/driver.ts'
 import type { Path, Problems } from './problems.ts'
@@ -23,6 +23,12 @@ export function guardMounts(
   const hidden = [...new Set([...local.flatMap(({ sandbox }) => sandbox.hidden), ...files])]
   const writable = mounts.filter(({ mount }) => mount.write).map(({ mount }) => mount.from)
   const grounds: MountGrounds = { stateDir, hidden, writable }
+  if (servers.some(({ driver }) => driver === 'sandbox')) {
+    for (const file of hidden) {
+      const why = secondNameProblem(file)
+      if (why !== undefined) problems.add(['mcpServers'], why)
+    }
+  }
   for (const { mount, at } of mounts) {
     const why = mountProblem(mount, grounds)
     if (why !== undefined) problems.add(at, `may not be mounted: ${why}`)

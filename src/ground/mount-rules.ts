@@ -1,7 +1,8 @@
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 
 import type { Walked } from './safe-path.ts'
 import { isWithin, walk } from './safe-path.ts'
+import { quoted } from './shell.ts'
 
 /** What a mount must not touch. */
 export interface MountGrounds {
@@ -47,6 +48,19 @@ export function mountProblem(
   return danger === undefined
     ? undefined
     : `${danger}, and could put a link in its place. Let only yourself write there (chmod go-w), or mount another folder.`
+}
+
+/**
+ * Why a file with secrets cannot be hidden: under a second name (a hard link, as backups with `cp -al`
+ * make them) it is another file to a sandbox, and nobody knows where that name is. What is somebody
+ * else's for everybody to read, as in the store of a package manager, is no secret.
+ */
+export function secondNameProblem(file: string): string | undefined {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (stat === undefined || !stat.isFile() || stat.nlink < 2) return undefined
+  if (stat.uid !== process.getuid?.() && (stat.mode & 0o004) !== 0) return undefined
+  const [from, own] = [quoted(file), quoted(`${file}.own`)]
+  return `${file} has a second name (a hard link), by which a sandbox would show it. Make it a file of its own: cp -p ${from} ${own} && mv ${own} ${from}`
 }
 
 /** The folder in which workers may write and something on the way stands. */

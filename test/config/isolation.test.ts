@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { linkSync } from 'node:fs'
 import path from 'node:path'
 import test from 'node:test'
 
-import { launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
+import { folderOf, launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
 
 const only = (problems: Record<string, string>): string => Object.values(problems).join('\n')
 const sandbox = { isolation: 'sandbox' }
@@ -129,6 +130,14 @@ test('mounts that would show what is hidden, or could be made to, are refused by
   assert.match(problems([{ from: 'x.env' }])[at(0)] ?? '', /it holds secrets/)
   assert.match(problems([mount, { from: '../shared/in' }])[at(1)] ?? '', /where workers may write/)
   assert.match(problems([{ from: '/proc/self' }])[at(0)] ?? '', /the kernel's/)
+})
+
+test('a file with secrets that has a second name is refused where there is a sandbox', (t) => {
+  const folder = folderOf(t, { 'x.env': 'A=1\n' })
+  const envFile = path.join(folder, 'x.env')
+  linkSync(envFile, path.join(folder, 'copy.env'))
+  assert.match(only(problemsOf(t, withServer({ ...sandbox, envFile }))), /x\.env has a second name/)
+  load(t, withServer({ envFile }))
 })
 
 test('what holds secrets of one server is hidden from each', (t) => {

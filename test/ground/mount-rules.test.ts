@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { mountProblem } from '../../src/ground/mount-rules.ts'
+import { mountProblem, secondNameProblem } from '../../src/ground/mount-rules.ts'
 import { walk } from '../../src/ground/safe-path.ts'
 import type { Owner } from '../support/temp.ts'
 import { tempDir } from '../support/temp.ts'
@@ -99,4 +100,16 @@ test('a path is followed as the system follows it', (t) => {
   const walked = walk(at('data/long'))
   assert.equal(walked?.real, at('state'))
   assert.ok(walked.passed.includes(at('data/long')) && walked.passed.includes(at('state/run')))
+})
+
+test('a file with secrets that has a second name cannot be hidden, and is refused', (t) => {
+  const file = join(tempDir(t), 'secrets.yaml')
+  writeFileSync(file, 'a', { mode: 0o600 })
+  assert.equal(secondNameProblem(file), undefined)
+  assert.equal(secondNameProblem(`${file}.missing`), undefined)
+  linkSync(file, `${file}.copy`)
+  const problem = secondNameProblem(file) ?? ''
+  assert.match(problem, /has a second name \(a hard link\), .* Make it a file of its own: cp -p /)
+  execFileSync('sh', ['-c', problem.replace(/^.*of its own: /, '')])
+  assert.equal(secondNameProblem(file), undefined)
 })

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { lstat, mkdir, opendir, rename, utimes } from 'node:fs/promises'
+import { lstat, mkdir, opendir, rename, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { entriesOf } from './folders/entries.ts'
@@ -43,6 +43,9 @@ const staying = ['workspace', 'output.log', 'output.log.1']
 /** Of our own there are a dozen; what a worker has put beside them is moved away as a whole. */
 const mostNames = 256
 
+/** A disk with less room than this, or than a hundredth of its size, is full. */
+const spareBytes = 64 * 1024 ** 2
+
 /** From here on a folder that belongs to no open session will belong to none. */
 const newMs = 60_000
 
@@ -50,6 +53,7 @@ export function createSessionDirectories(
   base: string,
   retention: Retention,
   trash: Trash,
+  roomOf = roomOfDisk,
 ): SessionDirectories {
   mkdirSync(base, { recursive: true, mode: 0o700 })
   /** What those that have ended take, which does not change any more. */
@@ -129,6 +133,12 @@ export function createSessionDirectories(
     return left
   }
 
+  /** What a disk that is full needs before a session can be started. */
+  async function lacking(): Promise<number> {
+    const disk = await roomOf(base).catch(() => undefined)
+    return disk === undefined ? 0 : Math.max(0, Math.min(spareBytes, disk.size / 100) - disk.free)
+  }
+
   async function sweep(open: ReadonlySet<string>, nowMs: number): Promise<void> {
     const ended = await young(open, nowMs)
     const handles = new Set(ended.map(({ handle }) => handle))
@@ -137,7 +147,7 @@ export function createSessionDirectories(
     for (const each of ended) {
       kept.push({ ...each, ...(await measureOnce(each.handle, each.changedAtMs)) })
     }
-    const { workspaces, whole } = evict(kept, retention.maxTotalBytes)
+    const { workspaces, whole } = evict(kept, retention.maxTotalBytes, await lacking())
     for (const handle of whole) await trash.take(of(handle).root)
     for (const { handle, changedAtMs } of kept) {
       const { root, workspace } = of(handle)
@@ -168,6 +178,11 @@ export function createSessionDirectories(
       }
     },
   }
+}
+
+async function roomOfDisk(folder: string): Promise<{ free: number; size: number }> {
+  const { bsize, bavail, blocks } = await statfs(folder)
+  return { free: bsize * bavail, size: bsize * blocks }
 }
 
 /** With `recursive` alone Node calls a disk that is read-only one that is not there. */

@@ -1,22 +1,31 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
 import { handleOf } from '../ground/handle.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Sessions } from './manager.ts'
 
 const everyMs = 10 * 60 * 1000
+/** Many may fail while nothing more can go. */
+const pauseMs = 2000
 
-/** Keeps what sessions have left behind within its limits: now, and from time to time. */
+/**
+ * Keeps what sessions have left behind within its limits: now, from time to time, and when the disk
+ * was too full to start one.
+ */
 export function keepRetention({
   clock,
+  events,
   sessions,
   directories,
 }: {
   clock: Clock
+  events: Events
   sessions: Sessions
   directories: SessionDirectories
 }): Timer {
   let isBusy = false
+  let againAtMs = 0
   async function sweep(): Promise<void> {
     // To look through what there is may take longer than the time between two looks.
     if (isBusy) return
@@ -36,5 +45,16 @@ export function keepRetention({
   }
   const sweepGuarded = guarded(sweep, tellFault('sweeping the folders of ended sessions'))
   sweepGuarded()
-  return clock.every(everyMs, sweepGuarded)
+  const timer = clock.every(everyMs, sweepGuarded)
+  const forget = events.on('request.failed', ({ code }) => {
+    if (code !== 'ERR_WORKERS_DISK' || clock.now() < againAtMs) return
+    againAtMs = clock.now() + pauseMs
+    sweepGuarded()
+  })
+  return {
+    cancel() {
+      forget()
+      timer.cancel()
+    },
+  }
 }

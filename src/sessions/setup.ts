@@ -63,7 +63,7 @@ export function setUpSessions(options: SessionsSetup): SessionsSet {
     ...(lostAfterMs === undefined ? {} : { lostAfterMs }),
   })
   if (options.followsOutput) followWorkers(events, directories)
-  const keeping = keepRetention({ clock, sessions, directories })
+  const keeping = keepRetention({ clock, events, sessions, directories })
   return {
     sessions,
     directories,

@@ -23,13 +23,17 @@ import { tempDir } from '../support/temp.ts'
 const MiB = 1024 ** 2
 const hourMs = 3_600_000
 
-function rig(t: Owner, { maxTotalBytes = 10 * MiB, maxAgeMs = 24 * hourMs } = {}) {
+function rig(
+  t: Owner,
+  { maxTotalBytes = 10 * MiB, maxAgeMs = 24 * hourMs, freeBytes = 10 ** 12 } = {},
+) {
+  const roomOf = () => Promise.resolve({ free: freeBytes, size: 100 * 10 ** 9 })
   const root = tempDir(t)
   const base = join(root, 'sessions')
   const folder = join(root, 'trash')
   mkdirSync(folder)
   const trash = createTrash({ folder, clock: fakeClock(0), events: createEvents() })
-  const directories = createSessionDirectories(base, { maxAgeMs, maxTotalBytes }, trash)
+  const directories = createSessionDirectories(base, { maxAgeMs, maxTotalBytes }, trash, roomOf)
   /** The folder of a session that has ended so long ago. */
   const session = (
     handle: string,
@@ -192,4 +196,14 @@ test('a link among the folders of sessions is removed, and nothing behind it', a
   assert.deepEqual(readdirSync(base), ['old'])
   assert.ok(left().includes('old/output.log'))
   assert.deepEqual(readdirSync(precious), ['file'])
+})
+
+test('on a full disk the largest workspaces go, as many as it takes, and no log', async (t) => {
+  const { session, sweep, left } = rig(t, { freeBytes: 60 * MiB, maxTotalBytes: 100 * MiB })
+  const filled = (bytes: number) => (workspace: string) =>
+    writeFileSync(join(workspace, 'x'), Buffer.alloc(bytes, 'x'))
+  session('large', { fill: filled(5 * MiB) })
+  session('small', { fill: filled(MiB / 2), agoMs: 2 * hourMs })
+  await sweep()
+  assert.deepEqual(left(), ['large/output.log', 'small/output.log', 'small/workspace'])
 })

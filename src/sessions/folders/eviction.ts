@@ -20,22 +20,25 @@ const smallBytes = 1024 ** 2
  * Makes the total fit. Nobody can push out what others have left by leaving much: the largest go
  * first, among those of about the same size (a power of two) the oldest; and all workspaces go before
  * the first log, by which one sees what has happened.
+ *
+ * @param lackingBytes so much more has to go, for a disk that is full; logs stay all the same
  */
-export function evict(folders: readonly Kept[], maxTotalBytes: number): Evicted {
+export function evict(folders: readonly Kept[], maxTotalBytes: number, lackingBytes = 0): Evicted {
   let total = folders.reduce((sum, { workspaceBytes, restBytes }) => {
     return sum + finite(workspaceBytes) + finite(restBytes)
   }, 0)
-  const goes = (bytes: number): boolean => {
+  const goes = (bytes: number, limit: number): boolean => {
     // What could not be measured may be anything.
-    if (total <= maxTotalBytes && bytes !== Infinity) return false
+    if (total <= limit && bytes !== Infinity) return false
     total -= finite(bytes)
     return true
   }
+  const roomy = Math.min(maxTotalBytes, total - lackingBytes)
   const workspaces = ordered(folders, ({ workspaceBytes }) => workspaceBytes)
     .filter(({ workspaceBytes }) => workspaceBytes > 0)
-    .filter(({ workspaceBytes }) => goes(workspaceBytes))
+    .filter(({ workspaceBytes }) => goes(workspaceBytes, roomy))
   const whole = ordered(folders, ({ restBytes }) => restBytes).filter(({ restBytes }) =>
-    goes(restBytes),
+    goes(restBytes, maxTotalBytes),
   )
   return {
     workspaces: workspaces.map(({ handle }) => handle),

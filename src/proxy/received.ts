@@ -24,6 +24,7 @@ export interface Receiver {
 export function received(receiver: Receiver, owner: FaultOwner): Dispatcher.DispatchHandler {
   let upstream: Upstream | undefined
   let isBroken = false
+  let isAnswered = false
   const tell = tellFault('reading what a worker has answered', owner)
   const breakOff = guarded(() => {
     if (isBroken) return
@@ -47,11 +48,20 @@ export function received(receiver: Receiver, owner: FaultOwner): Dispatcher.Disp
       upstream = controller
       receiver.sent(controller)
     }),
-    onResponseStart: careful((_controller: unknown, statusCode: number, headers) =>
-      receiver.head(statusCode, receivedHeaders(headers as Record<string, string | string[]>)),
-    ),
-    onResponseData: careful((_controller: unknown, chunk: Buffer) => receiver.data(chunk)),
-    onResponseEnd: careful(() => receiver.end()),
+    onResponseStart: careful((_controller: unknown, statusCode: number, headers) => {
+      // What comes before the answer (RFC 9110 15.2): the client would take it for one, and the answer
+      // for that to its next request.
+      if (statusCode < 200) return
+      isAnswered = true
+      receiver.head(statusCode, receivedHeaders(headers))
+    }),
+    onResponseData: careful((_controller: unknown, chunk: Buffer) => {
+      if (isAnswered) receiver.data(chunk)
+    }),
+    onResponseEnd: careful(() => {
+      if (isAnswered) receiver.end()
+      else receiver.broke(new Error('It ended without an answer.'))
+    }),
     onResponseError: careful((_controller: unknown, cause: Error) => receiver.broke(cause)),
   }
 }

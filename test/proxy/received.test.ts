@@ -22,6 +22,7 @@ const gateway = await startTestGateway({ after }, { raw: { url } })
 const json = 'content-type: application/json\r\n'
 const sse = 'content-type: text/event-stream\r\n'
 const event = 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'
+const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'
 const answers: [string, string][] = [
   ['a type twice', jsonAnswer({ jsonrpc: '2.0', id: 1, result: {} }, json)],
   ['two types', jsonAnswer({ jsonrpc: '2.0', id: 1, result: {} }, sse)],
@@ -44,6 +45,8 @@ const answers: [string, string][] = [
   ],
   ['a status below', 'HTTP/1.1 099 X\r\ncontent-length: 0\r\n\r\n'],
   ['a status above', 'HTTP/1.1 999 X\r\ncontent-length: 0\r\n\r\n'],
+  ['hints and no answer', `${hint}${hint}`],
+  ['a hint with a body', 'HTTP/1.1 103 X\r\ncontent-length: 2\r\n\r\n{}'],
   ['an upgrade', 'HTTP/1.1 101 X\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n'],
   [
     'a trailer',
@@ -70,6 +73,20 @@ for (const [what, bytes] of answers) {
     await after.remove()
   })
 }
+
+test('what comes before an answer is not passed on as one', async () => {
+  const session = await openRaw(gateway.mcp('raw'))
+  const answer = jsonAnswer({ jsonrpc: '2.0', id: 1, result: { real: true } })
+  for (const status of ['100 Continue', '102 Processing', '103 Early Hints']) {
+    says = `HTTP/1.1 ${status}\r\nlink: </a>\r\n\r\n${answer}`
+    const answered = await session.post({ jsonrpc: '2.0', id: 1, method: 'x' })
+    says = undefined
+    assert.ok([200, 502].includes(answered.status), `${status}: ${answered.status}`)
+    if (!status.startsWith('100')) {
+      assert.deepEqual((await answered.json()).result, { real: true }, status)
+    }
+  }
+})
 
 test('of what can be said only once, the first counts; the rest is joined', () => {
   assert.deepEqual(

@@ -76,7 +76,7 @@ export const bodies: Attack[] = [
   {
     section: 'bodies',
     tries: 'payloads of 95 MB at /runtimes/: depth, keys, batches',
-    does: 'they stream through; nobody waits, and they are not held',
+    does: 'nobody waits, and what is held of them has a limit',
     isLong: true,
     async run(scene) {
       const stage = await scene.own({})

@@ -212,8 +212,11 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
       if (byte === comma || byte <= 0x20 || kinds[byte] === 3) break
     }
     spend(at - from)
+    if (at - from <= outlinedLength) return literal(from)
     // Only a number may be so long, and this one is none that anybody counts with.
-    return at - from > outlinedLength ? Number.POSITIVE_INFINITY : literal(from)
+    const beginning = bytes.toString('latin1', from, from + outlinedLength)
+    if (!/^-?\d[\d.eE+-]*$/.test(beginning)) throw new Problem('not-json')
+    return Number.POSITIVE_INFINITY
   }
 
   const value = (level: number): unknown => {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 import type { Clock } from './clock.ts'
+import { hasBody, mayExceed } from './request-body.ts'
 
 /** A body of this length, which came with the head as a rule, is waited for: its connection stays. */
 const shortBytes = 64 * 1024
@@ -23,7 +24,8 @@ interface Bounds {
  */
 export function answerEarly(app: FastifyInstance, clock: Clock, most: Bounds = drained): void {
   app.addHook('onSend', (request, reply, _payload, done) => {
-    if (isLongAway(request.raw)) reply.header('connection', 'close')
+    const { raw } = request
+    if (!raw.complete && mayExceed(raw, shortBytes)) reply.header('connection', 'close')
     done()
   })
   app.server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -63,15 +65,3 @@ function endFirst(socket: Socket, onEnd: () => void): void {
     socket.end()
   }
 }
-
-function isLongAway({ complete, headers }: IncomingMessage): boolean {
-  if (complete) return false
-  return headers['transfer-encoding'] !== undefined || lengthOf(headers) > shortBytes
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || lengthOf(headers) > 0
-}
-
-const lengthOf = (headers: IncomingMessage['headers']): number =>
-  Number(headers['content-length'] ?? 0)

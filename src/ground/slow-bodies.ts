@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 import type { Clock, Timer } from './clock.ts'
+import { hasBody } from './request-body.ts'
 
 /** In each such time a body has to bring so much, or be complete. */
 const windowMs = 15_000
@@ -60,9 +61,4 @@ export function cutSlowBodies(server: Server, clock: Clock): Timer {
       server.emit('clientError', error, socket)
     }
   }
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  const length = headers['content-length']
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }

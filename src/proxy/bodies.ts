@@ -6,6 +6,7 @@ import { GatewayError } from '../ground/errors.ts'
 import { guarded } from '../ground/guarded.ts'
 import { createPile } from '../ground/pile.ts'
 import { asGatewayError } from '../ground/replies.ts'
+import { mayExceed } from '../ground/request-body.ts'
 
 /**
  * The bodies of requests that are held in memory: whole, because a message has to be known before
@@ -145,8 +146,7 @@ function callerOf({ asked, ip }: FastifyRequest): string {
 }
 
 /** Whether so much may come that something of it is charged. */
-export const mayBeCharged = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > freeBytes
+export const mayBeCharged = (request: IncomingMessage): boolean => mayExceed(request, freeBytes)
 
 /** Whether a body can go to the worker as it comes: its length is known, and within the limit. */
 export function canStream({ headers }: IncomingMessage, { limitBytes }: BodyLimit): boolean {

@@ -24,6 +24,12 @@ export function parseJson(text: string, maxLength = parsedLength): ParsedJson {
   }
 }
 
+/** What a text or bytes say, whole where they are short, and else in their upper levels. */
+export function readJson(said: string | Buffer, options: OutlineOptions): ParsedJson {
+  if (said.length <= parsedLength) return parseJson(said.toString())
+  return outlineJson(typeof said === 'string' ? Buffer.from(said) : said, options)
+}
+
 export interface OutlineOptions {
   /** Names of members that are looked into; all others are passed over, whatever they hold. */
   wanted: ReadonlySet<string>

@@ -1,4 +1,4 @@
-import { outlineJson, parseJson, parsedLength } from '../ground/json.ts'
+import { readJson } from '../ground/json.ts'
 import { isRpcId, kindOf } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcKind, RpcMessage } from '../ground/jsonrpc.ts'
 
@@ -32,8 +32,7 @@ const outlined = {
 
 /** @returns undefined when the text is not JSON; whose fault that is only the caller knows */
 export function readMessages(text: string): Parcel | undefined {
-  const isLong = text.length > parsedLength
-  const read = isLong ? outlineJson(Buffer.from(text), outlined) : parseJson(text)
+  const read = readJson(text, outlined)
   if (!read.ok) return undefined
   const { value } = read
   const json = oneLine(text)

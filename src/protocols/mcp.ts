@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import { outlineJson, parseJson } from '../ground/json.ts'
+import { readJson } from '../ground/json.ts'
 import { rpcErrorEvent, rpcReply } from '../ground/replies.ts'
 import { clientHeaders } from './client-headers.ts'
-import { lookedAtBytes, nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
+import { nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
 import type { Posted, Protocol } from './protocol.ts'
 import { addressed, sessionHeader, workerHeaders } from './worker-headers.ts'
 
@@ -28,8 +28,7 @@ export const mcp: Protocol = {
   chosenId: () => undefined,
 
   read(body) {
-    if (body.length > lookedAtBytes) return readLong(body)
-    const parsed = parseJson(body.toString('utf8'))
+    const parsed = readJson(body, outlined)
     return parsed.ok ? postedOf(parsed.value) : { form: parsed.why }
   },
 
@@ -42,8 +41,7 @@ export const mcp: Protocol = {
       return peek
     }
     if (isCut) return skim(text, text)
-    const isLong = text.length > lookedAtBytes
-    const parsed = isLong ? outlineJson(Buffer.from(text), outlined) : parseJson(text)
+    const parsed = readJson(text, outlined)
     // What cannot be understood is passed on all the same: it is the client's to judge.
     if (!parsed.ok) return nothing
     const { value } = parsed
@@ -127,13 +125,7 @@ function postedOf(parsed: unknown): Posted {
   return isBatch ? { form: 'batch', messages } : { form: 'not-rpc' }
 }
 
-/** Of a long body only what routing needs is read; the worker parses it anyway. */
-function readLong(body: Buffer): Posted {
-  const read = outlineJson(body, outlined)
-  return read.ok ? postedOf(read.value) : { form: read.why }
-}
-
-/** All that `summarize` looks at. */
+/** All that `summarize` looks at; the worker parses the rest. */
 const outlined = {
   wanted: new Set([
     ...['id', 'method', 'params', 'result', 'error'],

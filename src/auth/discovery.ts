@@ -2,6 +2,7 @@ import type { JWK } from 'jose'
 
 import { messageOf } from '../ground/errors.ts'
 import { parseJson } from '../ground/json.ts'
+import { isLoopback } from '../ground/loopback.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { discoveryPath } from './local-issuer.ts'
 import type { Published } from './provider.ts'
@@ -50,16 +51,13 @@ function checkIssuer(issuer: string, discoveryUrl: string): void {
 function checkKeysUrl(keysUrl: URL, discoveryUrl: string): void {
   if (keysUrl.protocol === 'https:') return
   const given = new URL(discoveryUrl)
-  const isNear = isLoopbackName(keysUrl.hostname) || keysUrl.origin === given.origin
+  const isNear = isLoopback(keysUrl.hostname) || keysUrl.origin === given.origin
   if (keysUrl.protocol === 'http:' && given.protocol === 'http:' && isNear) return
   throw new Error(`${discoveryUrl} names a jwks_uri that is not https`)
 }
 
 const isHttpUrl = (text: string): boolean =>
   /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text)
-
-const isLoopbackName = (hostname: string): boolean =>
-  /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(hostname)
 
 async function fetchJson(url: string): Promise<Record<string, unknown>> {
   const response = await fetch(url, {

@@ -1,5 +1,6 @@
 import { McpError } from '@modelcontextprotocol/sdk/types.js'
 
+import { isLoopback } from '../ground/loopback.ts'
 import { plainLine } from '../ground/terminal.ts'
 import { HttpFailure, LinkLost } from './link.ts'
 
@@ -46,7 +47,7 @@ export function endingText({ why, atMs, isWorkers }: Ending, url: URL): string {
 
 /** Whether whoever asks may well be the operator, too. */
 export function isLocal({ hostname }: URL): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+  return isLoopback(hostname)
 }
 
 const reasons = new Map([

@@ -1,9 +1,9 @@
 import type { Static } from 'typebox'
 
 import type { AuthorizerSetting, JwtSetting } from '../auth/options.ts'
+import { isLoopback } from '../ground/loopback.ts'
 import type { listenOptions } from '../proxy/options.ts'
 import { isMap } from './check.ts'
-import { isLoopback } from './exposure.ts'
 import { listed, type Path, type Problems } from './problems.ts'
 
 /** At least one of these, so that not every token of a provider opens every door. */

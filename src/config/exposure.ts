@@ -1,6 +1,5 @@
-import { isIP } from 'node:net'
-
 import type { AuthorizerSetting } from '../auth/options.ts'
+import { isLoopback } from '../ground/loopback.ts'
 import { listed } from './problems.ts'
 
 export const adminIsLocal =
@@ -38,13 +37,4 @@ export function exposureOf(
   return {
     problem: `other machines can reach this address, there is no authorizer for ${listed(open)}, and so anybody could start workers and use what they can do. Write authorizerConfiguration, listen on 127.0.0.1 behind a proxy that asks who is there, or write allowAnonymous: any-address (on the command line --allow-anonymous any-address) if the whole network may.`,
   }
-}
-
-/** An IPv6 address without its brackets. */
-export const bare = (host: string): string => host.replace(/^\[(.*)\]$/, '$1')
-
-export function isLoopback(host: string): boolean {
-  const name = bare(host).toLowerCase()
-  if (isIP(name) === 4) return name.startsWith('127.')
-  return name === 'localhost' || name === '::1' || name === '0:0:0:0:0:0:0:1'
 }

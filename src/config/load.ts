@@ -9,17 +9,11 @@ import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import { readFileOf } from './clients/read.ts'
 import type { WrittenServer } from './clients/written.ts'
+import { bare, isLoopback } from '../ground/loopback.ts'
 import type { ListenConfig } from '../proxy/options.ts'
 import type { Config } from './config.ts'
 import { unsetIn, type Environment } from './environment.ts'
-import {
-  adminIsLocal,
-  bare,
-  exposureOf,
-  exposureRules,
-  isLoopback,
-  type ExposureRules,
-} from './exposure.ts'
+import { adminIsLocal, exposureOf, exposureRules, type ExposureRules } from './exposure.ts'
 import { defaultStateDir, expandHome } from './folders.ts'
 import { guardMounts, type WrittenMount } from './mounts.ts'
 import { withOverrides, type Flags } from './overrides.ts'

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import os from 'node:os'
 
+import { bare } from '../ground/loopback.ts'
 import type { Server } from '../sessions/server.ts'
-import { bare } from './exposure.ts'
 
 /** Where this gateway is reached. */
 export interface OwnAddress {

@@ -1,7 +1,8 @@
 import { GatewayError } from '../ground/errors.ts'
 import type { PassedSocket, PassedSockets } from '../ground/passed-sockets.ts'
 import type { Config } from './config.ts'
-import { adminIsLocal, exposureOf, exposureRules, isLoopback } from './exposure.ts'
+import { isLoopback } from '../ground/loopback.ts'
+import { adminIsLocal, exposureOf, exposureRules } from './exposure.ts'
 
 /**
  * The configuration with the addresses of the sockets that were passed, for which the same rules

@@ -1,3 +1,4 @@
+import { isLoopback as isLoopbackName } from '../ground/loopback.ts'
 import { whyUnreached } from '../ground/unreached.ts'
 import { aside } from './drive/aside.ts'
 
@@ -27,7 +28,7 @@ export const isProbe = (tools: readonly ListedTool[]): boolean =>
 
 /** Whether an address cannot leave this machine. */
 export function isLoopback({ hostname }: URL): boolean {
-  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+  return isLoopbackName(hostname) || /.\.localhost$/.test(hostname)
 }
 
 export function refusalOf(url: URL): string {

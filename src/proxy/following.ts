@@ -1,10 +1,12 @@
 import type { Dispatcher } from 'undici'
 
-import { redirectTarget } from '../ground/wrong-answer.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Upstream } from './client-end.ts'
 import type { Receiver } from './received.ts'
 import type { Upstreams } from './upstreams.ts'
+
+/** Whose worker was asked. */
+type Asked = Pick<Session, 'endpoint' | 'server'>
 
 /** A server that redirects more often goes round in circles. */
 export const hopsAtMost = 5
@@ -15,15 +17,11 @@ const placesAtMost = 16
 
 /**
  * Follows 307 and 308 within the origin of a worker, as `/mcp` to `/mcp/` where a framework minds the
- * slash (RFC 9110 15.4.8 and 15.4.9: the same request again). Where a redirect has led is remembered
- * for the session. Any other redirect is the answer.
+ * slash. Where a redirect has led is remembered for the session. Any other redirect is the answer.
  *
  * Whatever a redirect names, the request goes over the session's own connections.
  */
-export function followRedirects(
-  upstreams: Upstreams,
-  { endpoint, server }: Pick<Session, 'endpoint' | 'server'>,
-): Upstreams {
+export function followRedirects(upstreams: Upstreams, session: Asked): Upstreams {
   const moved = new Map<string, string>()
   const remember = (from: string, to: string): void => {
     if (moved.size < placesAtMost || moved.has(from)) moved.set(from, to)
@@ -56,7 +54,7 @@ export function followRedirects(
             receiver.sent(controller)
           },
           head(statusCode, headers) {
-            const place = placeWithin({ endpoint, server }, statusCode, headers.location, path)
+            const place = placeWithin(session, statusCode, headers.location, path)
             if (place !== undefined && hops < hopsAtMost) {
               next = place
               return
@@ -99,16 +97,22 @@ function isOnce(body: Dispatcher.DispatchOptions['body']): boolean {
  * @returns undefined for any other answer, and for a place that is not the worker's own
  */
 export function placeWithin(
-  { endpoint, server: { launch } }: Pick<Session, 'endpoint' | 'server'>,
+  asked: Asked,
   statusCode: number,
   location: string | undefined,
   from: string,
 ): string | undefined {
-  if (statusCode !== 307 && statusCode !== 308) return undefined
-  const target = redirectTarget(statusCode, location, `${endpoint.origin}${from}`)
-  if (location === undefined || target === undefined) return undefined
-  // A worker may name itself by the address that it listens on, or by what it was called.
-  const isOwn = launch.kind === 'local' && target.host === endpoint.host
-  if (target.origin !== new URL(endpoint.origin).origin && !isOwn) return undefined
-  return `${target.pathname}${new URL(location, `${endpoint.origin}${from}`).search}`
+  const here = `${asked.endpoint.origin}${from}`
+  if (!isFollowed(statusCode) || !location || !URL.canParse(location, here)) return undefined
+  const target = new URL(location, here)
+  return isOwn(target, asked) ? `${target.pathname}${target.search}` : undefined
+}
+
+/** Of redirects those say that the same request is to be sent again (RFC 9110 15.4.8, 15.4.9). */
+export const isFollowed = (statusCode: number): boolean => statusCode === 307 || statusCode === 308
+
+/** A worker may name itself by the address that it listens on, or by what it was called. */
+export function isOwn(target: URL, { endpoint, server: { launch } }: Asked): boolean {
+  if (target.origin === new URL(endpoint.origin).origin) return true
+  return launch.kind === 'local' && target.host === endpoint.host
 }

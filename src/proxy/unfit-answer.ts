@@ -3,6 +3,7 @@ import { plainLine } from '../ground/terminal.ts'
 import { isCompressed, redirectTarget, whatElse } from '../ground/wrong-answer.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
+import { isFollowed, isOwn } from './following.ts'
 import type { Answered } from './judge.ts'
 
 const wordsAtMost = 200
@@ -38,27 +39,26 @@ export function whyUnfit(answered: Answered, asked: Asked): string {
 export function whereTo(
   statusCode: number,
   location: string | undefined,
-  { endpoint, server: { launch } }: Asked,
+  asked: Asked,
 ): string | undefined {
+  const { endpoint, server } = asked
   const target = redirectTarget(statusCode, location, `${endpoint.origin}${endpoint.path}`)
   if (target === undefined) return undefined
+  const { launch } = server
   const to = `it redirects (${statusCode}) to`
-  // Those within the origin were followed (`following.ts`).
-  const isFollowed = statusCode === 307 || statusCode === 308
-  const { origin } = new URL(endpoint.origin)
+  const isHere = isOwn(target, asked)
+  const isCircle = isHere && isFollowed(statusCode)
   if (launch.kind === 'local') {
     const { pathname } = target
-    // By the name that it was called by, or by the address that it listens on.
-    const isOwn = target.origin === origin || target.host === endpoint.host
-    if (!isOwn) return `${to} ${target.href}, which is not the server itself`
-    if (isFollowed) return `${to} ${pathname} again and again; look at its path`
+    if (!isHere) return `${to} ${target.href}, which is not the server itself`
+    if (isCircle) return `${to} ${pathname} again and again; look at its path`
     return `${to} ${pathname}; set path: ${pathname}`
   }
-  if (isFollowed && target.origin === origin) return `${to} itself again and again; look at its url`
+  if (isCircle) return `${to} itself again and again; look at its url`
   // Part of the path may be a secret where the configuration has a placeholder.
   if (launch.shown.includes('${')) {
     const isSlash = target.pathname === `${new URL(launch.url).pathname}/`
-    return isSlash && target.origin === origin
+    return isSlash && isHere
       ? `${to} the same with a slash at its end; add that to url`
       : `${to} ${target.origin}/…; change url to that`
   }

@@ -2,15 +2,16 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
 import type { Clock } from './clock.ts'
-import { catalogue } from './errors.ts'
-import type { ErrorEntry } from './errors.ts'
+import type { ErrorCode } from './errors.ts'
+import { GatewayError } from './errors.ts'
+import { rpcReply } from './replies.ts'
 
 /** The client has its answer by then, whatever it still sends. */
 const lingerMs = 2000
 
-const byParserCode: Readonly<Record<string, ErrorEntry>> = {
-  HPE_HEADER_OVERFLOW: catalogue.ERR_PROXY_HEAD_TOO_LARGE,
-  ERR_HTTP_REQUEST_TIMEOUT: catalogue.ERR_PROXY_REQUEST_TIMEOUT,
+const byParserCode: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'ERR_PROXY_HEAD_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'ERR_PROXY_REQUEST_TIMEOUT',
 }
 
 const answered = new WeakSet<Socket>()
@@ -39,10 +40,10 @@ export function answerNoRequest(
     return
   }
   answered.add(socket)
-  const { statusCode, rpcCode, message } =
-    byParserCode[error.code ?? ''] ?? catalogue.ERR_PROXY_NO_REQUEST
-  const said = message.replace('{limitBytes}', String(limitBytes))
-  const body = JSON.stringify({ jsonrpc: '2.0', error: { code: rpcCode, message: said }, id: null })
+  const code = byParserCode[error.code ?? ''] ?? 'ERR_PROXY_NO_REQUEST'
+  // It has no id, and being the client's to mend it needs none.
+  const refusal = new GatewayError(code, { params: { limitBytes } })
+  const { statusCode, body } = rpcReply(refusal, { requestId: '' })
   const head = [
     `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`,
     'Content-Type: application/json',

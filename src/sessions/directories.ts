@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { lstat, mkdir, opendir, rename, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { entriesOf } from './folders/entries.ts'
+import { codeOf, entriesOf } from './folders/entries.ts'
 import type { Kept } from './folders/eviction.ts'
 import { evict } from './folders/eviction.ts'
 import type { Left } from './folders/measure.ts'
@@ -99,7 +99,7 @@ export function createSessionDirectories(
     try {
       await tidy(root)
     } catch (thrown) {
-      if (!isMissing(thrown)) trash.tell(root, thrown)
+      if (codeOf(thrown) !== 'ENOENT') trash.tell(root, thrown)
     }
   }
 
@@ -190,12 +190,7 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-    if (code !== 'EEXIST' && code !== 'ENOENT') throw thrown
+    if (!['EEXIST', 'ENOENT'].includes(codeOf(thrown))) throw thrown
     mkdirSync(path, { recursive: true, mode: 0o700 })
   }
-}
-
-function isMissing(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT'
 }

@@ -79,9 +79,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     if (answer.is('over')) return
     drop(options)
     if (kind === 'get') {
-      answer.close()
-      settle()
-      downstream.upstream?.abort(clientGone)
+      downstream.abandon()
     } else {
       if (wasFull) downstream.upstream?.resume()
       traffic?.dropOrphans()

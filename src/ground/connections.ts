@@ -46,7 +46,8 @@ const refusal = [
 /**
  * Keeps room for everything else that needs file descriptors. One connection too many takes the place
  * of one over which nothing is in progress: of those that have never asked anything first, the oldest
- * first; then of one whose request comes slowly, or whose answer is not read. Where there is none, it is answered 503.
+ * first; then of one whose request comes slowly, or whose answer is not read. Where there is none, it is
+ * answered 503.
  */
 export function capConnections(server: Server, options: ConnectionCapOptions): void {
   const { most, clock } = options

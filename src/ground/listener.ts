@@ -51,8 +51,8 @@ const tryEveryMs = 20
 const warnEveryMs = 60_000
 const doors = new WeakMap<FastifyInstance, Door>()
 
-/** A token that is far too large is refused by name, not by the parser. */
-const maxHeaderBytes = 128 * 1024
+/** Of requests, and of workers' answers. A token far too large is refused by name, not by the parser. */
+export const maxHeaderBytes = 128 * 1024
 
 /** The head of a request has to be there by then … */
 const headMs = 20_000

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 
 /**
  * The door for removing what Berth itself has made; what sessions leave behind goes through
- * `sessions/trash.ts`. Lint forbids the functions of `node:fs` for it elsewhere: on a disk that is
+ * `sessions/folders/trash.ts`. Lint forbids the functions of `node:fs` for it elsewhere: on a disk that is
  * full, read-only or failing they throw, and who tidies up has nobody to throw at.
  */
 

@@ -3,6 +3,7 @@ import { Client } from 'undici'
 
 import type { FaultOwner } from '../ground/guarded.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
+import { maxHeaderBytes } from '../ground/listener.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Receiver } from './received.ts'
 import { received } from './received.ts'
@@ -56,14 +57,11 @@ export function openUpstreams(endpoint: Endpoint, owner: FaultOwner = {}): Upstr
   }
 }
 
-/** Of an answer, as of a request (`ground/listener.ts`). */
-const maxHeadBytes = 128 * 1024
-
 /** No timeouts of the client library, because a stream may be silent for hours. */
 export const settings = ({ socketPath }: Endpoint) => ({
   pipelining: 1,
   headersTimeout: 0,
   bodyTimeout: 0,
-  maxHeaderSize: maxHeadBytes,
+  maxHeaderSize: maxHeaderBytes,
   connect: { timeout: 10_000, ...(socketPath === undefined ? {} : { socketPath }) },
 })

@@ -6,7 +6,6 @@ import { setFlagsFromString } from 'node:v8'
 import { removeFile } from '../ground/removal.ts'
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
-import { parseJson } from '../ground/json.ts'
 import {
   faultFrames,
   faultText,
@@ -16,6 +15,7 @@ import {
   tellFault,
 } from '../ground/guarded.ts'
 import { installLastResort } from '../ground/last-resort.ts'
+import { fromGateway, readBoot } from './boot.ts'
 import { createCompany } from './company.ts'
 import { answer, readBody, refuse, send } from './control-replies.ts'
 import { closeInherited } from './inherited.ts'
@@ -69,7 +69,10 @@ let note: string | undefined
 /** What an operator should know of a server that has begun to write. */
 const advice = createAdvice()
 
-readBoot((line) => {
+const onGone = (): void => {
+  if (!isOnItsOwn) endSoon(0)
+}
+readBoot(onGone, (line) => {
   const booted = fromGateway(line) as KeeperBoot
   boot = booted
   const nonce = Buffer.from(booted.nonce)
@@ -152,13 +155,6 @@ function control(request: IncomingMessage, response: ServerResponse): void {
     default:
       answer(response, 404)
   }
-}
-
-/** It is trusted, and what it writes is as long as it has to be. */
-function fromGateway(json: string): unknown {
-  const read = parseJson(json, Infinity)
-  if (!read.ok) throw new Error('The gateway has sent what is no JSON.')
-  return read.value
 }
 
 function watch(response: ServerResponse): void {
@@ -300,22 +296,4 @@ function createAdvice(): Advice {
   let give: Advice['give'] = () => undefined
   const given = new Promise<string | undefined>((resolve) => (give = resolve))
   return { given, give }
-}
-
-/** The first line of stdin; what matters afterwards is its end. */
-function readBoot(onLine: (line: string) => void): void {
-  let text = ''
-  let booted = false
-  process.stdin.setEncoding('utf8')
-  process.stdin.on('data', (chunk: string) => {
-    if (booted) return
-    text += chunk
-    const at = text.indexOf('\n')
-    if (at === -1) return
-    booted = true
-    onLine(text.slice(0, at))
-  })
-  process.stdin.on('end', () => {
-    if (!isOnItsOwn) endSoon(0)
-  })
 }

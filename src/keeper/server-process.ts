@@ -1,6 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 
 import { watchElsewhere, watchSilence } from './elsewhere.ts'
 import { describeExit, leaveExit, seenThrough } from './exit.ts'
@@ -16,15 +14,9 @@ import type {
   Usage,
 } from './protocol.ts'
 import { longer, waitUntilListening } from './readiness.ts'
+import { spawnServer, treeOf } from './spawn-server.ts'
 import { problemOfWrapped, whySpawnFailed } from './spawn-problem.ts'
-import type { Tree } from '../ground/process-tree.ts'
-import {
-  markedTree,
-  namespaceTree,
-  onlyChildOf,
-  workerIdVariable,
-  workerMark,
-} from '../ground/process-tree.ts'
+import { onlyChildOf } from '../ground/process-tree.ts'
 import { createUsageMeter, hasKilled } from './usage.ts'
 
 /**
@@ -285,32 +277,5 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     note: (line) => output.note(line),
     spent: (bytes) => budget.spent(bytes),
     unfinished: () => lines.unfinished(),
-  }
-}
-
-function treeOf({ wrapped, workerId }: KeeperSpec, ownPidNamespace: boolean): Tree {
-  // Beside a sandbox there may be what leads its network out.
-  if (wrapped?.stays === true) return markedTree(workerMark(workerId), [process.pid])
-  return ownPidNamespace ? namespaceTree : markedTree(workerMark(workerId))
-}
-
-function spawnServer(spec: KeeperSpec): ChildProcess {
-  const file = spec.wrapped?.file ?? null
-  const fd = file === null ? undefined : openSync(file, 'r')
-  try {
-    return spawn(spec.command, spec.args, {
-      cwd: spec.cwd,
-      env: { ...spec.env, [workerIdVariable]: spec.workerId },
-      // A process group of its own, so that SIGTERM reaches what a wrapper such as npx started.
-      detached: true,
-      stdio: [
-        spec.transport === 'stdio' ? 'pipe' : 'ignore',
-        'pipe',
-        'pipe',
-        ...(fd === undefined ? [] : [fd]),
-      ],
-    })
-  } finally {
-    if (fd !== undefined) closeSync(fd)
   }
 }

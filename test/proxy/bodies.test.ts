@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { openRaw } from '../support/raw-session.ts'
 
 const megabyte = 1_000_000
@@ -28,20 +28,14 @@ const worker = createServer((incoming, response) => {
     seen.isWhole = true
     response.setHeader('content-type', 'application/json').end('{}')
   })
-}).listen(0, '127.0.0.1')
-await once(worker, 'listening')
-atEnd({ after }, async () => {
-  worker.closeAllConnections()
-  worker.close()
-  await once(worker, 'close')
 })
-const { port } = worker.address() as AddressInfo
+const origin = await listening({ after }, worker)
 
 const gateway = await startTestGateway(
   { after },
   {
     echo: { command: ['node', compiled('test/fixtures/workers/echo.js')], http: true },
-    elsewhere: { url: `http://127.0.0.1:${port}/invocations`, protocol: 'http' },
+    elsewhere: { url: `${origin}/invocations`, protocol: 'http' },
   },
 )
 const invocations = `${gateway.url}/servers/elsewhere/invocations`

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 
 import { placeWithin } from '../../src/proxy/following.ts'
-import { atEnd } from '../support/at-end.ts'
 import type { TestServer } from '../support/config.ts'
 import { compiled, testServer } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../support/raw-session.ts'
 import { tempDir } from '../support/temp.ts'
@@ -36,7 +34,8 @@ let isOpen = false
 const stranger = createServer((request, response) => {
   asked.push(request.headers.authorization ?? 'nobody')
   response.end()
-}).listen(0, '127.0.0.1')
+})
+const away = `${await listening({ after }, stranger)}/mcp`
 const elsewhere = createServer((request, response) => {
   const { url = '' } = request
   request.resume().on('end', () => {
@@ -51,17 +50,8 @@ const elsewhere = createServer((request, response) => {
       response.end(JSON.stringify({ jsonrpc: '2.0', id: 'init', result }))
     }
   })
-}).listen(0, '127.0.0.1')
-await Promise.all([once(stranger, 'listening'), once(elsewhere, 'listening')])
-atEnd({ after }, async () => {
-  for (const server of [stranger, elsewhere]) {
-    server.closeAllConnections()
-    await once(server.close(), 'close')
-  }
 })
-const portOf = (server: typeof stranger): number => (server.address() as AddressInfo).port
-const away = `http://127.0.0.1:${portOf(stranger)}/mcp`
-const base = `http://127.0.0.1:${portOf(elsewhere)}`
+const base = await listening({ after }, elsewhere)
 
 const gateway = await startTestGateway(
   { after },

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
-import { atEnd } from '../support/at-end.ts'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { openRaw } from '../support/raw-session.ts'
 
 /** What the worker has begun to answer, by id, and never ends. */
@@ -30,15 +28,9 @@ const worker = createServer((incoming, response) => {
       response.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
     }
   })
-}).listen(0, '127.0.0.1')
-await once(worker, 'listening')
-atEnd({ after }, async () => {
-  worker.closeAllConnections()
-  worker.close()
-  await once(worker, 'close')
 })
-const { port } = worker.address() as AddressInfo
-const gateway = await startTestGateway({ after }, { far: { url: `http://127.0.0.1:${port}/mcp` } })
+const origin = await listening({ after }, worker)
+const gateway = await startTestGateway({ after }, { far: { url: `${origin}/mcp` } })
 
 test('of calls that were cancelled and left, 64 keep a connection; what is awaited keeps its own', async () => {
   const session = await openRaw(gateway.mcp('far'))

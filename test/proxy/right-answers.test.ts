@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 
-import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { postRpc, rawRequest } from '../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../support/raw-session.ts'
 import { meanwhile } from '../support/patience.ts'
@@ -19,13 +17,7 @@ const elsewhere = createServer((request, response) => {
     response.end(JSON.stringify({ jsonrpc: '2.0', id: 'init', result }))
   })
 })
-elsewhere.listen(0, '127.0.0.1')
-await once(elsewhere, 'listening')
-atEnd({ after }, async () => {
-  elsewhere.closeAllConnections()
-  await once(elsewhere.close(), 'close')
-})
-const base = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`
+const base = await listening({ after }, elsewhere)
 const gateway = await startTestGateway(
   { after },
   {

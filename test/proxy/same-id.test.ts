@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 
 import type { RpcMessage } from '../../src/ground/jsonrpc.ts'
-import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
+import { listening } from '../support/listening.ts'
 import { postRpc } from '../support/raw-http.ts'
 import { messageOf } from '../support/raw-mcp.ts'
 import { initializeMessage, openRaw } from '../support/raw-session.ts'
@@ -34,12 +32,7 @@ const elsewhere = createServer((request, response) => {
     }
   })()
 })
-elsewhere.listen(0, '127.0.0.1')
-await once(elsewhere, 'listening')
-atEnd({ after }, async () => {
-  elsewhere.closeAllConnections()
-  await once(elsewhere.close(), 'close')
-})
+const origin = await listening({ after }, elsewhere)
 
 const half: [string, string] = ['node', compiled('test/fixtures/workers/half-said.js')]
 const waits: [string, string] = ['node', compiled('test/fixtures/workers/answers-when-told.js')]
@@ -49,7 +42,7 @@ const gateway = await startTestGateway(
     http: { command: half, http: true },
     relay: { command: half, http: true, relay: true },
     stdio: { command: waits },
-    url: { url: `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/mcp` },
+    url: { url: `${origin}/mcp` },
     stateless: { command: half, http: true, mode: 'stateless' },
   },
 )

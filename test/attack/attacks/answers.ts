@@ -1,8 +1,6 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 
-import { atEnd } from '../../support/at-end.ts'
+import { listening } from '../../support/listening.ts'
 import { postRpc, rawRequest } from '../../support/raw-http.ts'
 import { initializeMessage, openRaw } from '../../support/raw-session.ts'
 import type { Attack } from '../attack.ts'
@@ -94,13 +92,8 @@ export const answers: Attack[] = [
       const stranger = createServer((request, response) => {
         asked.push(String(request.url))
         response.end()
-      }).listen(0, '127.0.0.1')
-      await once(stranger, 'listening')
-      atEnd(scene, () => {
-        stranger.closeAllConnections()
-        stranger.close()
       })
-      const { port } = stranger.address() as AddressInfo
+      const { port } = new URL(await listening(scene, stranger))
       const stage = await scene.gateway()
       const session = await openRaw(stage.mcp('http'))
       const statuses = ['301 A', '302 B', '303 C', '307 D', '308 E']

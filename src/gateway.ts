@@ -90,6 +90,7 @@ export async function startGateway(
       workersOutlive: store.isShared,
       searchPath: config.searchPath,
       spareKeepers: options.spareKeepers ?? 1,
+      ports: { range: config.workerPorts, leaveOut: [config.listen.port, config.admin.port] },
     })
     down.add(workers.close)
     // Under a shared store the workers are looked for by their sessions, and swept later.

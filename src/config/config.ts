@@ -3,6 +3,7 @@ import type { AgentcoreDialect } from '../protocols/options.ts'
 import type { ListenConfig } from '../proxy/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
+import type { PortRange } from '../ground/port-range.ts'
 
 /** The whole configuration: checked, defaults filled in, frozen. Rooms receive their slice. */
 export interface Config {
@@ -18,6 +19,8 @@ export interface Config {
   caps: Caps
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number
+  /** Of servers that have none fixed. Default: what the system and usual programs leave. */
+  workerPorts: PortRange | undefined
   /** Absolute path. Default `$XDG_STATE_HOME/berth`, else `~/.local/state/berth`. */
   stateDir: string
   /** PATH of the gateway: where it looks for the programs that it needs itself, such as bwrap. */

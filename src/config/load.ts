@@ -24,6 +24,7 @@ import { readSecretOptions, warnOfSecrets } from './secrets.ts'
 import { readServers } from './servers.ts'
 import { optionNamed, readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
+import { readWorkerPorts } from './worker-ports.ts'
 
 export interface LoadInput extends SourceInput {
   flags?: Flags | undefined
@@ -94,6 +95,10 @@ export function loadConfig(input: LoadInput): Config {
   }
   if (secrets) warnOfSecrets(servers, Object.fromEntries(settings), secrets, warnings)
   if (listen && admin) checkAdmin(listen, admin, problems)
+  const workerPorts =
+    general && listen && admin
+      ? readWorkerPorts(general, { listen, admin, servers, problems, warnings })
+      : undefined
   problems.throwIfAny(source.name)
   if (!general || !listen || !admin || !store || !agentcore || !retention || !log || !secrets) {
     throw new TypeError('a part of the configuration is invalid, but nothing says so')
@@ -121,6 +126,7 @@ export function loadConfig(input: LoadInput): Config {
       maxQueued,
     },
     drainMs,
+    workerPorts,
     stateDir,
     searchPath: input.env.PATH ?? '',
     retention,

@@ -17,7 +17,7 @@ import {
   sessionTimeOptions,
   storeOptions,
 } from '../sessions/options.ts'
-import { launchOptions } from '../workers/options.ts'
+import { launchOptions, portOptions } from '../workers/options.ts'
 import { expected, type Shape } from './check.ts'
 
 const logOptions = Type.Object(
@@ -76,6 +76,7 @@ export const generalOptions = Type.Object({
   ...tokenOptions,
   ...capOptions,
   ...drainOptions,
+  ...portOptions,
   stateDir: Type.Optional(
     Type.String({
       minLength: 1,

@@ -120,6 +120,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_PORT_TAKEN: entry(503, -32000, 'operator', true, 'Port {port} of server {server} is in use by {who}. A fixed port serves one session at a time. {advice}'),
   // prettier-ignore
+  ERR_WORKERS_NO_PORT: entry(503, -32000, 'operator', true, 'There is no free port for another worker: each of the {few}{which} is in use or was a moment ago. Widen workerPorts, or end sessions.'),
+  // prettier-ignore
   ERR_WORKERS_NOT_LOOPBACK: entry(502, -32603, 'operator', false, 'The server {server} listens on {address}, not on loopback.'),
   // prettier-ignore
   ERR_WORKERS_LISTENS_ELSEWHERE: entry(502, -32603, 'operator', false, 'The command {command} listens on {where} {instead}. {advice}'),

@@ -97,6 +97,20 @@ const limitOptions = {
   }),
 }
 
+/** A top-level key: of the whole gateway. */
+export const portOptions = {
+  workerPorts: Type.Optional(
+    Type.String({
+      pattern: '^\\s*\\d{1,5}\\s*-\\s*\\d{1,5}\\s*$',
+      'x-expected': 'a range of ports such as 20000-29999',
+      'x-default': 'what the system and usual programs leave',
+      examples: ['20000-29999'],
+      description:
+        'Ports that http servers find in PORT. Default: those that the system gives to nobody by itself, without the usual ports of other programs.',
+    }),
+  ),
+}
+
 /** Keys of a server that say how its workers are started, or where a remote one is. */
 export const launchOptions = {
   command: Type.Optional(

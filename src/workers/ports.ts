@@ -1,13 +1,20 @@
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { createServer } from 'node:net'
 
 import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
+import { codeOf } from './limits/cgroup-files.ts'
+import type { PortWish } from './port-choice.ts'
+import { portsToDraw } from './port-choice.ts'
+import { showPortRange } from '../ground/port-range.ts'
+import type { SystemPorts } from '../ground/system-ports.ts'
+import { findSystemPorts } from '../ground/system-ports.ts'
 
 /** Hands out free loopback ports, none of them twice until `quietMs` after it was given back. */
 export interface Ports {
+  /** @throws ERR_WORKERS_NO_PORT */
   take(): Promise<number>
   /**
    * Keeps the port of a worker that another gateway has started as if it had been taken here.
@@ -20,40 +27,26 @@ export interface Ports {
 }
 
 /**
- * Ports that the system gives to nobody by itself, neither to a connection nor to a listener that
- * asks for any: a worker may take minutes to listen, and must find its port as free as it was.
- */
-const band = { first: 20_000, last: 32_767 }
-
-/** With fewer to choose from, the system chooses: it knows what is free. */
-const fewPorts = 1000
-
-/**
  * @param quietMs a replica may remember an ended session's port for a while; until it has
  * forgotten, another session's worker must not be found behind it.
  */
-export function createPorts(clock: Clock, quietMs: number): Ports {
+export function createPorts(
+  clock: Clock,
+  quietMs: number,
+  { system = findSystemPorts(), ...wish }: PortWish & { system?: SystemPorts } = {},
+): Ports {
   const held = new Map<number, Server | undefined>()
-  const last = Math.min(band.last, firstEphemeral() - 1)
-  const choose =
-    last - band.first < fewPorts
-      ? () => listenOnce(0)
-      : () => Promise.resolve(randomInt(band.first, last + 1))
+  const lists = portsToDraw(wish, system)
   return {
     async take() {
-      for (;;) {
-        const port = await choose()
-        if (held.has(port)) continue
-        // Before the first await: two workers may start at the same time.
-        held.set(port, undefined)
-        const claim = await claimFor(port)
-        if (claim !== undefined && (await isPortFree(port))) {
-          held.set(port, claim)
-          return port
+      if (lists.length === 0) return takeOfSystem()
+      for (const list of lists) {
+        const start = randomInt(list.length)
+        for (const port of [...list.slice(start), ...list.slice(0, start)]) {
+          if (!held.has(port) && (await claim(port))) return port
         }
-        claim?.close()
-        held.delete(port)
       }
+      throw noPort()
     },
     hold(port) {
       if (held.has(port)) return false
@@ -68,6 +61,37 @@ export function createPorts(clock: Clock, quietMs: number): Ports {
         held.delete(port)
       })
     },
+  }
+
+  /** @returns whether nobody else had the port or used it: then it is held */
+  async function claim(port: number): Promise<boolean> {
+    if (held.has(port)) return false
+    // Before the first await: two workers may start at the same time.
+    held.set(port, undefined)
+    const claimed = await claimFor(port)
+    if (claimed !== undefined && (await isPortUnused(port))) {
+      held.set(port, claimed)
+      return true
+    }
+    claimed?.close()
+    held.delete(port)
+    return false
+  }
+
+  async function takeOfSystem(): Promise<number> {
+    for (;;) {
+      const port = await listenOnce(0)
+      if (await claim(port)) return port
+    }
+  }
+
+  function noPort(): GatewayError {
+    const { range } = wish
+    const which = range === undefined ? '' : ` of workerPorts (${showPortRange(range)})`
+    return new GatewayError('ERR_WORKERS_NO_PORT', {
+      params: { which, few: lists.flat().length },
+      retryAfterSeconds: 10,
+    })
   }
 
   /**
@@ -87,10 +111,7 @@ export function createPorts(clock: Clock, quietMs: number): Ports {
 
 /** Whether a listener could be put on this loopback port now. */
 export function isPortFree(port: number): Promise<boolean> {
-  return listenOnce(port).then(
-    () => true,
-    () => false,
-  )
+  return listenOnce(port).then(isSo, isNot)
 }
 
 /**
@@ -108,21 +129,29 @@ function claimFor(port: number): Promise<Server | undefined> {
   })
 }
 
-/** The first port that the system gives to whoever asks for any. */
-function firstEphemeral(): number {
-  try {
-    return Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1'))
-  } catch {
-    // macOS begins with 49152, which RFC 6335 (section 6) has for everybody.
-    return 49_152
-  }
+/**
+ * Whether nobody listens on this port, on any address: a program that has it on another than
+ * loopback has it for all of its own. To ask all at once takes one call, and /proc/net/tcp would
+ * have to be read through.
+ */
+async function isPortUnused(port: number): Promise<boolean> {
+  if (!(await isPortFree(port))) return false
+  const inUse = await listenOnce(port, '::').then(
+    () => false,
+    (thrown: unknown) => (codeOf(thrown) === 'EADDRINUSE' ? true : undefined),
+  )
+  // Without IPv6 there is no such address.
+  return inUse === undefined ? listenOnce(port, '0.0.0.0').then(isSo, isNot) : !inUse
 }
 
-function listenOnce(port: number): Promise<number> {
+const isSo = (): boolean => true
+const isNot = (): boolean => false
+
+function listenOnce(port: number, host = '127.0.0.1'): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+    server.listen({ host, port, exclusive: true }, () => {
       const address = server.address()
       server.close(() =>
         resolve(typeof address === 'object' && address !== null ? address.port : 0),

@@ -9,6 +9,8 @@ import type { Place } from './identity.ts'
 import { createKeeperHost } from './keeper-host.ts'
 import { createLimitGroups } from './limits/groups.ts'
 import { findPidNamespace } from './pid-namespace.ts'
+import type { PortWish } from './port-choice.ts'
+import { fixedPortOf } from './port-choice.ts'
 import { createPorts } from './ports.ts'
 import { prepareRuntimeDir } from './runtime-dir.ts'
 import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
@@ -47,6 +49,8 @@ export interface WorkersOptions {
   searchPath: string
   /** What nobody wants is not tried out. */
   servers: readonly Wish[]
+  /** What the ports of workers are drawn from; those of `servers` are left out in any case. */
+  ports?: PortWish
   /** How many keepers of a kind are started ahead of the sessions that need them. */
   spareKeepers: number
 }
@@ -94,7 +98,10 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     support,
     outbound,
     limitGroups,
-    ports: createPorts(clock, portQuietMs),
+    ports: createPorts(clock, portQuietMs, {
+      ...options.ports,
+      leaveOut: [...(options.ports?.leaveOut ?? []), ...launches.flatMap(fixedPortOf)],
+    }),
     markerDir: stateFolder(stateDir, 'workers'),
     stateDir,
     runtimeDir: keeping.runtimeDir,

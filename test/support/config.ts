@@ -140,6 +140,7 @@ export function testConfig(
       maxQueued: 100,
       ...caps,
     },
+    workerPorts: undefined,
     drainMs: 1000,
     stateDir,
     searchPath: process.env.PATH ?? '',

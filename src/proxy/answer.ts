@@ -39,10 +39,12 @@ export interface Answer {
   /** @returns false when there is one already, or it is too late */
   head(statusCode: number, headers: IncomingHttpHeaders): boolean
   write(chunk: Buffer): void
-  /** Sends what is due, so that the events of it are read. */
-  flush(): void
+  /** Reads the events of what is still to be sent. */
+  read(): void
   /** Whether it is a stream, and something may be put behind what was sent. */
   atBoundary(): boolean
+  /** Puts a comment there. */
+  comment(bytes: string): void
   /** It is complete. */
   end(): void
   /**
@@ -88,13 +90,13 @@ export function createAnswer(
     if (machine.take('overflowed')) held?.pass()
   }
   const atBoundary = (): boolean => machine.is('streaming') && streamed?.atBoundary() === true
-  const stop = (happening: 'ended' | 'failed'): void => {
-    if (machine.take(happening)) streamed?.stop()
-  }
 
   return {
     is: machine.is,
     atBoundary,
+    comment(bytes) {
+      if (atBoundary()) streamed?.add(bytes)
+    },
     head(statusCode, headers) {
       const isStream = protocol.isStream(headers['content-type'])
       if (!machine.take(isStream ? 'events' : 'plain')) return false
@@ -102,12 +104,11 @@ export function createAnswer(
       const out = protocol.toClient(headers, publicId, passesChallenge)
       Object.assign(out, extraHeaders)
       if (isStream) {
-        streamed = createStreamed(client, read, onFault)
         // What the worker meant to write is not all that may be written.
         delete out['content-length']
         out['cache-control'] ??= 'no-cache, no-transform'
         out['x-accel-buffering'] ??= 'no'
-        client.head(statusCode, out)
+        streamed = createStreamed(client, { statusCode, headers: out }, read, onFault)
       } else {
         held = createHeld(client, statusCode, out)
         // Its end is not known yet, so that it may be a stream of another kind.
@@ -120,13 +121,14 @@ export function createAnswer(
       else if (machine.is('passing')) client.bytes(chunk)
       else if (machine.is('held') && held?.add(chunk) === false) pass()
     },
-    flush() {
-      if (machine.is('streaming')) streamed?.flush()
+    read() {
+      if (machine.is('streaming')) streamed?.read()
     },
     end() {
       if (machine.is('held')) held?.send()
-      else if (machine.is('streaming') || machine.is('passing')) client.end()
-      stop('ended')
+      else if (machine.is('streaming')) streamed?.end()
+      else if (machine.is('passing')) client.end()
+      machine.take('ended')
     },
     fail(error, left) {
       if (machine.is('waiting') || machine.is('held')) {
@@ -134,16 +136,18 @@ export function createAnswer(
         const reply = protocol.reply(error, { requestId, ids: options.ids, publicId, to })
         client.whole(reply.statusCode, { ...extraHeaders, ...reply.headers }, reply.body)
       } else if (atBoundary() && !protocol.isPlain) {
-        client.end(left.map((id) => protocol.errorEvent(error, requestId, id)).join(''))
+        streamed?.end(left.map((id) => protocol.errorEvent(error, requestId, id)).join(''))
+      } else if (machine.is('streaming')) {
+        streamed?.cut()
       } else if (!machine.is('over')) {
         client.cut()
       }
-      stop('failed')
+      machine.take('failed')
     },
     close() {
-      if (machine.is('streaming')) client.end()
+      if (machine.is('streaming')) streamed?.end()
       else if (!machine.is('over')) client.cut()
-      stop('failed')
+      machine.take('failed')
     },
   }
 }

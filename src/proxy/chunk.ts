@@ -14,9 +14,20 @@ export function writeChunk(
   const { socket } = response
   // It has no socket while an earlier response of a pipelined connection is under way, and a client
   // of HTTP/1.0 knows no chunks.
-  if (socket === null || !response.chunkedEncoding || response.writableLength > 0) {
+  const isQueued = socket === null || response.writableLength > socket.writableLength
+  if (isQueued || !response.chunkedEncoding) {
     return response.write(bytes, 'latin1') ? undefined : response
   }
   const chunk = `${bytes.length.toString(16)}\r\n${bytes}\r\n`
   return socket.write(chunk, 'latin1') ? undefined : socket
+}
+
+/** What `write` writes leaves in one piece, as far as the socket is there already. */
+export function inOneGo({ socket }: ServerResponse, write: () => void): void {
+  socket?.cork()
+  try {
+    write()
+  } finally {
+    socket?.uncork()
+  }
 }

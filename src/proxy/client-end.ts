@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
-import { writeChunk } from './chunk.ts'
+import { inOneGo, writeChunk } from './chunk.ts'
 import type { Transitions } from './machine.ts'
 import { createMachine } from './machine.ts'
 
@@ -33,20 +33,28 @@ export interface ClientEnd {
   is(state: ClientEndState): boolean
   /** When a part of a stream, or its head, was sent last. */
   sentAtMs(): number
-  /** The head of an answer that is still to come. It leaves at once, with the first of the body. */
-  head(statusCode: number, headers: OutgoingHttpHeaders, first?: Buffer): void
+  /**
+   * The head of an answer that is still to come. It leaves at once, with the first of the body.
+   *
+   * @param first a string is one of bytes (latin1)
+   */
+  head(statusCode: number, headers: OutgoingHttpHeaders, first?: Buffer | string): void
   /** @param bytes a string of bytes (latin1) */
   text(bytes: string): void
   bytes(chunk: Buffer): void
-  /** A whole answer in one piece. */
+  /** A whole answer in one piece, its length included. */
   whole(
     statusCode: number,
     headers: OutgoingHttpHeaders,
     body: string | Buffer,
     encoding?: 'utf8' | 'latin1',
   ): void
-  /** The answer is complete. */
-  end(lastWords?: string): void
+  /**
+   * The answer is complete.
+   *
+   * @param rest the last of it, as a string of bytes (latin1)
+   */
+  end(rest?: string): void
   /** The answer will never be complete, and the client is to notice. */
   cut(): void
   /** Calls `left` when the client goes: at once if it has. */
@@ -79,6 +87,11 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
     const wasFull = machine.is('full')
     if (machine.take('left')) options.left(wasFull)
   }
+  const text = (part: string): void => {
+    sentAtMs = clock.now()
+    const full = writeChunk(response, part)
+    if (full !== undefined) filled(full)
+  }
   const bytes = (chunk: Buffer): void => {
     if (machine.is('gone')) return
     if (!response.write(chunk)) filled(response)
@@ -91,26 +104,37 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
       if (machine.is('gone')) return
       sentAtMs = clock.now()
       response.writeHead(statusCode, headers)
-      if (first === undefined) response.flushHeaders()
+      if (typeof first === 'string') {
+        inOneGo(response, () => {
+          response.flushHeaders()
+          text(first)
+        })
+      } else if (first === undefined) response.flushHeaders()
       else bytes(first)
     },
     text(part) {
-      if (machine.is('gone')) return
-      sentAtMs = clock.now()
-      const full = writeChunk(response, part)
-      if (full !== undefined) filled(full)
+      if (!machine.is('gone')) text(part)
     },
     bytes,
     whole(statusCode, headers, body, encoding = 'utf8') {
       if (machine.is('gone')) return
+      if (statusCode !== 204 && statusCode !== 304) {
+        headers['content-length'] = String(Buffer.byteLength(body, encoding))
+      }
       response.writeHead(statusCode, headers)
       response.end(body, encoding)
     },
-    end(lastWords) {
+    end(rest = '') {
       if (machine.is('gone')) return
       // A head that could not be written is not to become a good one without anything in it.
-      if (response.headersSent) response.end(lastWords)
-      else response.destroy()
+      if (!response.headersSent) response.destroy()
+      else if (rest === '') response.end()
+      else {
+        inOneGo(response, () => {
+          writeChunk(response, rest)
+          response.end()
+        })
+      }
     },
     cut() {
       if (!machine.is('gone')) response.destroy()

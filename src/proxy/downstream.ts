@@ -94,7 +94,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
   const fail = (error: unknown): void => {
     if (answer.is('over')) return
-    answer.flush()
+    answer.read()
     const unanswered = exchanges.filter(isOpen)
     if (!client.is('gone') && (kind === 'post' || unanswered.length > 0)) {
       traffic?.tellFailure(options.requestId, asGatewayError(error))
@@ -123,7 +123,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     },
 
     end() {
-      answer.flush()
+      answer.read()
       const isStream = answer.is('streaming') && !protocol.isPlain
       // A stream that gave no event id cannot be resumed: no answer is to be expected any more.
       // One that was resumed can be resumed again.
@@ -141,7 +141,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
     supersede() {
       if (answer.is('over')) return
-      answer.flush()
+      answer.read()
       answer.close()
       settle()
       downstream.upstream?.abort(superseded)
@@ -165,7 +165,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
     leave() {
       if (answer.is('over')) return
-      answer.flush()
+      answer.read()
       const canGoOn = !protocol.isPlain && (kind === 'get' || eventIds.length > 0)
       if (canGoOn && answer.atBoundary()) {
         answer.close()
@@ -178,7 +178,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
 
     keepAlive(nowMs) {
       if (protocol.isPlain || !answer.atBoundary() || !client.is('ready')) return
-      if (nowMs - client.sentAtMs() >= keepAliveMs) client.text(': keepalive\n\n')
+      if (nowMs - client.sentAtMs() >= keepAliveMs) answer.comment(': keepalive\n\n')
     },
   }
   traffic?.streams.add(downstream)

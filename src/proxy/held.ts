@@ -26,7 +26,6 @@ export function createHeld(client: ClientEnd, statusCode: number, headers: Heade
       return bytes <= heldBytes
     },
     send() {
-      if (statusCode !== 204 && statusCode !== 304) headers['content-length'] = String(bytes)
       const [only] = chunks
       const body = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
       // As a string of bytes it leaves in one piece with the head; a buffer would be written apart.

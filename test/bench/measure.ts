@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 
 /** Processor time that a process has used in all its threads, in microseconds. */
 export function cpuUs(pid: number): number {
@@ -9,14 +9,38 @@ export function cpuUs(pid: number): number {
   return ns / 1000
 }
 
-/** The same for a process and everything below it. */
-export function treeCpuUs(pid: number): number {
-  return treeOf(pid).reduce((total, each) => total + cpuUs(each), 0)
-}
-
 /** A process and everything below it, parents first. */
 export function treeOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(treeOf)]
+}
+
+/** A word at the end of a worker's command, by which it is told from what stands around it. */
+export const workerMark = 'a-worker-of-the-bench'
+
+/** The workers below a process. */
+export function workersBelow(pid: number): number[] {
+  const marked = new Set(treeOf(pid).filter((each) => commandOf(each).includes(workerMark)))
+  // What starts one may have its words in its own command.
+  return [...marked].filter((each) => !childrenOf(each).some((child) => marked.has(child)))
+}
+
+/** A process and all below it that is there for the workers, without the workers themselves. */
+export function besideWorkers(pid: number): number[] {
+  const workers = new Set(workersBelow(pid).flatMap(treeOf))
+  return treeOf(pid).filter((each) => !workers.has(each))
+}
+
+/** Processor time of several processes, and what of it fell between two readings. */
+export type Reading = Map<number, number>
+
+export function readCpu(pids: number[]): Reading {
+  const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/task`)
+  return new Map(pids.filter(isThere).map((pid) => [pid, cpuUs(pid)]))
+}
+
+/** One that has come meanwhile counts whole; what one used that has gone is not known. */
+export function usedUs(before: Reading, after: Reading): number {
+  return sum([...after].map(([pid, us]) => us - (before.get(pid) ?? 0)))
 }
 
 export function childrenOf(pid: number): number[] {
@@ -53,6 +77,14 @@ export function quantile(values: number[], share: number): number {
 
 export function median(values: number[]): number {
   return quantile(values, 0.5)
+}
+
+/** The mean of the middle half, which one bad moment does not move, and one collection does. */
+export function midmean(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const quarter = Math.floor(sorted.length / 4)
+  const middle = sorted.slice(quarter, sorted.length - quarter)
+  return sum(middle) / middle.length
 }
 
 export function sum(values: number[]): number {

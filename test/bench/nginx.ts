@@ -25,15 +25,19 @@ export async function findNginx({ signal, say }: Bench): Promise<string | undefi
   return undefined
 }
 
-/** One process, one worker behind it, nothing buffered, every file in a folder of its own. */
+/**
+ * One process, nothing buffered, every file in a folder of its own. It pins a session to its worker
+ * by a table of the ids that the workers of the bench have; who has none yet gets the next worker.
+ */
 export function writeNginxConfig(options: {
   folder: string
   port: number
-  upstream: string
+  origins: string[]
 }): string {
-  const { folder, port, upstream } = options
+  const { folder, port, origins } = options
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   for (const name of temporary) mkdirSync(join(folder, name))
+  const workers = origins.map((origin) => new URL(origin))
   const file = join(folder, 'nginx.conf')
   writeFileSync(
     file,
@@ -45,12 +49,17 @@ events { worker_connections 1024; }
 http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n  ')}
-  upstream worker { server ${upstream}; keepalive 64; }
+  upstream any { ${workers.map(({ host }) => `server ${host};`).join(' ')} }
+  ${workers.map(({ host, port: own }) => `upstream bench-${own} { server ${host}; keepalive 64; }`).join('\n  ')}
+  map $http_mcp_session_id $worker {
+    default any;
+    ${workers.map(({ port: own }) => `bench-${own} bench-${own};`).join('\n    ')}
+  }
   server {
     listen 127.0.0.1:${port};
     keepalive_requests 1000000;
     location / {
-      proxy_pass http://worker;
+      proxy_pass http://$worker;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_buffering off;

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
+import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import type { Owner } from '../support/temp.ts'
@@ -12,21 +13,20 @@ import type { TestServer } from '../support/config.ts'
 import { compiled } from '../support/config.ts'
 import { freePort } from '../support/free-port.ts'
 import type { BerthOptions } from './berth.ts'
-import type { Session } from './client.ts'
-import { openSession } from './client.ts'
-import { writeNginxConfig } from './nginx.ts'
 
 /** A process under measurement. */
 export interface Target {
   process: ChildProcess
   pid: number
-  /** The lines of its stdout, one at a time. */
+  /** The lines of its stdout, or of its stderr where it has a log, one at a time. */
   line(): Promise<string>
 }
 
 export interface TargetOptions {
   command: [string, ...string[]]
   env?: NodeJS.ProcessEnv
+  /** A file that its stdout goes to. */
+  log?: string
 }
 
 const endingMs = 15_000
@@ -39,9 +39,17 @@ export const idleWorker = join(
 )
 
 /** Starts a process; it is ended with its owner. */
-export function startTarget(owner: Owner, { command, env = process.env }: TargetOptions): Target {
+export function startTarget(
+  owner: Owner,
+  { command, env = process.env, log }: TargetOptions,
+): Target {
   const [file, ...args] = command
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const fd = log === undefined ? undefined : openSync(log, 'a')
+  const child = spawn(file, args, {
+    stdio: fd === undefined ? ['ignore', 'pipe', 'inherit'] : ['ignore', fd, 'pipe'],
+    env,
+  })
+  if (fd !== undefined) closeSync(fd)
   const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
   atEnd(owner, async () => {
     child.kill('SIGTERM')
@@ -49,14 +57,16 @@ export function startTarget(owner: Owner, { command, env = process.env }: Target
     await ended
     clearTimeout(late)
   })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const lines = createInterface({ input: (child.stdout ?? child.stderr) as Readable })[
+    Symbol.asyncIterator
+  ]()
   return {
     process: child,
     pid: child.pid ?? 0,
     async line() {
       const next = (await lines.next()) as IteratorResult<string, undefined>
       if (next.done !== true) return next.value
-      throw new Error(`${command.join(' ')} ended, or closed its stdout`)
+      throw new Error(`${command.join(' ')} ended, or said no more`)
     },
   }
 }
@@ -96,37 +106,6 @@ export async function startBerth(
   }
 }
 
-/** A proxy, or the worker itself: what it is called, where it is, whose processor time counts. */
-export interface Contestant {
-  name: string
-  url: string
-  pid: number
-  /** Where one has to be used, because a further one would be another worker. */
-  session?: Session
-}
-
-/**
- * The same process several times: by itself, behind a bare proxy, behind Berth, behind nginx. It
- * is the worker of a session of Berth, because a second one would be another degree of warm.
- */
-export async function startContestants(owner: Owner, nginx: string | undefined) {
-  const berth = await startBerth(owner, { http: { command: ['node', worker], http: true } })
-  const session = await openSession(owner, berth.url('http'))
-  const handle = workersOf(berth)[0]
-  if (handle === undefined) throw new Error('the session has no worker')
-  const origin = `http://127.0.0.1:${handle.port}`
-  const bare = startTarget(owner, {
-    command: [process.execPath, compiled('test/bench/bare.js'), origin],
-  })
-  const bareUrl = `${await bare.line()}/mcp`
-  return {
-    direct: { name: 'direct', url: `${origin}/mcp`, pid: handle.pid },
-    bare: { name: 'bare @fastify/http-proxy', url: bareUrl, pid: bare.pid },
-    berth: { name: 'berth', url: berth.url('http'), pid: berth.pid, session },
-    others: nginx === undefined ? [] : [await startNginx(owner, nginx, origin)],
-  }
-}
-
 /** Workers that run, from the markers beside them. `pid` is the keeper's, or what it is wrapped in. */
 export function workersOf({ stateDir }: Berth): { pid: number; port: number }[] {
   const folder = join(stateDir, 'workers')
@@ -147,18 +126,6 @@ export async function startWorker(owner: Owner): Promise<{ url: string; pid: num
   })
   await target.line()
   return { url: `http://127.0.0.1:${port}/mcp`, pid: target.pid }
-}
-
-async function startNginx(owner: Owner, path: string, origin: string): Promise<Contestant> {
-  const port = await freePort()
-  const folder = tempDir(owner)
-  const file = writeNginxConfig({ folder, port, upstream: new URL(origin).host })
-  const { pid } = startTarget(owner, {
-    command: [path, '-p', folder, '-c', file, '-e', join(folder, 'error.log')],
-  })
-  const url = `http://127.0.0.1:${port}/mcp`
-  await untilListening(port)
-  return { name: 'nginx', url, pid }
 }
 
 /** Settles when something accepts connections there. */

@@ -10,7 +10,7 @@ import { fromGateway } from './boot.ts'
 import { createCompany } from './company.ts'
 import { answer, readBody, refuse, send } from './control-replies.ts'
 import { createOutbox } from './outbox.ts'
-import type { KeeperBoot, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
+import type { KeeperBoot, KeeperClaim, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
 import { nonceHeader } from './protocol.ts'
 import { createRelay } from './relay.ts'
 import { createAdvice } from './server-advice.ts'
@@ -102,6 +102,9 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
     switch (`${request.method ?? ''} ${url.pathname}`) {
       case 'POST /keeper/start':
         readBody(request, response, (body) => start(fromGateway(body) as KeeperSpec, response))
+        return
+      case 'POST /keeper/claim':
+        readBody(request, response, (body) => claim(fromGateway(body) as KeeperClaim, response))
         return
       case 'GET /keeper/watch':
         watch(response)
@@ -205,7 +208,8 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
       answer(response, 502, outcome.failure)
       return
     }
-    if (spec.outlives !== undefined) liveOn(spec.outlives, systemClock.now() - beganAtMs)
+    if (spec.outlives !== undefined && spec.isWarm !== true)
+      liveOn(spec.outlives, systemClock.now() - beganAtMs)
     const { address } = outcome.started
     if (face !== undefined) toServer = (req, res) => face.handle(req, res)
     else if (spec.relay && address !== null) {
@@ -215,6 +219,16 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
       })
     }
     answer(response, 200, outcome.started)
+  }
+
+  /** It was started ahead of its session, and has one now. */
+  function claim({ outlives }: KeeperClaim, response: ServerResponse): void {
+    if (server === undefined || ending !== undefined) {
+      answer(response, 409)
+      return
+    }
+    if (outlives !== undefined) liveOn(outlives, 0)
+    answer(response, 204)
   }
 
   /** From now on the end of a gateway is not the end of this worker. */

@@ -8,6 +8,8 @@ import type { ErrorCode } from '../ground/errors.ts'
  * - `POST /keeper/start` `KeeperSpec` -> 200 `KeeperStarted` when the server is ready,
  *   or 502 `KeeperFailure`; a keeper starts one server in its life, and none once it was told to
  *   stop (409)
+ * - `POST /keeper/claim` `KeeperClaim` -> 204: a server that was started ahead of its session has one
+ *   now; 409 before there is a server, and once it has ended
  * - `GET /keeper/watch` -> the head at once, and the body `KeeperExit` when the server has ended;
  *   409 before there is one. Whoever has it open is a gateway that is there
  * - `POST /keeper/stop?graceMs=` -> 204 when nothing of the tree is left but the keeper, which then ends
@@ -22,7 +24,7 @@ import type { ErrorCode } from '../ground/errors.ts'
  *
  * The end of stdin means that the gateway is gone, and then the keeper and its server go too. (Where
  * the kernel can, they are killed sooner, by the death of their parent.) With `outlives` in the
- * specification that holds until the server is ready; from then on the keeper ends it by itself when
+ * specification that holds until the server is ready, or has its session; from then on the keeper ends it by itself when
  * its time is over, or when no gateway has been there for too long.
  *
  * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
@@ -56,6 +58,8 @@ export interface KeeperSpec {
   startTimeoutMs: number
   /** Set for a server that outlives its gateway. */
   outlives?: Outliving
+  /** It has no session yet, and ends with its gateway until it is claimed. */
+  isWarm?: true
   /** Where the kernel counts what it has killed of the worker for want of memory. */
   oomFile?: string
   /** What the command stands around, when it is a wrapper; null when it is the server itself. */
@@ -68,6 +72,12 @@ export interface Outliving {
   maxMs: number
   /** After the last gateway has left. */
   orphanMs: number
+}
+
+/** For a server that was started ahead. */
+export interface KeeperClaim {
+  /** Set for one that outlives its gateway from now on; counted from now. */
+  outlives?: Outliving
 }
 
 export interface Wrapped {

@@ -10,7 +10,8 @@ import type { WriteBack } from './write-back.ts'
  * the absence of a record never does at once: a worker is ended when the store holds the key of
  * this installation and has named it in no record, of whatever state, twice, a start allowance
  * apart; or when it names it in the record of a session that is over. One whose session was live
- * has a copy of its record beside it, which is written back instead: a tombstone would name it.
+ * has a copy of its record beside it, which is written back instead: a tombstone would name it. A
+ * warm worker is in no record until it is claimed, and ends with its gateway.
  */
 export interface Sweep {
   /** @returns how many were ended */
@@ -63,6 +64,7 @@ export function createSweep(options: SweepOptions): Sweep {
       for (const marker of unknown) {
         const { workerId } = marker.handle
         const isOver = records.get(workerId)
+        if (isOver === undefined && marker.isWarm === true) continue
         if (isOver === false || (isOver === undefined && (await writeBack.fromCopy(marker))))
           continue
         seen.add(workerId)

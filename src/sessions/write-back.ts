@@ -57,7 +57,10 @@ export function createWriteBack(options: WriteBackOptions): WriteBack {
         if (end === undefined) await store.restore(record)
       }
       const markers = await supervisor.list({ installation, store: store.name })
-      await Promise.all(markers.filter(({ handle }) => !known.has(handle.workerId)).map(fromCopy))
+      const unknown = markers.filter(
+        ({ handle, isWarm }) => isWarm !== true && !known.has(handle.workerId),
+      )
+      await Promise.all(unknown.map(fromCopy))
       // Not before: whoever finds the key believes that nothing is missing.
       await store.enroll(installation)
     },

@@ -110,7 +110,17 @@ export interface LocalSpec extends SpecBase {
    * start and from the moment at which the last gateway had left it. A gateway that is there gets
    * some seconds more, to end it first. Without it the worker ends with its gateway.
    */
-  outlives?: { maxMs: number; orphanMs: number }
+  outlives?: Outlives
+  /**
+   * Set for one that is started ahead of its session: until `claim` it ends with its gateway, whoever
+   * it is to outlive then, and its marker says that it is nobody's.
+   */
+  isWarm?: true
+}
+
+export interface Outlives {
+  maxMs: number
+  orphanMs: number
 }
 
 export interface RemoteSpec extends SpecBase {
@@ -211,6 +221,13 @@ export interface Worker {
   /** What it has used, or had when it ended. */
   usage(): Promise<Usage>
   /**
+   * One that was started ahead (`isWarm`) is a session's from now on.
+   *
+   * @param outlives counted from now, for one that outlives its gateway
+   * @returns false when it has ended; of a driver that starts nothing, always
+   */
+  claim(outlives?: Outlives): Promise<boolean>
+  /**
    * Leaves a text beside the worker, in place of the one before: it is kept as long as the worker
    * lives, and no worker can read it. Never rejects: a driver that starts nothing and a worker that
    * is gone keep nothing.
@@ -265,6 +282,8 @@ export interface WorkerMarker {
   installation: string
   store: string
   owner: ProcessIdentity
+  /** It waits for a session, and is its owner's alone. */
+  isWarm?: true
 }
 
 /** A process that cannot be confused with a later one of the same pid. */

@@ -37,6 +37,24 @@ export function lifeOfOutliving(
   return { ended: keeper.ended, kill: keeper.kill, told }
 }
 
+/** Our own child, which ends with us until it has a session, and outlives us from then on. */
+export function lifeOfWarm(
+  keeper: StartedKeeper,
+  client: KeeperClient,
+  identity: ProcessIdentity,
+): KeeperLife & { onClaimed(): void } {
+  let told: KeeperLife['told'] = () => undefined
+  return {
+    ended: keeper.ended,
+    kill: keeper.kill,
+    told: () => told(),
+    onClaimed() {
+      keeper.letGo()
+      told = follow(client, identity).told
+    },
+  }
+}
+
 /** One that another gateway has started, by the first connection that was opened to it. */
 export function lifeOfAttached(
   first: Watch,

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 
 import { GatewayError, messageOf } from '../ground/errors.ts'
 import { listensElsewhere, stdioHint } from './advice.ts'
-import type { LocalSpec } from './driver.ts'
+import type { LocalSpec, Outlives } from './driver.ts'
 import { createKeeperClient } from './keeper-client.ts'
-import type { KeeperFailure, KeeperSpec, KeeperStarted } from '../keeper/protocol.ts'
+import type { KeeperFailure, KeeperSpec, KeeperStarted, Outliving } from '../keeper/protocol.ts'
 import { missingVariableHint } from './missing-variable.ts'
 import { isRelayed } from './process-handle.ts'
 
@@ -61,7 +61,7 @@ export function keeperFailed(cause: unknown): GatewayError {
 
 /** What a keeper is told to start: the command line with its port filled in. */
 export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
-  const { launch, directory, cwd, workerId, outlives } = local
+  const { launch, directory, cwd, workerId, outlives, isWarm } = local
   const fill = (text: string): string =>
     port === null ? text : text.replaceAll('${PORT}', String(port))
   const filled = Object.entries(local.env).map(([key, value]) => [key, fill(value)] as const)
@@ -81,9 +81,13 @@ export function keeperSpec(local: LocalSpec, port: number | null): KeeperSpec {
     outputMaxBytes: local.outputMaxBytes,
     exitFile: exitFileOf(directory),
     startTimeoutMs: local.startTimeoutMs,
-    ...(outlives === undefined
-      ? {}
-      : { outlives: { ...outlives, maxMs: outlives.maxMs + gatewayFirstMs } }),
+    ...(outlives === undefined ? {} : { outlives: outlivingOf(outlives) }),
+    ...(isWarm === true ? { isWarm } : {}),
     wrapped: null,
   }
 }
+
+export const outlivingOf = ({ maxMs, orphanMs }: Outlives): Outliving => ({
+  maxMs: maxMs + gatewayFirstMs,
+  orphanMs,
+})

@@ -3,6 +3,7 @@ import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import type {
   LocalSpec,
+  Outlives,
   ProcessIdentity,
   Worker,
   WorkerDriver,
@@ -16,7 +17,7 @@ import { createKeeperClient } from './keeper-client.ts'
 import type { KeeperEnd, KeeperHost, StartedKeeper } from './keeper-host.ts'
 import { isListenedOn } from './keeper-host.ts'
 import type { KeeperLife } from './keeper-life.ts'
-import { lifeOfAttached, lifeOfChild, lifeOfOutliving, unseen } from './keeper-life.ts'
+import { lifeOfAttached, lifeOfChild, lifeOfOutliving, lifeOfWarm, unseen } from './keeper-life.ts'
 import { keeperFailed, keeperSpec, startServer } from './keeper-start.ts'
 import type { KeeperSpec } from '../keeper/protocol.ts'
 import { withLimits } from './limits/enforcement.ts'
@@ -97,14 +98,15 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       const { server, session, directory, launch } = local
       const { installation, store } = options
       const { nonce } = keeper
-      const marker = { handle, server, session, installation, store, owner, nonce, directory }
+      const own = { handle, server, session, installation, store, owner, nonce, directory }
+      const marker: Marker = local.isWarm === true ? { ...own, isWarm: true } : own
       try {
         kept.add(local.workerId)
         markers.write(marker)
         const group = handle.hasGroups === true ? groupsFor(local) : undefined
         handle.groups = group?.where ?? null
-        const own = kind.wrap(keeperSpec(local, port), local)
-        const limited = withLimits(own, { group, limits: launch.limits })
+        const whole = kind.wrap(keeperSpec(local, port), local)
+        const limited = withLimits(whole, { group, limits: launch.limits })
         const { address, warning } = await startServer({ local, spec: limited, keeper, signal })
         signal.throwIfAborted()
         handle.address = address
@@ -116,6 +118,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
             .then((advice) => advice === undefined || warnOnce(server, advice))
           inBackground(warned, onFault)
         }
+        if (local.isWarm === true) return warmWorkerOf(own, keeper)
         const life = local.outlives === undefined ? lifeOfChild : lifeOfOutliving
         return workerOf(marker, life(keeper, clientOf(marker), keeperIn(handle)))
       } catch (thrown) {
@@ -147,10 +150,11 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
       const running: WorkerMarker[] = []
       for (const marker of markers.all()) {
         if (marker.handle.driver !== kind.name) continue
-        const { handle, server, session, installation, store } = marker
+        const { handle, server, session, installation, store, isWarm } = marker
         if (handle.pidNamespace !== pidNamespace) await clearForeign(handle)
         else if (isAlive(keeperIn(handle))) {
-          running.push({ handle, server, session, installation, store, owner: marker.owner })
+          const more = isWarm === true ? { owner: marker.owner, isWarm } : { owner: marker.owner }
+          running.push({ handle, server, session, installation, store, ...more })
         } else if (!kept.has(handle.workerId)) {
           await remains.clear(handle, unseen)
         }
@@ -159,10 +163,25 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
     },
   }
 
-  function workerOf(marker: Marker, life: KeeperLife): Worker {
+  /** @param claimed its marker once it has a session */
+  function warmWorkerOf(claimed: Marker, keeper: StartedKeeper): Worker {
+    const life = lifeOfWarm(keeper, clientOf(claimed), keeperIn(claimed.handle))
+    return workerOf(claimed, life, (outlives) => {
+      if (outlives !== undefined) life.onClaimed()
+      markers.write(claimed)
+    })
+  }
+
+  function workerOf(
+    marker: Marker,
+    life: KeeperLife,
+    onClaimed?: (outlives: Outlives | undefined) => void,
+  ): Worker {
     const { workerId } = marker.handle
     kept.add(workerId)
-    const worker = createLocalWorker({ clock, marker, client: clientOf(marker), life, remains })
+    const client = clientOf(marker)
+    const more = onClaimed === undefined ? {} : { onClaimed }
+    const worker = createLocalWorker({ clock, marker, client, life, remains, ...more })
     const forgotten = worker.exited.then(() => kept.delete(workerId))
     inBackground(forgotten, onFault)
     return worker

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { Clock } from '../ground/clock.ts'
-import type { Usage, Worker, WorkerExit } from './driver.ts'
+import type { Outlives, Usage, Worker, WorkerExit } from './driver.ts'
 import type { KeeperClient } from './keeper-client.ts'
 import type { KeeperLife } from './keeper-life.ts'
+import { outlivingOf } from './keeper-start.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
 import type { Marker } from './markers.ts'
 import { endpointOf } from './process-handle.ts'
@@ -23,6 +24,8 @@ export function createLocalWorker(options: {
   client: KeeperClient
   life: KeeperLife
   remains: Remains
+  /** Its keeper knows that it has a session now. */
+  onClaimed?: (outlives: Outlives | undefined) => void
 }): Worker {
   const { clock, client, life, remains } = options
   const { handle, directory, nonce } = options.marker
@@ -74,6 +77,13 @@ export function createLocalWorker(options: {
       if (used !== undefined) return used
       const answer = await client.call('GET', '/keeper/usage').catch(() => undefined)
       return together(answer?.body as Usage | undefined, group?.usage())
+    },
+    async claim(outlives) {
+      const claim = outlives === undefined ? {} : { outlives: outlivingOf(outlives) }
+      const answer = await client.call('POST', '/keeper/claim', claim).catch(() => undefined)
+      if (answer?.statusCode !== 204) return false
+      options.onClaimed?.(outlives)
+      return true
     },
     async leaveNote(text) {
       await client.call('PUT', '/keeper/note', text).catch(() => undefined)

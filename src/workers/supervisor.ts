@@ -33,7 +33,10 @@ export interface Supervisor {
   ): Promise<Worker | undefined>
   /** Clears away what is left of a worker that `attach` did not find; tells how it ended. */
   bury(handle: WorkerHandle): Promise<WorkerExit>
-  /** The workers of this installation that run on this host for this store, whoever owns them. */
+  /**
+   * The workers of this installation that run on this host for this store, whoever owns them. Those
+   * that are `isWarm` have an owner that runs, and are to be left to it.
+   */
   list(options: { installation: string; store: string }): Promise<WorkerMarker[]>
   /** Whether that driver can run here, or that server with it. */
   probe(driver: string, launch?: WorkerSpec['launch']): Promise<Probe>
@@ -118,6 +121,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return all
         .flat()
         .filter((marker) => marker.installation === installation && marker.store === store)
+        .map(({ isWarm, ...marker }) =>
+          isWarm === true && isAlive(marker.owner) ? { ...marker, isWarm } : marker,
+        )
     },
 
     probe: (name, launch) => driverNamed(name).probe(launch),

@@ -174,6 +174,20 @@ export function testDriver(
       assert.deepEqual(await driver.bury(worker.handle), exit)
     })
 
+    checkOwn('has its session from its claim on, if it lives', async (t, subject) => {
+      const { driver } = subject
+      const spec = subject.spec('tells-who.js')
+      if (spec.kind === 'local') spec.isWarm = true
+      const worker = await startSpec(t, subject, spec)
+      const isWarm = async () => (await driver.list()).map((marker) => marker.isWarm)
+      assert.deepEqual(await isWarm(), [true])
+      assert.equal(await worker.claim(), true)
+      assert.deepEqual(await isWarm(), [undefined])
+      await open(worker)
+      await worker.stop({ graceMs: 1000 })
+      assert.equal(await worker.claim(), false)
+    })
+
     check('keeps the note that was left last', async (t, subject) => {
       const worker = await start(t, subject, 'tells-who.js')
       const again = await subject.driver.attach(worker.handle)

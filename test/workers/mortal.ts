@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 import type { BerthEvents } from '../../src/ground/events.ts'
-import type { LocalSpec, WorkerHandle } from '../../src/workers/driver.ts'
+import type { LocalSpec, Outlives, WorkerHandle } from '../../src/workers/driver.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
 import type { Owner } from '../support/temp.ts'
@@ -14,6 +14,8 @@ export interface MortalOptions {
   installation: string
   store: string
   starts: { driver: string; spec: LocalSpec }[]
+  /** Set where all of them were started ahead and are claimed at once. */
+  claims?: Outlives
 }
 
 /** A gateway in a process of its own, whose workers outlive it. */

@@ -62,6 +62,7 @@ function workerOf(handle: WorkerHandle, launch: RemoteLaunch): Worker {
     },
     lastLines: () => Promise.resolve([]),
     usage: () => Promise.resolve({}),
+    claim: () => Promise.resolve(false),
     leaveNote: () => Promise.resolve(),
     note: () => Promise.resolve(undefined),
   }

@@ -95,11 +95,4 @@ suite('a worker that was started ahead of its session', { concurrency: 2 }, () =
     }
     assert.deepEqual(tree.filter(alive), [])
   })
-
-  test('ends by itself in time after its claim', async (t) => {
-    const { rigs, mortal, tree } = await startScene(t, { maxMs: 600_000, orphanMs: 1 })
-    await mortal.kill()
-    await eventually(() => assert.deepEqual(tree.filter(alive), []))
-    for (const { driver } of Object.values(rigs)) assert.deepEqual(await driver.list(), [])
-  })
 })

@@ -7,6 +7,7 @@ import { calls } from './calls.ts'
 import { driver } from './driver.ts'
 import { events } from './events.ts'
 import { jwt } from './jwt.ts'
+import { many } from './many.ts'
 import { memory } from './memory.ts'
 import { neighbours } from './neighbours.ts'
 import { describeMachine } from './report.ts'
@@ -17,7 +18,7 @@ import type { Benchmark, BenchOptions } from './scope.ts'
 import { createBench } from './scope.ts'
 
 const benchmarks: Benchmark[] = [
-  ...[calls, events, stdio, start, memory, sandbox, neighbours, adopt, jwt, driver],
+  ...[calls, events, stdio, start, memory, sandbox, neighbours, adopt, jwt, driver, many],
 ]
 
 const usage = `usage: npm run bench [-- NAME ... [--short] [--starts N] [--against DIR]]
@@ -56,8 +57,8 @@ function asked(args: string[]): Asked | undefined {
   if (against !== undefined && !existsSync(join(against, 'dist/src/cli/main.js'))) {
     throw new Error(`${against} holds no built clone of Berth: run "npm run build" in it`)
   }
-  const isChosen = ({ name }: Benchmark): boolean =>
-    positionals.length === 0 || positionals.includes(name)
+  const isChosen = ({ name, isLong }: Benchmark): boolean =>
+    positionals.length === 0 ? isLong !== true : positionals.includes(name)
   return { chosen: benchmarks.filter(isChosen), against, isShort: values.short, starts }
 }
 

@@ -21,6 +21,8 @@ export interface Bench extends Owner {
 export interface Benchmark {
   name: string
   about: string
+  /** Only when it is named. */
+  isLong?: true
   run(bench: Bench): Promise<void>
 }
 

@@ -1,9 +1,5 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cacheDirOf } from '../needs/cache.ts'
-import { prepareNeeds } from '../needs/prepare.ts'
-import type { NeedName } from '../needs/table.ts'
-import { needs } from '../needs/table.ts'
 import { compiled } from '../support/config.ts'
 import { freePort } from '../support/free-port.ts'
 import { startRedis } from '../support/redis.ts'
@@ -11,9 +7,9 @@ import { sharedStateDir } from '../support/shared-gateways.ts'
 import type { BerthOptions } from './berth.ts'
 import { expectOk, openConnection, openSession, postOf } from './client.ts'
 import { cpuUs, median } from './measure.ts'
-import { projectDir } from './nginx.ts'
 import { table, verdict } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
+import { find } from './servers.ts'
 import type { Target } from './targets.ts'
 import { idleWorker, startTarget } from './targets.ts'
 
@@ -95,16 +91,6 @@ async function firstCall(bench: Bench, url: string, id: string): Promise<void> {
       await sleep(tryEveryMs)
     }
   }
-}
-
-async function find({ signal, say }: Bench, name: NeedName): Promise<string | undefined> {
-  const [outcome] = await prepareNeeds(
-    needs.filter((need) => need.name === name),
-    { projectDir, cacheDir: cacheDirOf(projectDir, process.env), env: process.env, signal },
-  )
-  if (outcome !== undefined && outcome.state !== 'missing') return outcome.place.path
-  say(`not measured, for want of ${name}: ${outcome?.reason} (${outcome?.command})`)
-  return undefined
 }
 
 function report(tookMs: number[], cpuMs: number[]): void {

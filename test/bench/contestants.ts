@@ -5,7 +5,7 @@ import { freePort } from '../support/free-port.ts'
 import { tempDir } from '../support/temp.ts'
 import type { Contestant } from './contest.ts'
 import type { Clients } from './driving.ts'
-import { startGateway, workerEntry } from './gateway.ts'
+import { startBuilds, workerEntry } from './gateway.ts'
 import { besideWorkers, workersBelow } from './measure.ts'
 import { writeNginxConfig } from './nginx.ts'
 import type { Bench } from './scope.ts'
@@ -19,15 +19,8 @@ export async function startBerths(
   clients: Clients,
   { transport, sessions }: { transport: 'stdio' | 'http'; sessions: number },
 ): Promise<(Contestant & { pid: number })[]> {
-  const { against } = bench.options
-  const builds: { name: string; root?: string }[] = [{ name: 'berth' }]
-  if (against !== undefined) builds.push({ name: 'berth before', root: against })
   const started: (Contestant & { pid: number })[] = []
-  for (const { name, root } of builds) {
-    const { pid, url } = await startGateway(bench, {
-      root,
-      servers: { tiny: workerEntry(transport) },
-    })
+  for (const { name, pid, url } of await startBuilds(bench, { tiny: workerEntry(transport) })) {
     const urls = Array.from({ length: sessions }, () => url('tiny'))
     const processes = (): number[] => besideWorkers(pid)
     started.push({ name, pid, sessions, processes, group: await clients.open(urls) })

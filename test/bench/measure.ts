@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Processor time that a process has used in all its threads, in microseconds. */
 export function cpuUs(pid: number): number {
@@ -34,8 +35,24 @@ export function besideWorkers(pid: number): number[] {
 export type Reading = Map<number, number>
 
 export function readCpu(pids: number[]): Reading {
-  const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/task`)
-  return new Map(pids.filter(isThere).map((pid) => [pid, cpuUs(pid)]))
+  const reading: Reading = new Map()
+  for (const pid of pids) {
+    const us = unlessGone(() => cpuUs(pid))
+    if (us !== undefined) reading.set(pid, us)
+  }
+  return reading
+}
+
+/** @returns undefined for a process that has ended meanwhile */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    const isGone =
+      error instanceof Error && 'code' in error && /ENOENT|ESRCH/.test(String(error.code))
+    if (!isGone) throw error
+    return undefined
+  }
 }
 
 /** One that has come meanwhile counts whole; what one used that has gone is not known. */
@@ -44,11 +61,24 @@ export function usedUs(before: Reading, after: Reading): number {
 }
 
 export function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' '))
-    .filter((text) => text !== '')
-    .map(Number)
+  const listed = unlessGone(() =>
+    readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' '),
+    ),
+  )
+  return (listed ?? []).filter((text) => text !== '').map(Number)
 }
+
+/** Settles when a process and all below it have done next to nothing for a while. */
+export async function calm(pid: number, signal: AbortSignal): Promise<void> {
+  for (let quiet = 0, tries = 0; quiet < 2 && tries < 200; tries += 1) {
+    const before = readCpu(treeOf(pid))
+    await sleep(100, undefined, { signal })
+    quiet = usedUs(before, readCpu(treeOf(pid))) < quietUs ? quiet + 1 : 0
+  }
+}
+
+const quietUs = 4000
 
 /** Memory of a process in KiB: its share, what is its own, and all that it has mapped in. */
 export function memoryKib(pid: number): { pss: number; own: number; rss: number } {

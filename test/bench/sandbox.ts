@@ -3,12 +3,11 @@ import { cacheDirOf } from '../needs/cache.ts'
 import { prepareNeeds } from '../needs/prepare.ts'
 import { needs } from '../needs/table.ts'
 import { openSession } from './client.ts'
-import { inTurn, median, memoryKib, rounds, sum, treeOf } from './measure.ts'
+import { calm, inTurn, median, memoryKib, rounds, sum, treeOf } from './measure.ts'
 import { projectDir } from './nginx.ts'
 import { table, verdict } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
-import { spareReady } from './start.ts'
 import type { Berth } from './targets.ts'
 import { startBerth, worker, workersOf } from './targets.ts'
 
@@ -56,7 +55,7 @@ async function run(bench: Bench): Promise<void> {
     if (berth === undefined) return 0
     const turn = createBench(bench.signal)
     try {
-      await spareReady(berth)
+      await calm(berth.pid, bench.signal)
       const startedMs = performance.now()
       const session = await openSession(turn, berth.url('tiny'), { announce: false })
       const ms = performance.now() - startedMs

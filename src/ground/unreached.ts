@@ -5,6 +5,10 @@ export interface Place {
   readonly host: string
 }
 
+/** Of the gateway's own client: no connection came about in time; what came is no HTTP. */
+export const connectTimeoutCode = 'ERR_WIRE_CONNECT_TIMEOUT'
+export const noHttpCode = 'ERR_WIRE_NO_HTTP'
+
 /**
  * Why nobody could be reached over the network, in words for people; undefined for an error that
  * says nothing of that.
@@ -29,6 +33,7 @@ export function whyUnreached(thrown: unknown, place: Place): string | undefined 
       return `the name ${hostname} cannot be resolved now; the name server does not answer`
     case 'ETIMEDOUT':
     case 'UND_ERR_CONNECT_TIMEOUT':
+    case connectTimeoutCode:
       return `${at} does not answer; no connection came about in time`
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
@@ -50,6 +55,9 @@ export function whyUnreached(thrown: unknown, place: Place): string | undefined 
         return `no TLS connection to ${at} came about (${textOf(error.reason) || textOf(error.message) || code})`
       }
       if (error.name === 'HTTPParserError') return `what answers at ${at} does not speak HTTP`
+      if (code === noHttpCode) {
+        return `what answers at ${at} does not speak HTTP as it should: ${textOf(error.message)}`
+      }
       return undefined
   }
 }
@@ -68,6 +76,7 @@ const connectCodes = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
+  connectTimeoutCode,
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ])
 

@@ -1,9 +1,7 @@
-import type { Dispatcher } from 'undici'
-
 import type { Session } from '../sessions/session.ts'
 import type { Upstream } from './client-end.ts'
 import type { Receiver } from './received.ts'
-import type { Upstreams } from './upstreams.ts'
+import type { Asking, Upstreams } from './asking.ts'
 
 /** Whose worker was asked. */
 type Asked = Pick<Session, 'endpoint' | 'server'>
@@ -27,7 +25,7 @@ export function followRedirects(upstreams: Upstreams, session: Asked): Upstreams
     if (moved.size < placesAtMost || moved.has(from)) moved.set(from, to)
   }
 
-  function dispatch(options: Dispatcher.DispatchOptions, receiver: Receiver): void {
+  function dispatch(options: Asking, receiver: Receiver): void {
     const { path: asked, body } = options
     let hops = 0
     const send = (path: string): void => {
@@ -46,40 +44,37 @@ export function followRedirects(upstreams: Upstreams, session: Asked): Upstreams
           )
         } else send(place)
       }
-      upstreams.dispatch(
-        { ...options, path },
-        {
-          sent(controller) {
-            upstream = controller
-            receiver.sent(controller)
-          },
-          head(statusCode, headers) {
-            const place = placeWithin(session, statusCode, headers.location, path)
-            if (place !== undefined && hops < hopsAtMost) {
-              next = place
-              return
-            }
-            if (hops > 0 && statusCode < 300) remember(asked, path)
-            receiver.head(statusCode, headers)
-          },
-          data(chunk) {
-            if (next === undefined) {
-              receiver.data(chunk)
-              return
-            }
-            skipped += chunk.length
-            if (skipped > bodyAtMost) upstream?.abort(new Error('A redirect needs no such body.'))
-          },
-          end() {
-            if (next === undefined) receiver.end()
-            else goOn(next)
-          },
-          broke(cause) {
-            if (next === undefined) receiver.broke(cause)
-            else goOn(next)
-          },
+      upstreams.dispatch(path === asked ? options : { ...options, path }, {
+        sent(controller) {
+          upstream = controller
+          receiver.sent(controller)
         },
-      )
+        head(statusCode, headers) {
+          const place = placeWithin(session, statusCode, headers.location, path)
+          if (place !== undefined && hops < hopsAtMost) {
+            next = place
+            return
+          }
+          if (hops > 0 && statusCode < 300) remember(asked, path)
+          receiver.head(statusCode, headers)
+        },
+        data(chunk) {
+          if (next === undefined) {
+            receiver.data(chunk)
+            return
+          }
+          skipped += chunk.length
+          if (skipped > bodyAtMost) upstream?.abort(new Error('A redirect needs no such body.'))
+        },
+        end() {
+          if (next === undefined) receiver.end()
+          else goOn(next)
+        },
+        broke(cause) {
+          if (next === undefined) receiver.broke(cause)
+          else goOn(next)
+        },
+      })
     }
     send(moved.get(asked) ?? asked)
   }
@@ -87,8 +82,8 @@ export function followRedirects(upstreams: Upstreams, session: Asked): Upstreams
 }
 
 /** What comes as it is read cannot be sent again. */
-function isOnce(body: Dispatcher.DispatchOptions['body']): boolean {
-  return body !== null && body !== undefined && !Buffer.isBuffer(body)
+function isOnce(body: Asking['body']): boolean {
+  return body !== null && !Buffer.isBuffer(body)
 }
 
 /**

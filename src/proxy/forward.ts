@@ -9,7 +9,7 @@ import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
 import { failedWith } from './worker-errors.ts'
 import { createTimes } from './times.ts'
-import type { Upstreams } from './upstreams.ts'
+import type { Upstreams } from './asking.ts'
 
 export interface ForwardOptions {
   upstreams: Upstreams

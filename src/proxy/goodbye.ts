@@ -4,7 +4,7 @@ import type { Protocol } from '../protocols/protocol.ts'
 import type { Session } from '../sessions/session.ts'
 import { hopsAtMost, placeWithin } from './following.ts'
 import { receivedHeaders } from './received-headers.ts'
-import { settings } from './upstreams.ts'
+import { settings } from './remote.ts'
 
 /** Takes leave of a worker as its protocol has it; settles when it has answered, or was too slow. */
 export async function sayGoodbye(session: Session, protocol: Protocol): Promise<void> {

@@ -12,7 +12,7 @@ import type { NamedOpener } from '../sessions/naming.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import { settings } from './upstreams.ts'
+import { settings } from './remote.ts'
 import { startError } from './worker-errors.ts'
 
 /** How long one question may take; a busy agent may answer late. */

@@ -6,7 +6,7 @@ import { ownerOf } from '../sessions/session.ts'
 import { followRedirects } from './following.ts'
 import type { ClientStream, Traffic } from './traffic.ts'
 import { createTraffic } from './traffic.ts'
-import type { Upstreams } from './upstreams.ts'
+import type { Upstreams } from './asking.ts'
 import { openUpstreams } from './upstreams.ts'
 
 /** The traffic of a session with the connections it goes over; made at its first use. */
@@ -26,7 +26,7 @@ export function createTraffics(clock: Clock, events: Events): Traffics {
     of(session) {
       const found = open.get(session)
       if (found !== undefined) return found
-      const direct = openUpstreams(session.endpoint, ownerOf(session))
+      const direct = openUpstreams(session, clock)
       // An agent that speaks no MCP may redirect its clients wherever it likes.
       const isPlain = session.server.protocol === 'http'
       const upstreams = isPlain ? direct : followRedirects(direct, session)

@@ -6,19 +6,17 @@ import { GatewayError } from '../../src/ground/errors.ts'
 import { mcp } from '../../src/protocols/mcp.ts'
 import type { Downstream } from '../../src/proxy/downstream.ts'
 import { forward } from '../../src/proxy/forward.ts'
-import { openUpstreams } from '../../src/proxy/upstreams.ts'
+import { openWire } from '../../src/proxy/wire/client.ts'
 import { atEnd } from '../support/at-end.ts'
 import { freePort } from '../support/free-port.ts'
 
 test('a request whose worker is not there is answered when the store cannot say why either', async (t) => {
   const origin = `http://127.0.0.1:${await freePort()}`
-  const upstreams = openUpstreams({
-    origin,
-    host: '127.0.0.1',
-    path: '/mcp',
-    headers: {},
-    ordersStreams: false,
-  })
+  const upstreams = openWire(
+    { origin, host: '127.0.0.1', path: '/mcp', headers: {}, ordersStreams: false },
+    {},
+    systemClock,
+  )
   atEnd(t, () => upstreams.destroy())
   const away = new GatewayError('ERR_SESSIONS_STORE')
   const failed = await new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { Target } from '../target.ts'
+import { answers } from './answers.ts'
 import { client } from './client.ts'
 import { disk } from './disk.ts'
 import { readersTarget } from './readers.ts'
@@ -10,6 +11,7 @@ import { workerStdio } from './worker-stdio.ts'
 /** In the order in which they are tried. */
 export const targets: readonly Target[] = [
   readersTarget,
+  answers,
   workerHttp,
   workerStdio,
   client,

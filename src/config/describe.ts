@@ -19,6 +19,9 @@ export function describeServer(server: Server): string {
           isolationText(server.driver, launch),
           folderText(server.cwd),
           ...limitTexts(launch.limits),
+          ...(launch.preload === undefined
+            ? []
+            : [`forked with ${listed([...launch.preload])} loaded`]),
         ]
   const taken = credentialsOf(server.credentials).map(placeholderOf)
   if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)

@@ -11,6 +11,7 @@ import { codeOf, expandHome, isFolder, textReader } from './folders.ts'
 import { splitHint } from './here.ts'
 import { readLimits, readSandbox } from './isolation.ts'
 import { fill, folderNames, type Scope } from './placeholders.ts'
+import { readPreload } from './preload.ts'
 import { didYouMean, listed, type Path } from './problems.ts'
 
 /** What of a server comes from how it is started. */
@@ -44,6 +45,8 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
   if (!isProgram(command, env.get('PATH'))) {
     context.warnings.push(missingProgram(entry, context, { program, env }))
   }
+  const searchPath = env.get('PATH') ?? ''
+  const preload = readPreload(entry, context, { command, args, searchPath })
   const launch: LocalLaunch = {
     kind: 'local',
     shown: shownCommand(written, options.args.map(String)),
@@ -55,6 +58,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     relay,
     ...(port === undefined ? {} : { port }),
     limits: readLimits(entry, context),
+    ...(preload === undefined ? {} : { preload }),
     sandbox: readSandbox(entry, context, {
       fill: filler(entry, context, scope),
       files: [envFilePath(entry, context), ...files],

@@ -42,6 +42,10 @@ export interface BerthEvents {
   'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
   /** A worker that another gateway process had started was found. */
   'worker.attached': WorkerNews
+  /** From now on sessions of this server, and of others with the same, are forked. */
+  'template.ready': { server: string; startMs: number }
+  /** How a worker was started whose server asks for a template; `plain`: there was none to ask. */
+  'template.used': { server: string; outcome: TemplateOutcome }
   'worker.exited': WorkerNews & {
     code: number | null
     signal: string | null
@@ -61,6 +65,9 @@ export interface BerthEvents {
   /** A mistake of Berth's own, which ended no more than what it belongs to. */
   'fault.caught': FaultNews
 }
+
+export const templateOutcomes = ['forked', 'refused', 'plain'] as const
+export type TemplateOutcome = (typeof templateOutcomes)[number]
 
 export interface FaultNews {
   /** `uncaught` is what only the last resort of the process has kept from ending it. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { Events } from '../ground/events.ts'
-import { endReasons, faultKinds } from '../ground/events.ts'
+import { endReasons, faultKinds, templateOutcomes } from '../ground/events.ts'
 
 /** Every metric, by name, with what it counts; the table of README.md here is made from it. */
 export interface Metrics {
@@ -66,6 +66,12 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     labelNames: ['kind'],
     registers,
   })
+  const templates = new Counter({
+    name: 'berth_template_starts_total',
+    help: 'Starts of servers with preload, by server and outcome: forked, refused by the template, or plain for want of one.',
+    labelNames: ['server', 'outcome'],
+    registers,
+  })
   const left = new Gauge({
     name: 'berth_folders_left',
     help: 'Files and folders of ended sessions that cannot be removed, and are tried again.',
@@ -78,6 +84,7 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     missed.inc({ server }, 0)
     start.zero({ server })
     for (const reason of endReasons) closed.inc({ server, reason }, 0)
+    for (const outcome of templateOutcomes) templates.inc({ server, outcome }, 0)
     for (const kind of ['elicitation', 'sampling', 'roots']) asked.inc({ server, kind }, 0)
     for (const outcome of ['answered', 'cancelled', 'failed']) exchanges.zero({ server, outcome })
   }
@@ -102,6 +109,7 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
   events.on('elicitation.requested', ({ server }) => asked.inc({ server, kind: 'elicitation' }))
   events.on('sampling.requested', ({ server }) => asked.inc({ server, kind: 'sampling' }))
   events.on('roots.requested', ({ server }) => asked.inc({ server, kind: 'roots' }))
+  events.on('template.used', ({ server, outcome }) => templates.inc({ server, outcome }))
   events.on('folders.left', ({ count }) => left.set(count))
   events.on('request.failed', ({ code }) => failed.inc({ code }))
   events.on('fault.caught', ({ kind }) => faults.inc({ kind }))

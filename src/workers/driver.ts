@@ -145,6 +145,8 @@ export interface LocalLaunch {
   /** Puts the keeper in front of an HTTP server. stdio servers always have it. */
   relay: boolean
   limits: Limits
+  /** Modules that a template of its Python loads, to be forked for each session. */
+  preload?: readonly string[]
   /** Of drivers that are a wall; others have the host's network and see all files. */
   sandbox: SandboxOptions
   /** For advice when a start fails; absent: a file, and nothing is known of the environment. */

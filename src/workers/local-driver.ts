@@ -30,6 +30,7 @@ import { createLocalPorts } from './local-ports.ts'
 import type { Ports } from './ports.ts'
 import { endProcess, isReached, keeperIn, newHandle, isSame } from './process-handle.ts'
 import { createRemains, exitOf, readExit } from './remains.ts'
+import type { Templates } from './templates/templates.ts'
 
 /** What all drivers need whose workers are processes of this machine, with a keeper beside each. */
 export interface LocalDriverOptions {
@@ -39,6 +40,8 @@ export interface LocalDriverOptions {
   namespace: PidNamespace
   ports: Ports
   limitGroups: LimitGroups
+  /** Absent: nothing is forked. */
+  templates?: Templates
   /** Markers of running workers stand here, one file each, mode 0600 (they hold the nonce). */
   markerDir: string
   owner: ProcessIdentity
@@ -57,8 +60,12 @@ export interface LocalKind extends Pick<
   keepersFor(local: LocalSpec): KeeperHost
   /** Whether its ports are its own, so that it gets the one that it insists on. */
   ownsPorts(local: LocalSpec): boolean
-  /** What the keeper starts in place of the server's own command. */
-  wrap(spec: KeeperSpec, local: LocalSpec): KeeperSpec
+  /**
+   * What the keeper starts in place of the server's own command.
+   *
+   * @param groups files by which a process joins the worker's control groups
+   */
+  wrap(spec: KeeperSpec, local: LocalSpec, groups: readonly string[]): KeeperSpec
 }
 
 /** As a keeper ends that has seen to everything itself. */
@@ -105,7 +112,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         markers.write(marker)
         const group = handle.hasGroups === true ? groupsFor(local) : undefined
         handle.groups = group?.where ?? null
-        const whole = kind.wrap(keeperSpec(local, port), local)
+        const whole = kind.wrap(keeperSpec(local, port), local, group?.procsFiles ?? [])
         const limited = withLimits(whole, { group, limits: launch.limits })
         const { address, warning } = await startServer({ local, spec: limited, keeper, signal })
         signal.throwIfAborted()

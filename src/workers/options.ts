@@ -151,6 +151,20 @@ export const launchOptions = {
     description:
       'Puts the keeper in front of an http server, so that several gateways keep the order of its streams and a call goes on when its gateway has died.',
   }),
+  preload: Type.Array(
+    Type.String({
+      pattern: '^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$',
+      'x-expected': 'the name of a Python module',
+      examples: ['fastmcp'],
+    }),
+    {
+      default: [],
+      maxItems: 100,
+      examples: [['fastmcp', 'pydantic']],
+      description:
+        'Modules of a Python server that are loaded once, in a template that each session is forked from.',
+    },
+  ),
   env: Type.Record(
     Type.String(),
     Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], text),

@@ -16,6 +16,7 @@ import { prepareRuntimeDir } from './runtime-dir.ts'
 import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
 import type { findSandbox, SandboxSupport } from './sandbox/probe.ts'
 import { createSupervisor } from './supervisor.ts'
+import { createTemplates } from './templates/templates.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { Examined, Wish } from './wishes.ts'
 import { examine } from './wishes.ts'
@@ -90,6 +91,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
   const networkKeepers = support.available
     ? createNetworkKeepers(keeping, { tools: { bwrap: support.tools.bwrap, slirp }, wanted: local })
     : undefined
+  const templates = createTemplates({ ...keeping, events, servers })
   const drivers = createDrivers({
     clock,
     keepers,
@@ -98,6 +100,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     support,
     outbound,
     limitGroups,
+    templates,
     ports: createPorts(clock, portQuietMs, {
       ...options.ports,
       leaveOut: [...(options.ports?.leaveOut ?? []), ...launches.flatMap(fixedPortOf)],
@@ -122,7 +125,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
       events.emit('operator.warned', { message })
     },
     async close() {
-      await Promise.all([keepers.close(), networkKeepers?.close()])
+      await Promise.all([keepers.close(), networkKeepers?.close(), templates.close()])
     },
   }
 }

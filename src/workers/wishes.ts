@@ -10,6 +10,9 @@ export interface Wish {
   driver: string
   launch: WorkerSpec['launch']
   requireLimits: boolean
+  /** Absent: none, and a folder of each session. The environment is secret. */
+  env?: Readonly<Record<string, string>>
+  cwd?: string
 }
 
 /** What servers get of it, by name. */

@@ -23,6 +23,7 @@ export interface TestServer extends Partial<Omit<Server, 'launch'>> {
   /** What the configuration says of `url`; by default the same. */
   shown?: string
   limits?: Limits
+  preload?: string[]
   sandbox?: Partial<SandboxOptions>
 }
 
@@ -41,6 +42,7 @@ export function testServer(name: string, options: TestServer): Server {
     url,
     shown = url,
     limits = {},
+    preload,
     sandbox = {},
     ...rest
   } = options
@@ -66,6 +68,7 @@ export function testServer(name: string, options: TestServer): Server {
             path,
             relay,
             limits,
+            ...(preload === undefined ? {} : { preload }),
             sandbox: { ...noSandbox, ...sandbox },
           }
         : { kind: 'remote', shown: shown ?? url, url, headers: {} },

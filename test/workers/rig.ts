@@ -21,6 +21,7 @@ import { findPidNamespace } from '../../src/workers/pid-namespace.ts'
 import type { Ports } from '../../src/workers/ports.ts'
 import { createPorts } from '../../src/workers/ports.ts'
 import { prepareRuntimeDir } from '../../src/workers/runtime-dir.ts'
+import type { Templates } from '../../src/workers/templates/templates.ts'
 import { createNetworkKeepers, findOutbound } from '../../src/workers/sandbox/network.ts'
 import { findSandbox } from '../../src/workers/sandbox/probe.ts'
 import { cacheDirOf } from '../needs/cache.ts'
@@ -115,6 +116,8 @@ export interface RigOptions {
   spares?: number
   ports?: Ports
   stateDir?: string
+  /** Closed after the test. */
+  templates?(here: { runtimeDir: string; namespace: PidNamespace }): Templates
 }
 
 export function startRig(t: Owner, options: RigOptions = {}): Rig {
@@ -146,8 +149,10 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     : undefined
   const installation = options.installation ?? randomBytes(8).toString('hex')
   const create = options.isolation === 'sandbox' ? createSandboxDriver : createProcessDriver
+  const templates = options.templates?.({ runtimeDir, namespace })
   const driver = create({
     clock: systemClock,
+    ...(templates === undefined ? {} : { templates }),
     keepers,
     networkKeepers,
     support,
@@ -213,7 +218,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
 
   atEnd(t, async () => {
     await Promise.all(started.map((worker) => worker.stop({ graceMs: 0 })))
-    await Promise.all([keepers.close(), networkKeepers?.close()])
+    await Promise.all([keepers.close(), networkKeepers?.close(), templates?.close()])
     await nothingLeft()
   })
   return {

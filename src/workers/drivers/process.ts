@@ -8,7 +8,7 @@ import { enforcementOf } from '../limits/enforcement.ts'
  * whatever its user may read.
  */
 export function createProcessDriver(options: LocalDriverOptions): WorkerDriver {
-  const { namespace, keepers, limitGroups } = options
+  const { namespace, keepers, limitGroups, templates } = options
   return createLocalDriver(options, {
     name: 'process',
     capabilities: { isolation: 'process', perSession: true, reattach: true, output: true },
@@ -35,6 +35,6 @@ export function createProcessDriver(options: LocalDriverOptions): WorkerDriver {
 
     keepersFor: () => keepers,
     ownsPorts: () => false,
-    wrap: (spec) => spec,
+    wrap: (spec, local, groups) => templates?.forked(spec, local, groups) ?? spec,
   })
 }

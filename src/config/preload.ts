@@ -1,0 +1,28 @@
+import { readPythonCommand } from '../ground/python-command.ts'
+import type { Entry, EntryContext } from './entry-context.ts'
+
+/**
+ * The modules that a template of this server loads; undefined for one without. What `defaults` say is
+ * for those that it fits; what a server says itself has to fit it.
+ */
+export function readPreload(
+  { name, where, options }: Entry,
+  { problems, warnings, defaults }: EntryContext,
+  { command, args, searchPath }: { command: string; args: string[]; searchPath: string },
+): readonly string[] | undefined {
+  const { preload } = options
+  if (preload.length === 0) return undefined
+  const isOwn = JSON.stringify(preload) !== JSON.stringify(defaults.preload)
+  const python = readPythonCommand(command, args, searchPath)
+  if (typeof python === 'string') {
+    if (isOwn) problems.add([...where, 'preload'], `${python}; or take preload out.`)
+    return undefined
+  }
+  if (options.isolation === 'sandbox') {
+    warnings.push(
+      `The server ${name} has isolation: sandbox, into which nothing is forked: its sessions start without preload.`,
+    )
+    return undefined
+  }
+  return [...new Set(preload)]
+}

@@ -1,0 +1,128 @@
+import type { Clock } from '../../ground/clock.ts'
+import type { Events } from '../../ground/events.ts'
+import { readPythonCommand } from '../../ground/python-command.ts'
+import type { KeeperSpec } from '../../keeper/protocol.ts'
+import type { LocalLaunch, LocalSpec } from '../driver.ts'
+import type { PidNamespace } from '../pid-namespace.ts'
+import type { Wish } from '../wishes.ts'
+import { forkProgram, forkVariable } from './fork-program.ts'
+import type { Template, TemplateKind } from './template.ts'
+import { startTemplate } from './template.ts'
+
+/** The templates that the servers of a configuration are forked from. */
+export interface Templates {
+  /**
+   * What is to be started in place of a server's own command, so that it is forked; the same command
+   * where there is no template for it at the moment.
+   *
+   * @param groups files of control groups that the fork has to join (`Group.procsFiles`)
+   */
+  forked(spec: KeeperSpec, local: LocalSpec, groups: readonly string[]): KeeperSpec
+  /** Whether a session of this server would be forked now. */
+  isReady(server: string): boolean
+  close(): Promise<void>
+}
+
+export interface TemplatesOptions {
+  clock: Clock
+  events: Events
+  runtimeDir: string
+  namespace: PidNamespace
+  servers: readonly Wish[]
+}
+
+/** Starts a template for each kind of server that asks for one; nobody waits for it. */
+export function createTemplates(options: TemplatesOptions): Templates {
+  const { clock, events, runtimeDir, namespace } = options
+  const templates = new Map<string, Template>()
+  const byServer = new Map<string, { kind: TemplateKind; template: Template }>()
+  const warned = new Set<string>()
+  const warn = (server: string, message: string): void => {
+    if (warned.has(`${server} ${message}`)) return
+    warned.add(`${server} ${message}`)
+    events.emit('operator.warned', { server, message })
+  }
+
+  for (const wish of options.servers) {
+    const kind = kindOf(wish)
+    if (kind === undefined) continue
+    if (!namespace.own) {
+      warn(wish.name, `preload is of no use here: there is no PID namespace (${namespace.why}).`)
+      continue
+    }
+    const key = JSON.stringify(kind)
+    const template =
+      templates.get(key) ?? startTemplate(kind, { clock, runtimeDir, news: of(wish) })
+    templates.set(key, template)
+    byServer.set(wish.name, { kind, template })
+  }
+
+  function of({ name }: Wish): Parameters<typeof startTemplate>[1]['news'] {
+    return {
+      onReady: (startMs) => events.emit('template.ready', { server: name, startMs }),
+      onFailed: (why) => warn(name, `${plainly}: preload: ${why}. ${advice}`),
+      onCrashed: (how) =>
+        warn(name, `Its template has ended (${how}) and is started again; ${untilThen}`),
+      onUsed(outcome, server, why) {
+        events.emit('template.used', { server, outcome })
+        if (outcome === 'refused') warn(server, `A session started without its template: ${why}.`)
+      },
+    }
+  }
+
+  return {
+    forked(spec, local, groups) {
+      const found = byServer.get(local.server)
+      if (found === undefined) return spec
+      const door = found.template.door()
+      const python = readPythonCommand(spec.command, spec.args, spec.env.PATH ?? '')
+      if (door === undefined || typeof python === 'string' || !isOf(python, found.kind)) {
+        events.emit('template.used', { server: local.server, outcome: 'plain' })
+        return spec
+      }
+      const { socketPath, nonce } = door
+      const setting = [socketPath, nonce, local.server, python.kind, String(python.at), ...groups]
+      return {
+        ...spec,
+        command: door.python,
+        args: ['-I', '-S', '-c', forkProgram, ...python.words],
+        env: { ...spec.env, [forkVariable]: setting.join('\n') },
+        wrapped: { command: spec.command, cwd: spec.cwd, file: null, stays: false },
+      }
+    },
+    isReady: (server) => byServer.get(server)?.template.door() !== undefined,
+    async close() {
+      await Promise.all([...templates.values()].map((template) => template.close()))
+    },
+  }
+}
+
+const plainly = 'Its sessions start without a template'
+const advice = 'Install it into the Python of the server, or take it out of preload.'
+const untilThen = 'until then sessions start without it.'
+
+const isOf = (
+  { interpreter, flags }: Pick<TemplateKind, 'interpreter' | 'flags'>,
+  kind: TemplateKind,
+): boolean => interpreter === kind.interpreter && flags.join('\n') === kind.flags.join('\n')
+
+function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKind | undefined {
+  if (launch.kind !== 'local' || driver !== 'process') return undefined
+  const modules = modulesOf(launch)
+  const python = readPythonCommand(launch.command, launch.args, env.PATH ?? '')
+  if (modules === undefined || typeof python === 'string') return undefined
+  const { interpreter, flags } = python
+  // What is filled in for each session is not known yet.
+  const shared = Object.entries(env).filter(([, value]) => !value.includes('${PORT}'))
+  return {
+    interpreter,
+    flags,
+    modules,
+    cwd: cwd === 'session' ? '/' : cwd,
+    env: Object.fromEntries(shared),
+  }
+}
+
+function modulesOf({ preload }: LocalLaunch): readonly string[] | undefined {
+  return preload === undefined || preload.length === 0 ? undefined : preload
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+
+import { describeServer } from '../../src/config/describe.ts'
+import { launchOf, load, problemsOf, serverOf, withServer } from './in-folder.ts'
+
+const python = { command: 'python3', args: ['server.py'] }
+
+test('the modules of a template arrive, each once, and are shown', (t) => {
+  const config = load(t, withServer({ ...python, preload: ['fastmcp', 'a.b_2', 'fastmcp'] }))
+  assert.deepEqual(launchOf(config).preload, ['fastmcp', 'a.b_2'])
+  assert.match(describeServer(serverOf(config)), /, forked with fastmcp and a\.b_2 loaded,/)
+})
+
+test('without preload nothing is forked', (t) => {
+  assert.equal(launchOf(load(t, withServer(python))).preload, undefined)
+})
+
+test('defaults hold for the servers that run Python, and for no others', (t) => {
+  const defaults = { preload: ['fastmcp'] }
+  const one = load(t, withServer(python, { defaults }))
+  assert.deepEqual(launchOf(one).preload, ['fastmcp'])
+  const other = load(t, withServer({ command: 'node', args: ['x.js'] }, { defaults }))
+  assert.equal(launchOf(other).preload, undefined)
+})
+
+test('what is no Python has no template', (t) => {
+  for (const [server, told] of [
+    [
+      { command: 'node', args: ['x.js'] },
+      /node is no Python and no program of one\. Start the server/,
+    ],
+    [{ command: 'uv', args: ['run', 'x.py'] }, /uv is no Python/],
+    [{ command: 'python3', args: ['-c', 'pass'] }, /runs python FILE and python -m MODULE/],
+  ] as const) {
+    const problems = problemsOf(t, withServer({ ...server, preload: ['fastmcp'] }))
+    assert.match(Object.entries(problems).flat().join(' '), told)
+    assert.match(Object.keys(problems).join(), /preload/)
+  }
+})
+
+test('wrong names of modules are refused', (t) => {
+  for (const preload of ['fastmcp', ['fast-mcp'], ['os; x'], [''], [3], { a: 1 }]) {
+    const problems = problemsOf(t, withServer({ ...python, preload }))
+    assert.match(Object.keys(problems).join(), /preload/)
+  }
+})
+
+test('into a sandbox nothing is forked, and it is said', (t) => {
+  const config = load(t, withServer({ ...python, preload: ['fastmcp'], isolation: 'sandbox' }))
+  assert.equal(launchOf(config).preload, undefined)
+  assert.match(config.warnings.join('\n'), /has isolation: sandbox, into which nothing is forked/)
+})

@@ -35,6 +35,8 @@ export interface Authorizer {
    * @throws the GatewayError that the client is to be answered with, or rejects with it
    */
   authenticate(asking: Asking): Promise<Caller> | Caller
+  /** Who was seen a moment ago; undefined for everybody who has to be looked at. */
+  recall(asking: Asking): Caller | undefined
 }
 
 export interface Login {
@@ -51,6 +53,7 @@ export const anonymous: Authorizer = {
   name: 'anonymous',
   login: undefined,
   authenticate: () => anybody,
+  recall: () => anybody,
 }
 
 /** A session belongs to issuer and subject; a program without a subject is its client id. */

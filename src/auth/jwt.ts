@@ -44,13 +44,22 @@ export function createJwtAuthorizer(options: JwtAuthorizerOptions): Authorizer {
   // One look for all requests that bring the same token at once.
   const share = createSharedWork<string, Caller>()
 
+  const keyOf = (token: string): string => hash('sha256', token, 'base64')
+
   return {
     name: 'jwt',
     login: { scopes: advertisedScopes(rules), issuer: provider.issuer },
     authenticate(asking) {
       const token = bearerToken(asking)
-      const key = hash('sha256', token, 'base64')
+      const key = keyOf(token)
       return remembered.get(key) ?? share(key, () => verify(token, key))
+    },
+    recall(asking) {
+      try {
+        return remembered.get(keyOf(bearerToken(asking)))
+      } catch {
+        return undefined
+      }
     },
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { createServer, Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -23,6 +23,8 @@ import { answerTls } from './tls-knock.ts'
 
 /** What is known of a listener beside Fastify. */
 interface Door {
+  /** The id of the next request. */
+  nextId(): string
   isClosed: boolean
   /** Answers that are not complete. */
   responses: Set<ServerResponse>
@@ -49,7 +51,7 @@ export interface ListenerOptions {
 
 const tryEveryMs = 20
 const warnEveryMs = 60_000
-const doors = new WeakMap<FastifyInstance, Door>()
+const doors = new WeakMap<Server, Door>()
 
 /** Of requests, and of workers' answers. A token far too large is refused by name, not by the parser. */
 export const maxHeaderBytes = 128 * 1024
@@ -69,10 +71,11 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
   const { clock } = options ?? { clock: systemClock }
   const prefix = randomBytes(4).toString('hex')
   let count = 0
+  const nextId = (): string => `${prefix}-${(count += 1).toString(36)}`
   const app = fastify({
     logger: false,
     routerOptions: { maxParamLength: 2048 },
-    genReqId: () => `${prefix}-${(count += 1).toString(36)}`,
+    genReqId: nextId,
     requestIdHeader: false,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
@@ -104,8 +107,8 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     capConnections(app.server, { ...options, most: options.connections })
   }
   const slowBodies = cutSlowBodies(app.server, clock)
-  const door: Door = { isClosed: false, responses: new Set(), further: [] }
-  doors.set(app, door)
+  const door: Door = { nextId, isClosed: false, responses: new Set(), further: [] }
+  doors.set(app.server, door)
   function isAnsweringTo(socket: Socket): boolean {
     for (const response of door.responses) {
       if (response.socket === socket && response.headersSent) return true
@@ -139,6 +142,35 @@ function tlsWarning({ clock, events }: ListenerOptions): (socket: Socket) => voi
     const message = `A client at ${remoteAddress} spoke https:// to ${here}, which speaks http://. Let it use http://${here}; where https:// is wanted, a reverse proxy in front has to speak it.`
     events.emit('operator.warned', { message })
   }
+}
+
+/**
+ * Lets requests be answered past the router, from when it is ready to its end. What `take` returns
+ * false for, and has left alone, the router gets.
+ */
+export function takeFirst(
+  app: FastifyInstance,
+  take: (request: IncomingMessage, response: ServerResponse, nextId: () => string) => boolean,
+): void {
+  let isOpen = false
+  app.addHook('onReady', (done) => {
+    isOpen = true
+    done()
+  })
+  // Whatever comes while it closes is refused in one place.
+  app.addHook('preClose', (done) => {
+    isOpen = false
+    done()
+  })
+  const { server } = app
+  const door = doors.get(server)
+  // Those before it only look.
+  const route = server.listeners('request').at(-1) as RequestListener | undefined
+  if (door === undefined || route === undefined) return
+  server.off('request', route)
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!isOpen || !take(request, response, door.nextId)) route.call(server, request, response)
+  })
 }
 
 /**
@@ -181,7 +213,7 @@ const nameOf = (host: string): string =>
  * listens now. Idempotent.
  */
 export function stopListening(app: FastifyInstance): void {
-  const door = doors.get(app)
+  const door = doors.get(app.server)
   if (door === undefined || door.isClosed) return
   door.isClosed = true
   // Not the one of node:http, which would cut answers that are complete but not read yet.
@@ -211,7 +243,7 @@ async function listen(
     const server = createServer((socket) => app.server.emit('connection', socket))
     try {
       await bindPatiently(server, { host: other, port: portOf(app.server) }, options)
-      doors.get(app)?.further.push(server)
+      doors.get(app.server)?.further.push(server)
     } catch (thrown) {
       // A machine may know ::1 by name and not have it. A port of ours that is another's is worse.
       if (isTaken(thrown) && port !== 0) throw thrown

@@ -56,6 +56,9 @@ function withoutSlash(target: string): string {
  */
 export const writtenPath = ({ url }: { url: string }): string => url.replace(/[?#].*$/s, '')
 
+/** The request line's target letter for letter, to look it up as a whole: nothing is read in it. */
+export const exactTarget = ({ url = '' }: Pick<IncomingMessage, 'url'>): string => url
+
 /** The names in a path, decoded once, as routes have them; undefined for what cannot be decoded. */
 export function segmentsOf(path: string): string[] | undefined {
   try {

@@ -1,7 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { FastifyRequest } from 'fastify'
-
 import type { Caller } from '../auth/check.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { endpointPath, shortPath } from '../ground/paths.ts'
@@ -15,8 +13,9 @@ import type { Asked } from './asked.ts'
 import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { takeHeaders } from './equip.ts'
-import type { Named } from './routes.ts'
 import { idRequired } from './id-required.ts'
+import type { Incoming } from './incoming.ts'
+import type { Named } from './routes.ts'
 import { isInvocation, isOfRuntimes, isStop } from './routes.ts'
 import type { Traffics } from './traffics.ts'
 
@@ -27,14 +26,23 @@ export interface Admitted {
   caller: Caller
 }
 
-/**
- * Finds out what a request is for, which then stands in `request.asked`. Without an await for a
- * session that is known: a GET has to be marked before anything that came after it runs. Of those
- * that are not, `lookup` keeps the order.
- *
- * @throws what is wrong with it, before its body is read
- */
-export type Ask = (request: FastifyRequest, admitted: Admitted) => Promise<void> | undefined
+export interface Asking {
+  /**
+   * Finds out what a request is for, which then stands in `request.asked`. Without an await for a
+   * session that is known: a GET has to be marked before anything that came after it runs. Of those
+   * that are not, `lookup` keeps the order.
+   *
+   * @throws what is wrong with it, before its body is read
+   */
+  ask(request: Incoming, admitted: Admitted): Promise<void> | undefined
+  /**
+   * The same for a request of a session that is known and lacks nothing.
+   *
+   * @returns false for any other one, which is still to be asked about: nothing has been done then
+   * @throws as `ask` does, and then nothing has been done either
+   */
+  askKnown(request: Incoming, admitted: Admitted): boolean
+}
 
 export interface AskingOptions {
   sessions: Sessions
@@ -43,34 +51,77 @@ export interface AskingOptions {
   equipping: Equipping
 }
 
-export function createAsking({ sessions, traffics, chosenIds, equipping }: AskingOptions): Ask {
-  return function ask(request, { protocol, server, caller }) {
+export function createAsking({ sessions, traffics, chosenIds, equipping }: AskingOptions): Asking {
+  return {
+    askKnown(request, admitted) {
+      const asked = examine(request, admitted, nothing)
+      if (asked.session?.isEquipped !== true) return false
+      mark(request, asked)
+      return true
+    },
+
+    ask(request, admitted) {
+      const { method } = request
+      const asked = examine(request, admitted, takenFrom(request.headers, admitted.server))
+      const { session, server, principal, publicId } = asked
+      const any = publicId ?? asked.chosenId
+      // Whoever chose an id may be about to open the session of it.
+      const mayOpen = session === undefined && publicId === undefined && method === 'POST'
+      const isSettled = asked.protocol.isPlain || isStop(request)
+      if (isSettled || any === undefined || session?.isEquipped === true || mayOpen) {
+        mark(request, asked)
+        return undefined
+      }
+      const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
+      const equip = async (found: Session): Promise<Session> => {
+        // To end a session nothing is needed of its caller.
+        if (method !== 'DELETE') await equipping.equip(found, asked)
+        return found
+      }
+      return Promise.resolve(looked)
+        .then(equip)
+        .then(
+          (found) => {
+            asked.session = found
+            mark(request, asked)
+          },
+          (missing: unknown) => {
+            // Told when the body was read, because that has the id of the request.
+            asked.session = undefined
+            asked.missing = missing
+            mark(request, asked)
+          },
+        )
+    },
+  }
+
+  /** What its head says, as far as that is known here. */
+  function examine(
+    request: Incoming,
+    { protocol, server, caller }: Admitted,
+    credentialHeaders: Asked['credentialHeaders'],
+  ): Asked {
     const { headers, method } = request
-    const { principal } = caller
     const asked: Asked = {
       protocol,
       server,
-      principal,
+      principal: caller.principal,
       caller,
-      credentialHeaders: takenFrom(headers, server),
+      credentialHeaders,
       publicId: undefined,
       chosenId: undefined,
       session: undefined,
       missing: undefined,
       release: undefined,
     }
-    if (isStop(request)) {
-      mark(request, asked)
-      return undefined
-    }
+    if (isStop(request)) return asked
     checkEndpoint(request, server)
     checkEncoding(headers)
     if (protocol.isPlain) {
       if (method !== 'POST') throw new GatewayError('ERR_PROXY_POST_ONLY')
       checkAllowed(headers, server)
       asked.chosenId = protocol.chosenId(headers)
-      mark(request, asked)
-      return undefined
+      return asked
     }
     const id = protocol.publicId(headers)
     if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
@@ -85,34 +136,8 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
       throw new GatewayError('ERR_PROXY_METHOD')
     }
     checkAllowed(headers, server)
-    const session = any === undefined ? undefined : find(any, asked)
-    asked.session = session
-    // Whoever chose an id may be about to open the session of it.
-    const mayOpen = session === undefined && id === undefined && method === 'POST'
-    if (any === undefined || session?.isEquipped === true || mayOpen) {
-      mark(request, asked)
-      return undefined
-    }
-    const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
-    const equip = async (found: Session): Promise<Session> => {
-      // To end a session nothing is needed of its caller.
-      if (method !== 'DELETE') await equipping.equip(found, asked)
-      return found
-    }
-    return Promise.resolve(looked)
-      .then(equip)
-      .then(
-        (found) => {
-          asked.session = found
-          mark(request, asked)
-        },
-        (missing: unknown) => {
-          // Told when the body was read, because that has the id of the request.
-          asked.session = undefined
-          asked.missing = missing
-          mark(request, asked)
-        },
-      )
+    asked.session = any === undefined ? undefined : find(any, asked)
+    return asked
   }
 
   function find(id: string, { chosenId, server, principal }: Asked): Session | undefined {
@@ -124,7 +149,7 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
     return chosen ?? sessions.find(id, server.name, principal)
   }
 
-  function mark(request: FastifyRequest, asked: Asked): void {
+  function mark(request: Incoming, asked: Asked): void {
     const { session } = asked
     // For a keeper that keeps the order itself as well: on the way there a request may overtake a
     // stream, because it finds a connection open.
@@ -146,7 +171,7 @@ function takenFrom(
 const nothing: Readonly<Record<string, string>> = {}
 
 /** @throws ERR_PROXY_OTHER_PROTOCOL at the path of servers that speak otherwise */
-function checkEndpoint(request: FastifyRequest, server: Server): void {
+function checkEndpoint(request: Incoming, server: Server): void {
   const { protocol, name } = server
   if (isOfRuntimes(request) || isInvocation(request) === (protocol === 'http')) return
   const isShort = (request.params as Named).server === undefined

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 
-import type { FastifyRequest } from 'fastify'
-
 import { GatewayError } from '../ground/errors.ts'
 import { guarded } from '../ground/guarded.ts'
 import { createPile } from '../ground/pile.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { mayExceed } from '../ground/request-body.ts'
+import type { Charge, Incoming } from './incoming.ts'
 
 /**
  * The bodies of requests that are held in memory: whole, because a message has to be known before
@@ -18,10 +17,13 @@ export interface Bodies {
    *
    * @param done gets ERR_PROXY_BODY_TOO_LARGE, ERR_PROXY_BODIES_FULL, ERR_PROXY_CALLER_BODIES_FULL
    */
-  read(request: FastifyRequest, payload: IncomingMessage, limit: BodyLimit, done: BodyDone): void
+  read(request: Reading, payload: IncomingMessage, limit: BodyLimit, done: BodyDone): void
   /** How many bytes are held of all callers, beside those that are free. */
   heldBytes(): number
 }
+
+/** What has to be known of a request to read its body. */
+export type Reading = Pick<Incoming, 'headers' | 'ip' | 'asked' | 'charge'>
 
 export type BodyDone = (error: Error | null, body?: Buffer) => void
 
@@ -29,13 +31,6 @@ export interface BodyLimit {
   limitBytes: number
   /** What it is called in the configuration. */
   key: string
-}
-
-/** What a request holds. It is given back when its response has closed, unless it is kept. */
-export interface Charge {
-  closed(): void
-  /** From now on it is given back by the call of this alone: the body is on its way to the worker. */
-  keep(): () => void
 }
 
 declare module 'fastify' {
@@ -47,7 +42,7 @@ declare module 'fastify' {
 const mebibyte = 1024 * 1024
 
 /** So much of each body is free: what most messages are gets through however full it is. */
-const freeBytes = 64 * 1024
+export const freeBytes = 64 * 1024
 const usualInAll = 256 * mebibyte
 
 /** A body that is allowed at all has room for itself, twice. */
@@ -84,12 +79,11 @@ export function createBodies(mostBytes: number): Bodies {
         done(new GatewayError('ERR_PROXY_BODY_TOO_LARGE', { params: { ...limit } }))
         return
       }
-      const caller = callerOf(request)
       const pile = createPile()
       let charged = 0
       let isKept = false
       const giveBack = (): void => {
-        add(caller, -charged)
+        if (charged > 0) add(callerOf(request), -charged)
         charged = 0
       }
 
@@ -119,6 +113,7 @@ export function createBodies(mostBytes: number): Bodies {
         }
         const more = Math.max(0, pile.bytes - freeBytes) - charged
         if (more === 0) return
+        const caller = callerOf(request)
         const refused = refusal(caller, more)
         if (refused !== undefined) finish(refused)
         else {
@@ -140,7 +135,7 @@ export function createBodies(mostBytes: number): Bodies {
 }
 
 /** Who has no name is known by address. */
-function callerOf({ asked, ip }: FastifyRequest): string {
+function callerOf({ asked, ip }: Reading): string {
   const principal = asked?.principal ?? 'anonymous'
   return principal === 'anonymous' ? `anonymous ${ip}` : principal
 }

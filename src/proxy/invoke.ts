@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto'
 
-import type { FastifyReply, FastifyRequest } from 'fastify'
-
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
 import { peekOf } from '../protocols/peek.ts'
@@ -11,13 +9,14 @@ import { goneOf } from './client-end.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import { openHealthy } from './health.ts'
+import type { Incoming, Outgoing } from './incoming.ts'
 import type { Passing } from './pass.ts'
 import type { Asked } from './asked.ts'
 import { checkRoom } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
 
 /** Answers a POST to a server that speaks no MCP; rejects with what the client is to be told. */
-export type Invoke = (request: FastifyRequest, reply: FastifyReply, asked: Asked) => Promise<void>
+export type Invoke = (request: Incoming, reply: Outgoing, asked: Asked) => Promise<void>
 
 export interface InvokeOptions {
   clock: Clock

@@ -1,8 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
-import type { FastifyReply, FastifyRequest } from 'fastify'
-
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
@@ -17,6 +15,7 @@ import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
 import { forward } from './forward.ts'
 import type { Guard } from './guard.ts'
+import type { Incoming, Outgoing } from './incoming.ts'
 import { recipientOf } from './recipient.ts'
 import type { TrafficOf } from './traffics.ts'
 import { whereTo } from './unfit-answer.ts'
@@ -24,8 +23,8 @@ import { brokenError } from './worker-errors.ts'
 
 /** A request of a session, ready to go to its worker. */
 export interface Passed {
-  request: FastifyRequest
-  reply: FastifyReply
+  request: Incoming
+  reply: Outgoing
   protocol: Protocol
   traffic: ReturnType<TrafficOf>
   exchanges: Exchange[]
@@ -43,7 +42,7 @@ export interface Passing {
   /** Sends the request to the worker of its session, and its answer to the client as it comes. */
   pass(what: Passed): void
   /** What every reply of this protocol carries. */
-  extraHeaders(request: FastifyRequest, protocol: Protocol): Readonly<Record<string, string>>
+  extraHeaders(request: Incoming, protocol: Protocol): Readonly<Record<string, string>>
 }
 
 /**
@@ -59,10 +58,7 @@ export function createPassing(options: {
 }): Passing {
   const { clock, sessions, guard } = options
 
-  function extraHeaders(
-    request: FastifyRequest,
-    protocol: Protocol,
-  ): Readonly<Record<string, string>> {
+  function extraHeaders(request: Incoming, protocol: Protocol): Readonly<Record<string, string>> {
     const usual = guard.headersFor(request.headers.origin)
     const own = protocol.replyHeaders(request.id)
     return own === undefined ? usual : { ...usual, ...own }

@@ -1,5 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-
 import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
@@ -16,6 +14,7 @@ import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import type { Exchange } from './exchange.ts'
 import { idRequired } from './id-required.ts'
+import type { Incoming, Outgoing } from './incoming.ts'
 import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
@@ -34,14 +33,14 @@ export interface ServingOptions {
   /** Answers for servers that speak no MCP. */
   invoke: Invoke
   /** For the log; the client has been answered. */
-  report(request: FastifyRequest, error: GatewayError): void
+  report(request: Incoming, error: GatewayError): void
 }
 
 /**
  * Answers a request that was let in: POST, GET or DELETE of a session, or `initialize`. It throws,
  * or rejects with, what the client is to be told.
  */
-export type Serve = (request: FastifyRequest, reply: FastifyReply) => undefined | Promise<void>
+export type Serve = (request: Incoming, reply: Outgoing) => undefined | Promise<void>
 
 export function createServing(options: ServingOptions): Serve {
   const { clock, sessions, traffics, chosenIds, passing, invoke, equipping } = options
@@ -66,19 +65,12 @@ export function createServing(options: ServingOptions): Serve {
       const closed = sessions.close(session, 'client-deleted')
       inBackground(closed, tellFault('ending a session', ownerOf(session)))
       const headers = protocol.toClient({}, session.id)
-      void reply
-        .code(200)
-        .headers({ ...passing.extraHeaders(request, protocol), ...headers })
-        .send()
+      reply.say(200, { ...passing.extraHeaders(request, protocol), ...headers })
     } else throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     return undefined
   }
 
-  function handlePost(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    asked: Asked,
-  ): undefined | Promise<void> {
+  function handlePost(request: Incoming, reply: Outgoing, asked: Asked): undefined | Promise<void> {
     const { session, chosenId, protocol } = asked
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const posted = protocol.read(body)
@@ -106,8 +98,8 @@ export function createServing(options: ServingOptions): Serve {
 
   function postTo(
     session: Session,
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Incoming,
+    reply: Outgoing,
     asked: Asked,
     { messages, body }: { messages: Peek[]; body: Buffer },
   ): undefined | Promise<void> {
@@ -131,8 +123,8 @@ export function createServing(options: ServingOptions): Serve {
 
   /** A name that the client has chosen is that of one session, whoever opens it. */
   function openStateless(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Incoming,
+    reply: Outgoing,
     asked: Asked,
     what: { messages: Peek[]; body: Buffer },
   ): undefined | Promise<void> {
@@ -155,8 +147,8 @@ export function createServing(options: ServingOptions): Serve {
   }
 
   function open(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Incoming,
+    reply: Outgoing,
     asked: Asked,
     { messages, body }: { messages: Peek[]; body: Buffer },
     session?: Session,
@@ -190,8 +182,8 @@ export function createServing(options: ServingOptions): Serve {
   }
 
   function post(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Incoming,
+    reply: Outgoing,
     traffic: ReturnType<typeof traffics.of>,
     { protocol, messages, body }: { protocol: Protocol; messages: Peek[]; body: Buffer },
   ): void {
@@ -221,8 +213,8 @@ export function createServing(options: ServingOptions): Serve {
   }
 
   function handleGet(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Incoming,
+    reply: Outgoing,
     { protocol, release }: Asked,
     session: Session,
   ): void {

@@ -125,6 +125,8 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
     connection.atMs = clock.now()
     response.once('close', () => {
       connection.open -= 1
+      // All that was made for it would stay as long as the connection.
+      if (connection.open === 0) delete connection.request
       if (connection.open > 0 || !busy.delete(socket) || socket.destroyed) return
       idle.set(socket, connection)
     })

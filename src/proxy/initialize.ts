@@ -138,6 +138,13 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     inBackground(options.sessions.fail(session, error), onFault)
   }
 
+  let forget = (): void => undefined
+  /** The session lives on, and is not to hold what has opened it. */
+  const settled = (): void => {
+    limit.cancel()
+    forget()
+  }
+
   const answer = createFirstAnswer({
     protocol,
     id: options.messages[0]?.id,
@@ -145,16 +152,16 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     bind: (answered, result) => bind(options, session, answered, result),
     untilDeathIsKnown: () => (isRemote ? Promise.resolve() : moment(clock)),
     pass(answered, upstream) {
-      limit.cancel()
+      settled()
       return passOn(options, session, answered, upstream)
     },
     refuse(answered) {
-      limit.cancel()
+      settled()
       const error = refusal(answered)
       fail(error, () => passRefusal(options, answered, error))
     },
     fail(error) {
-      limit.cancel()
+      settled()
       fail(error, () => {
         if (!gone.aborted) answerOf(options).fail(error)
       })
@@ -169,7 +176,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
   gone.addEventListener('abort', guarded(abandon, onFault), { once: true })
-  session.onEnding((end) => answer.giveUp(startError(end, server)))
+  forget = session.onEnding((end) => answer.giveUp(startError(end, server)))
 
   options.trafficOf(session).upstreams.dispatch(
     {

@@ -141,11 +141,14 @@ function mayRunOutOfMemory({ server: { launch } }: Session): boolean {
 /** Settles when the end of a session has begun, or when that takes too long. */
 function endOf(session: Session, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    const limit = clock.after(cutPauseMs, resolve)
-    session.onEnding(() => {
+    let forget = (): void => undefined
+    const over = (): void => {
       limit.cancel()
+      forget()
       resolve()
-    })
+    }
+    const limit = clock.after(cutPauseMs, over)
+    forget = session.onEnding(over)
   })
 }
 

@@ -82,7 +82,7 @@ export function createOpening(options: OpeningOptions): Opening {
     const { id, handle } = session
     events.emit('session.opened', { session: handle, server: server.name, principal })
     const stopWaiting = new AbortController()
-    session.onEnding(({ reason }) =>
+    const forget = session.onEnding(({ reason }) =>
       stopWaiting.abort(new GatewayError('ERR_SESSIONS_ENDED', { params: { reason } })),
     )
     try {
@@ -106,6 +106,8 @@ export function createOpening(options: OpeningOptions): Opening {
       const closed = ending.close(session, ...ending.reasonOf(thrown))
       inBackground(closed, tellFault('ending a start', ownerOf(session)))
       throw thrown
+    } finally {
+      forget()
     }
     return sessions.get(id) ?? session
   }

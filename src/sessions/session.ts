@@ -45,8 +45,12 @@ export interface Session {
   carry(): () => void
   /** Any other sign of life: restarts the idle clock. */
   touch(): void
-  /** Calls back once, when the end begins: at once if it has. */
-  onEnding(listener: (end: SessionEnd) => void): void
+  /**
+   * Calls back once, when the end begins: at once if it has.
+   *
+   * @returns forgets the listener, and lets go of what that holds: a session may last for hours
+   */
+  onEnding(listener: (end: SessionEnd) => void): () => void
 }
 
 /** The manager's side of a session. */
@@ -90,7 +94,7 @@ export function createSession(options: SessionOptions): OwnSession {
   const isShared = touchEveryMs > 0
   // That it was taken over from another gateway is no activity.
   const activeAtMs = state === 'live' ? idleAtMs - idleMs - touchEveryMs : clock.now()
-  const listeners: ((end: SessionEnd) => void)[] = []
+  const listeners = new Set<(end: SessionEnd) => void>()
   let carried = 0
   let toldAtMs = state === 'live' ? activeAtMs : 0
   let tellingAtMs = toldAtMs
@@ -162,13 +166,16 @@ export function createSession(options: SessionOptions): OwnSession {
     onEnding(listener) {
       // One that fails keeps neither the others from hearing of the end nor the end from happening.
       const careful = guarded(listener, tellFault('the end of a session', ownerOf(session)))
-      if (end === undefined) listeners.push(careful)
+      if (end === undefined) listeners.add(careful)
       else careful(end)
+      return () => void listeners.delete(careful)
     },
     begin(beginning) {
       if (end !== undefined) return
       end = beginning
-      for (const listener of listeners.splice(0)) listener(beginning)
+      const all = [...listeners]
+      listeners.clear()
+      for (const listener of all) listener(beginning)
     },
   }
   return session

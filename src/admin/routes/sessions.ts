@@ -126,10 +126,14 @@ export function sessionRoutes(
       const until = new AbortController()
       // A worker may write until it is gone; then one more look, and that is all.
       const stop = guarded(() => until.abort(), tellFault('following output'))
-      session?.onEnding(() => {
+      const forget = session?.onEnding(() => {
         inBackground(Promise.resolve(session.closed).finally(stop), () => undefined)
       })
-      reply.raw.once('close', stop)
+      const left = guarded(() => {
+        forget?.()
+        stop()
+      }, tellFault('following output'))
+      reply.raw.once('close', left)
       reply.hijack()
       reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })
       reply.raw.flushHeaders()

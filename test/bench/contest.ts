@@ -1,6 +1,6 @@
 import type { Clients, Group } from './driving.ts'
 import { startClients } from './driving.ts'
-import { inTurn, median, midmean, quantile, readCpu, usedUs } from './measure.ts'
+import { inTurn, median, midmean, quantile, readCpu, rounds, usedUs } from './measure.ts'
 import type { Line } from './report.ts'
 import { table } from './report.ts'
 import type { Bench } from './scope.ts'
@@ -31,7 +31,7 @@ export interface Contest {
   /** Starts all contestants anew, and opens their sessions. */
   start(bench: Bench, clients: Clients): Promise<Contestant[]>
   cells: Cell[]
-  /** Turns of each cell after each start. */
+  /** Turns of each cell after each start; fewer where they take too long, but three. */
   turns: number
   /** Calls of each contestant after each start that are not measured. */
   warmUp: number
@@ -69,6 +69,9 @@ export async function hold(bench: Bench, contest: Contest): Promise<Results> {
   return results
 }
 
+/** All turns after one start. */
+const withinMs = 45_000
+
 /** What one contestant did in one cell after one start, turn by turn. */
 interface Tally {
   /** Of one call, or one event. */
@@ -97,7 +100,7 @@ async function holdOnce(bench: Bench, contest: Contest, results: Results): Promi
       .map((runner): [Runner, Tally] => [runner, { cpuUs: [], perSecond: [], latenciesUs: [] }]),
   }))
   // In changing order, so that what else the machine does falls on all alike.
-  for (let turn = 0; turn < turns; turn += 1) {
+  for (const turn of rounds(turns, withinMs)) {
     for (const { cell, entries } of tallies) {
       for (const [runner, tally] of inTurn(entries, turn)) {
         bench.signal.throwIfAborted()

@@ -121,7 +121,7 @@ export function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
-/** Numbers rounds from 0, until there were enough of them or the time is up; at least three. */
+/** Numbers rounds from 0, until there were enough or the time is up, which it is not before three. */
 export function* rounds(atMost: number, withinMs: number): Generator<number> {
   const untilMs = performance.now() + withinMs
   for (let round = 0; round < atMost && (round < 3 || performance.now() < untilMs); round += 1) {

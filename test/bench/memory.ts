@@ -6,7 +6,7 @@ import { startPeers } from './peers.ts'
 import { table } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
-import { pythonWorker, servers } from './servers.ts'
+import { pythonWorker, serverInC } from './servers.ts'
 import { startWorker } from './targets.ts'
 
 /** What a session costs beside its worker that does nothing but hold its GET stream open. */
@@ -40,10 +40,9 @@ const before = 5
 async function run(bench: Bench): Promise<void> {
   const { isShort } = bench.options
   const python = await pythonWorker(bench)
-  const { 'in C, stdio': inC } = await servers(bench)
   const kinds: Record<string, ServerEntry> = {
     ...(python === undefined ? {} : { 'HTTP server': python }),
-    'stdio server': inC ?? workerEntry('stdio'),
+    'stdio server': serverInC(bench) ?? workerEntry('stdio'),
   }
   for (const [name, entry] of Object.entries(kinds)) {
     await measured(bench, `Idle sessions of a small ${name}`, {

@@ -25,18 +25,33 @@ export async function find({ signal, say }: Bench, name: NeedName): Promise<stri
   return undefined
 }
 
-/** The servers that are started and held, as far as they can be had here. */
-export async function servers(bench: Bench): Promise<Record<string, ServerEntry>> {
-  const compiler = programIn('cc', process.env['PATH'] ?? '')
+/** A server that is started in the benchmarks. */
+export interface Started {
+  name: string
+  entry: ServerEntry
+  /** How many of it are started at once. */
+  atOnce: number
+  /** Modules that a template of it may have loaded. */
+  preload?: string[]
+}
+
+/** As far as they can be had here. */
+export async function startedServers(bench: Bench): Promise<Started[]> {
+  const inC = serverInC(bench)
   const python = await find(bench, 'fastmcp3')
-  return {
-    'tiny Node, HTTP': workerEntry('http'),
-    'tiny Node, stdio': workerEntry('stdio'),
-    ...(compiler === undefined ? {} : { 'in C, stdio': serverInC(bench, compiler) }),
-    ...(python === undefined
-      ? {}
-      : { 'FastMCP, stdio': entryOf([python, sourceOf('fastmcp-server.py')]) }),
-  }
+  const fastMcp = (path: string): Started => ({
+    name: 'FastMCP 3, stdio',
+    entry: entryOf([path, sourceOf('fastmcp-server.py')]),
+    // Each takes more than a second of processor time.
+    atOnce: 4,
+    preload: ['fastmcp'],
+  })
+  return [
+    { name: 'tiny Node, HTTP', entry: workerEntry('http'), atOnce: 10 },
+    { name: 'tiny Node, stdio', entry: workerEntry('stdio'), atOnce: 10 },
+    ...(inC === undefined ? [] : [{ name: 'in C, stdio', entry: inC, atOnce: 10 }]),
+    ...(python === undefined ? [] : [fastMcp(python)]),
+  ]
 }
 
 /** One that speaks HTTP and is small, so that a machine can hold many. */
@@ -46,7 +61,13 @@ export async function pythonWorker(bench: Bench): Promise<ServerEntry | undefine
   return { ...entryOf([python, '-I', '-S', sourceOf('idle-worker.py')]), transport: 'http' }
 }
 
-function serverInC(bench: Bench, compiler: string): ServerEntry {
+/** The smallest server over stdio. */
+export function serverInC(bench: Bench): ServerEntry | undefined {
+  const compiler = programIn('cc', process.env['PATH'] ?? '')
+  if (compiler === undefined) {
+    bench.say('not measured, for want of a compiler (cc): a server in C')
+    return undefined
+  }
   const program = join(tempDir(bench), 'small-server')
   execFileSync(compiler, ['-O2', '-o', program, sourceOf('small-server.c')])
   return entryOf([program])

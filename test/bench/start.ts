@@ -1,16 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../support/free-port.ts'
 import { initializeMessage, openConnection, openSession, postOf } from './client.ts'
-import type { ServerEntry } from './gateway.ts'
-import { startBuilds } from './gateway.ts'
+import type { Build, ServerEntry } from './gateway.ts'
+import { startBuilds, startGateway } from './gateway.ts'
 import { besideWorkers, calm, inTurn, median, readCpu, rounds, usedUs } from './measure.ts'
+import { projectDir } from './nginx.ts'
 import { startPeers } from './peers.ts'
 import { table } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
-import { servers } from './servers.ts'
+import type { Started } from './servers.ts'
+import { startedServers } from './servers.ts'
 import { untilListening } from './targets.ts'
 
 /** How long a client waits for a new session, and what opening it costs beside the worker. */
@@ -32,36 +36,33 @@ interface Starter {
   cpuMs: number[]
 }
 
-const atOnce = 10
-
 async function run(bench: Bench): Promise<void> {
   const { isShort } = bench.options
-  for (const [name, entry] of Object.entries(await servers(bench))) {
+  for (const server of await startedServers(bench)) {
     const turn = createBench(bench.signal, bench.options)
     bench.after(() => turn.end())
     try {
-      const starters = await startersOf(turn, entry)
+      const starters = await startersOf(turn, server)
       // The first of each finds nothing in the caches of the system.
       for (const starter of starters) await timeOf(turn, starter, 1)
       for (const round of rounds(isShort ? 3 : 7, isShort ? 5000 : 30_000)) {
-        for (const starter of inTurn(starters, round)) await startBy(turn, starter)
+        for (const starter of inTurn(starters, round)) await startBy(turn, starter, server.atOnce)
       }
-      report(name, starters)
+      report(server, starters)
     } finally {
       await turn.end()
     }
   }
 }
 
-async function startersOf(bench: Bench, entry: ServerEntry): Promise<Starter[]> {
+async function startersOf(bench: Bench, server: Started): Promise<Starter[]> {
+  const { entry } = server
   const none = { aloneMs: [], togetherMs: [], cpuMs: [] }
   const byHand = entry.transport === 'http' ? startHttp : startStdio
   const served = [
     ...(entry.transport === 'http' ? [] : await startPeers(bench, entry)),
-    ...(await startBuilds(bench, { tiny: entry })).map((each) => ({
-      ...each,
-      url: each.url('tiny'),
-    })),
+    ...(await startBuilds(bench, { tiny: entry })).map(atServer),
+    ...(await startAhead(bench, server)).map(atServer),
   ]
   return [
     { name: 'by hand', pid: undefined, open: (turn) => byHand(turn, entry), ...none },
@@ -77,7 +78,29 @@ async function startersOf(bench: Bench, entry: ServerEntry): Promise<Starter[]> 
   ]
 }
 
-async function startBy(bench: Bench, starter: Starter): Promise<void> {
+const atServer = ({ name, pid, url }: Build) => ({ name, pid, url: url('tiny') })
+
+/** Berth with what it may have ready before a session is asked for. */
+async function startAhead(bench: Bench, { entry, atOnce, preload }: Started): Promise<Build[]> {
+  const warm = { warm: atOnce }
+  const kinds = [warm, ...(preload === undefined ? [] : [{ preload }])]
+  const builds: Build[] = []
+  for (const more of kinds) {
+    const [key = ''] = Object.keys(more)
+    if (!knowsKey(key)) continue
+    const gateway = await startGateway(bench, { servers: { tiny: { ...entry, ...more } } })
+    builds.push({ name: `berth, ${key}: ${JSON.stringify(Object.values(more)[0])}`, ...gateway })
+  }
+  return builds
+}
+
+/** Whether this build has that key of a server. */
+function knowsKey(key: string): boolean {
+  const schema = readFileSync(join(projectDir, 'config', 'berth.schema.json'), 'utf8')
+  return schema.includes(`"${key}": {`)
+}
+
+async function startBy(bench: Bench, starter: Starter, atOnce: number): Promise<void> {
   const alone = await timeOf(bench, starter, 1)
   const together = await timeOf(bench, starter, atOnce)
   starter.aloneMs.push(alone.tookMs)
@@ -144,7 +167,7 @@ function spawnServer(
   return { server, end }
 }
 
-function report(server: string, starters: Starter[]): void {
+function report({ name: server, atOnce }: Started, starters: Starter[]): void {
   const [byHand] = starters
   const ms = (values: number[]): string => median(values).toFixed(0)
   // Of each round the ratio, and of those the median: a slow moment slows a whole round.

@@ -1,12 +1,12 @@
 import { openSession } from './client.ts'
 import type { Entry, ServerEntry } from './gateway.ts'
 import { startBuilds, workerEntry } from './gateway.ts'
-import { besideWorkers, calm, memoryKib, sum } from './measure.ts'
+import { besideWorkers, calm, median, memoryKib, sum, workersBelow } from './measure.ts'
 import { startPeers } from './peers.ts'
 import { table } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
-import { pythonWorker, serverInC } from './servers.ts'
+import { pythonWorker, serverInC, startAhead, startedServers } from './servers.ts'
 import { startWorker } from './targets.ts'
 
 /** What a session costs beside its worker that does nothing but hold its GET stream open. */
@@ -34,6 +34,7 @@ interface Held {
 }
 
 const openAtOnce = 4
+const pythons = 4
 /** What the first sessions bring with them is compiled code and grown pools. */
 const before = 5
 
@@ -50,6 +51,7 @@ async function run(bench: Bench): Promise<void> {
       sessions: isShort ? 16 : 48,
     })
   }
+  await weighPython(bench)
   await measured(bench, 'Idle sessions of one server behind a URL', {
     start: async (turn) => berthsOf(turn, { url: (await startWorker(turn)).url }),
     sessions: 1000,
@@ -83,6 +85,32 @@ async function hostsOf(bench: Bench, entry: ServerEntry): Promise<Host[]> {
 async function berthsOf(bench: Bench, entry: Entry): Promise<Host[]> {
   const builds = await startBuilds(bench, { small: entry })
   return builds.map((build) => ({ ...build, url: build.url('small') }))
+}
+
+/** What a worker in Python takes itself, and where its modules were loaded before. */
+async function weighPython(bench: Bench): Promise<void> {
+  const server = (await startedServers(bench)).find(({ preload }) => preload !== undefined)
+  if (server === undefined) return
+  const turn = createBench(bench.signal, bench.options)
+  bench.after(() => turn.end())
+  try {
+    const builds = [
+      ...(await startBuilds(turn, { tiny: server.entry })),
+      ...(await startAhead(turn, { ...server, atOnce: pythons })),
+    ]
+    const lines = []
+    for (const { name, pid, url } of builds) {
+      await openSessions(turn, url('tiny'), pythons)
+      await calm(pid, turn.signal)
+      const workers = workersBelow(pid).map(memoryKib)
+      const mib = (of: 'pss' | 'own'): string =>
+        (median(workers.map((each) => each[of])) / 1024).toFixed(1)
+      lines.push({ name, 'MiB PSS': mib('pss'), 'private MiB': mib('own') })
+    }
+    table(`${server.name}: the worker itself, ${pythons} of them`, lines)
+  } finally {
+    await turn.end()
+  }
 }
 
 async function hold(bench: Bench, host: Host, sessions: number): Promise<Held> {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { programIn } from '../../src/ground/programs.ts'
 import { cacheDirOf } from '../needs/cache.ts'
@@ -6,8 +7,8 @@ import { prepareNeeds } from '../needs/prepare.ts'
 import type { NeedName } from '../needs/table.ts'
 import { needs } from '../needs/table.ts'
 import { tempDir } from '../support/temp.ts'
-import type { ServerEntry } from './gateway.ts'
-import { workerEntry } from './gateway.ts'
+import type { Build, ServerEntry } from './gateway.ts'
+import { startGateway, workerEntry } from './gateway.ts'
 import { workerMark } from './measure.ts'
 import { projectDir } from './nginx.ts'
 import type { Bench } from './scope.ts'
@@ -52,6 +53,29 @@ export async function startedServers(bench: Bench): Promise<Started[]> {
     ...(inC === undefined ? [] : [{ name: 'in C, stdio', entry: inC, atOnce: 10 }]),
     ...(python === undefined ? [] : [fastMcp(python)]),
   ]
+}
+
+/** Berth with what it may have ready before a session is asked for. */
+export async function startAhead(
+  bench: Bench,
+  { entry, atOnce, preload }: Started,
+): Promise<Build[]> {
+  const warm = { warm: atOnce }
+  const kinds = [warm, ...(preload === undefined ? [] : [{ preload }])]
+  const builds: Build[] = []
+  for (const more of kinds) {
+    const [key = ''] = Object.keys(more)
+    if (!knowsKey(key)) continue
+    const gateway = await startGateway(bench, { servers: { tiny: { ...entry, ...more } } })
+    builds.push({ name: `berth, ${key}: ${JSON.stringify(Object.values(more)[0])}`, ...gateway })
+  }
+  return builds
+}
+
+/** Whether this build has that key of a server. */
+function knowsKey(key: string): boolean {
+  const schema = readFileSync(join(projectDir, 'config', 'berth.schema.json'), 'utf8')
+  return schema.includes(`"${key}": {`)
 }
 
 /** One that speaks HTTP and is small, so that a machine can hold many. */

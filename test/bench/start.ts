@@ -1,20 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../support/free-port.ts'
 import { initializeMessage, openConnection, openSession, postOf } from './client.ts'
 import type { Build, ServerEntry } from './gateway.ts'
-import { startBuilds, startGateway } from './gateway.ts'
+import { startBuilds } from './gateway.ts'
 import { besideWorkers, calm, inTurn, median, readCpu, rounds, usedUs } from './measure.ts'
-import { projectDir } from './nginx.ts'
 import { startPeers } from './peers.ts'
 import { table } from './report.ts'
 import type { Bench, Benchmark } from './scope.ts'
 import { createBench } from './scope.ts'
 import type { Started } from './servers.ts'
-import { startedServers } from './servers.ts'
+import { startAhead, startedServers } from './servers.ts'
 import { untilListening } from './targets.ts'
 
 /** How long a client waits for a new session, and what opening it costs beside the worker. */
@@ -79,26 +76,6 @@ async function startersOf(bench: Bench, server: Started): Promise<Starter[]> {
 }
 
 const atServer = ({ name, pid, url }: Build) => ({ name, pid, url: url('tiny') })
-
-/** Berth with what it may have ready before a session is asked for. */
-async function startAhead(bench: Bench, { entry, atOnce, preload }: Started): Promise<Build[]> {
-  const warm = { warm: atOnce }
-  const kinds = [warm, ...(preload === undefined ? [] : [{ preload }])]
-  const builds: Build[] = []
-  for (const more of kinds) {
-    const [key = ''] = Object.keys(more)
-    if (!knowsKey(key)) continue
-    const gateway = await startGateway(bench, { servers: { tiny: { ...entry, ...more } } })
-    builds.push({ name: `berth, ${key}: ${JSON.stringify(Object.values(more)[0])}`, ...gateway })
-  }
-  return builds
-}
-
-/** Whether this build has that key of a server. */
-function knowsKey(key: string): boolean {
-  const schema = readFileSync(join(projectDir, 'config', 'berth.schema.json'), 'utf8')
-  return schema.includes(`"${key}": {`)
-}
 
 async function startBy(bench: Bench, starter: Starter, atOnce: number): Promise<void> {
   const alone = await timeOf(bench, starter, 1)

@@ -49,7 +49,7 @@ export function readHere({ method, pieces, ends }: Brought): Reading {
   })
   try {
     for (const [at, piece] of pieces.entries()) {
-      const end = parser.push(piece)
+      const end = parser.push(Buffer.from(piece))
       const later = pieces.slice(at + 1).reduce((sum, { length }) => sum + length, 0)
       if (end !== -1) return complete(piece.length - end + later)
     }

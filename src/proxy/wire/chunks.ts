@@ -22,7 +22,10 @@ const semicolon = 59
 const extensions =
   /^(;[!#$%&'*+\-.^_`|~\dA-Za-z]+(=([!#$%&'*+\-.^_`|~\dA-Za-z]+|"[\t !#-[\]-~]*"))?)+$/
 
-export function createChunkReader(onPart: (part: Buffer) => void): ChunkReader {
+/** @param onPart is told where data of a chunk stand in what was pushed */
+export function createChunkReader(
+  onPart: (bytes: Buffer, from: number, to: number) => void,
+): ChunkReader {
   let state: State = 'over'
   let size = 0
   let digits = 0
@@ -94,7 +97,7 @@ export function createChunkReader(onPart: (part: Buffer) => void): ChunkReader {
           const end = Math.min(at + size, bytes.length)
           size -= end - at
           if (size === 0) state = 'data-cr'
-          onPart(bytes.subarray(at, end))
+          onPart(bytes, at, end)
           at = end
         } else {
           readByte(bytes[at] ?? 0)

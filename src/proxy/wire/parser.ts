@@ -9,6 +9,7 @@ export interface AnswerParser {
   /** What comes next is the answer to a request of this method. */
   expect(method: string): void
   /**
+   * @param chunk is changed: what belongs together is moved together in it
    * @returns where in it the answer has ended, or -1
    * @throws when it is no answer
    */
@@ -23,7 +24,7 @@ export interface AnswerParser {
 
 export interface AnswerSink {
   onHead(head: Head): void
-  /** @param part a view of what was pushed */
+  /** @param part all of the body that was pushed, as a view of it */
   onPart(part: Buffer): void
 }
 
@@ -57,7 +58,10 @@ export function createParser({ onHead, onPart }: AnswerSink): AnswerParser {
   let lineBytes = 0
   let lines = 0
   let left = 0
-  const chunks = createChunkReader(onPart)
+  /** What stands there of the body, in what was pushed. */
+  let bodyFrom = 0
+  let bodyTo = 0
+  const chunks = createChunkReader(gather)
   /** Answers of a worker have the same head for a second: until its date changes. */
   let known: { text: string; head: Head } | undefined
 
@@ -73,6 +77,7 @@ export function createParser({ onHead, onPart }: AnswerSink): AnswerParser {
     hasStatus = false
     if (!isAnswer(head)) {
       if (head.statusCode === 101) throw noHttp('it changes the protocol, which nobody asked for')
+      if (head.isOld || head.isLast) throw noHttp('it says that it ends before its answer')
       if (head.isChunked || (head.length ?? 0) > 0)
         throw noHttp('it sends a body before its answer')
       return
@@ -168,12 +173,32 @@ export function createParser({ onHead, onPart }: AnswerSink): AnswerParser {
   function readBody(chunk: Buffer, at: number): number {
     const end = Math.min(at + left, chunk.length)
     left -= end - at
-    onPart(chunk.subarray(at, end))
+    gather(chunk, at, end)
     if (left === 0) state = 'done'
     return end
   }
 
+  /** Events come in a chunk each, and are passed on as one piece if they came as one. */
+  function gather(chunk: Buffer, from: number, to: number): void {
+    if (bodyFrom === bodyTo) {
+      bodyFrom = from
+      bodyTo = to
+    } else {
+      chunk.copyWithin(bodyTo, from, to)
+      bodyTo += to - from
+    }
+  }
+
   function push(chunk: Buffer): number {
+    bodyFrom = bodyTo = 0
+    try {
+      return readAll(chunk)
+    } finally {
+      if (bodyFrom < bodyTo) onPart(chunk.subarray(bodyFrom, bodyTo))
+    }
+  }
+
+  function readAll(chunk: Buffer): number {
     let at = 0
     for (;;) {
       if (state === 'done') return at
@@ -194,7 +219,7 @@ export function createParser({ onHead, onPart }: AnswerSink): AnswerParser {
           }
           break
         case 'rest':
-          onPart(at === 0 ? chunk : chunk.subarray(at))
+          gather(chunk, at, chunk.length)
           return -1
       }
     }

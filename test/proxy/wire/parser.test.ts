@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { createParser } from '../../../src/proxy/wire/parser.ts'
 import type { Reading } from '../../support/answers.ts'
 import { cutAt, readByNode, readHere } from '../../support/answers.ts'
 
@@ -116,6 +117,8 @@ const refused: [string, string][] = [
   ['a name that is none', `${ok}a(b): c\r\n`],
   ['an unasked change of protocol', 'HTTP/1.1 101 Up\r\nupgrade: x\r\n\r\n'],
   ['a body before the answer', 'HTTP/1.1 103 X\r\ncontent-length: 2\r\n\r\n'],
+  ['an end before the answer', 'HTTP/1.1 103 X\r\nconnection: close\r\n\r\n'],
+  ['hints of HTTP/1.0', 'HTTP/1.0 103 X\r\n\r\n'],
   ['a length twice', `${ok}content-length: 5\r\ncontent-length: 5\r\n`],
   ['two lengths', `${ok}content-length: 5\r\ncontent-length: 6\r\n`],
   ['two lengths in one', `${ok}content-length: 5, 5\r\n`],
@@ -192,4 +195,20 @@ test('llhttp takes some of what is refused: here the gateway is stricter on purp
     assert.equal(readHere(brought).state, 'refused', text)
     assert.equal((await readByNode(brought)).state, 'complete', text)
   }
+})
+
+test('chunks that came as one are passed on as one, and what came before a mistake is, too', () => {
+  const told: string[] = []
+  const parser = createParser({
+    onHead: ({ statusCode }) => told.push(`${statusCode}`),
+    onPart: (part) => told.push(part.toString('latin1')),
+  })
+  const push = (text: string): number => parser.push(Buffer.from(text, 'latin1'))
+  parser.expect('POST')
+  push(`${chunked}3\r\none\r\n3\r\ntwo\r\n5\r\nth`)
+  push('ree\r\n4\r\nfour\r\n0\r\nx: y\r\n\r\n')
+  assert.deepEqual(told.splice(0), ['200', 'onetwoth', 'reefour'])
+  parser.expect('POST')
+  assert.throws(() => push(`${chunked}3\r\none\r\n3\r\ntwo\r\nno`))
+  assert.deepEqual(told, ['200', 'onetwo'])
 })

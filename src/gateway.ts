@@ -171,6 +171,7 @@ export async function startGateway(
     const url = await front.listen({ ...patience, passed: sockets.public })
     const adminUrl = await back.listen({ ...patience, passed: sockets.admin })
     back.announce({ url, adminUrl })
+    sessions.warm.begin()
 
     return {
       url,

@@ -8,6 +8,7 @@ import type { HandoverRoutesOptions } from './routes/handover.ts'
 import { handoverRoutes } from './routes/handover.ts'
 import type { SessionRoutesOptions } from './routes/sessions.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { warmRoutes } from './routes/warm.ts'
 import { validatePlainly } from './validation.ts'
 
 export interface AdminOptions extends SessionRoutesOptions, HandoverRoutesOptions {
@@ -42,5 +43,6 @@ export async function adminPlugin(app: FastifyInstance, options: AdminOptions): 
     return reply.type(type).send(text)
   })
   await app.register(sessionRoutes, { ...options, prefix: '/api' })
+  await app.register(warmRoutes, { sessions: options.sessions, prefix: '/api' })
   await app.register(handoverRoutes, { ...options, prefix: '/api' })
 }

@@ -117,8 +117,9 @@ function usageText({ cpuMs, peakMemoryBytes, processes, writtenBytes }: Usage): 
   ].join(', ')
 }
 
-const ago = (iso: string): string => span(Date.now() - Date.parse(iso))
-const until = (iso: string): string => `in ${span(Math.max(0, Date.parse(iso) - Date.now()))}`
+export const ago = (iso: string): string => span(Date.now() - Date.parse(iso))
+export const until = (iso: string): string =>
+  `in ${span(Math.max(0, Date.parse(iso) - Date.now()))}`
 
 function span(ms: number): string {
   const seconds = Math.round(ms / 1000)

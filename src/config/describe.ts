@@ -25,8 +25,16 @@ export function describeServer(server: Server): string {
         ]
   const taken = credentialsOf(server.credentials).map(placeholderOf)
   if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)
+  facts.push(...warmTexts(server))
   facts.push(`idle ${duration(lifecycle.idleMs)}`, `at most ${duration(lifecycle.maxMs)}`)
   return `${name}: ${launch.shown} (${facts.join(', ')})`
+}
+
+function warmTexts({ warm, coldBecause }: Server): string[] {
+  if (coldBecause !== undefined) return [`none kept warm: ${coldBecause.replace(/\.$/, '')}`]
+  if (warm === undefined) return []
+  const { min, max } = warm
+  return [`${min === max ? min : `${min} to ${max}`} kept warm`]
 }
 
 function protocolTexts({ protocol, mode }: Server): string[] {

@@ -12,6 +12,7 @@ import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
 import { didYouMean, listed, showPath, withMeant, type Path, type Problems } from './problems.ts'
 import { headerProblem } from './request-headers.ts'
 import { laterIsolations, laterText, serverOptions } from './schema.ts'
+import { readWarm } from './warm.ts'
 
 /** A server that has no name in a URL yet. */
 export type Draft = Omit<Server, 'name' | 'isDefault' | 'runtimeArn'> & {
@@ -79,13 +80,14 @@ export function readEntry(
   const requestHeaders = allowedHeaders(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
+  const warm = readWarm(entry, launch, own, context)
   if (problems.found.length > before) return undefined
   if (leadsNowhereElse(entry, launch, context)) return undefined
   const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
   const times = { lifecycle, startTimeoutMs, graceMs }
   const { protocol, mode } = options
   const names = { isMarked, agentRuntimeArn, protocol, mode }
-  return { ...launch, ...times, ...names, requireLimits, requestHeaders, authorizer }
+  return { ...launch, ...times, ...names, ...warm, requireLimits, requestHeaders, authorizer }
 }
 
 /** Whether sessions of a server would come back to this gateway, and open others there. */

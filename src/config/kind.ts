@@ -82,7 +82,7 @@ const httpKeys = ['port', 'path', 'relay']
 const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
   ...['type', 'transport', 'isolation', 'agentRuntimeArn', 'requestHeaderConfiguration'],
-  ...['protocol', 'mode', 'credentialHeaders'],
+  ...['protocol', 'mode', 'credentialHeaders', 'warm'],
 ]
 
 /** Whether a key of ours says anything about a server of that kind. */

@@ -17,7 +17,7 @@ import {
   sessionTimeOptions,
   storeOptions,
 } from '../sessions/options.ts'
-import { launchOptions, portOptions } from '../workers/options.ts'
+import { launchOptions, portOptions, warmOptions } from '../workers/options.ts'
 import { expected, type Shape } from './check.ts'
 
 const logOptions = Type.Object(
@@ -37,6 +37,7 @@ const logOptions = Type.Object(
 /** One entry of `mcpServers`. Keys of other clients may stand beside these. */
 export const serverOptions = Type.Object({
   ...launchOptions,
+  ...warmOptions,
   lifecycleConfiguration: Type.Optional(lifecycleOptions),
   ...sessionTimeOptions,
   ...runtimeOptions,

@@ -53,6 +53,16 @@ export interface BerthEvents {
     /** It wanted more memory than it may have. */
     oom?: true
   }
+  /** A worker that waits for a session was started ahead of it. */
+  'warm.started': WorkerNews & { startMs: number }
+  /** It has its session now. */
+  'warm.claimed': WorkerNews & { waitedMs: number }
+  /** A session of a server of which some are kept warm found none. */
+  'warm.missed': { server: string }
+  /** One that had no session ends, or has ended. */
+  'warm.retired': WorkerNews & { reason: WarmReason }
+  /** One could not be started, or did not stay; nothing is tried for so long. */
+  'warm.failed': { server: string; why: string; retryMs: number }
   /** One line that a worker wrote, for the terminal. */
   'worker.output': WorkerNews & { line: string }
   /** Something the operator should look at: said once, in one sentence. */
@@ -102,6 +112,10 @@ export interface WorkerNews {
   workerId: string
   driver: string
 }
+
+/** Why a warm worker ends without a session. `stale`: what it was started with is not true any more. */
+export const warmReasons = ['age', 'not-needed', 'exited', 'stale', 'drained'] as const
+export type WarmReason = (typeof warmReasons)[number]
 
 export interface TrafficCounts {
   calls: number

@@ -95,6 +95,11 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
   'progress.reported': 'info',
   'worker.started': 'info',
   'worker.exited': 'info',
+  'warm.started': 'debug',
+  'warm.claimed': 'info',
+  'warm.missed': 'debug',
+  'warm.retired': 'debug',
+  'warm.failed': 'debug',
   'operator.warned': 'warn',
   'fault.caught': 'error',
   // That a session ended under a request is no fault, and `session.closed` says why.

@@ -1,3 +1,4 @@
+import type { WarmPool } from '../workers/warm/pool.ts'
 import type { Ending } from './ending.ts'
 import type { OwnSession } from './session.ts'
 import type { SessionStore } from './store.ts'
@@ -15,17 +16,19 @@ export interface DrainOptions {
   sessions: ReadonlyMap<string, OwnSession>
   ending: Ending
   watch: Watch
+  warm: Pick<WarmPool, 'close'>
 }
 
 /** The verb of `Sessions` of this name. */
 export function createDrain(options: DrainOptions): (drainMs: number) => Promise<void> {
-  const { presence, store, sessions, ending, watch } = options
+  const { presence, store, sessions, ending, watch, warm } = options
   const isOpening = ({ record }: OwnSession): boolean =>
     record.state === 'queued' || record.state === 'starting'
   const isBusy = (session: OwnSession): boolean => session.carried > 0 || isOpening(session)
 
   return async function drain(drainMs) {
     presence.stage = 'draining'
+    const cooled = warm.close()
     const untilMs = Date.now() + drainMs
     while ([...sessions.values()].some(isBusy) && Date.now() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, 25))
@@ -39,6 +42,7 @@ export function createDrain(options: DrainOptions): (drainMs: number) => Promise
     await ended
     watch.stop()
     await ending.settled()
+    await cooled
     // What was carried until now is to be idle from now on.
     if (leaves) await watch.tell().catch(() => undefined)
   }

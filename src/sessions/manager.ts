@@ -2,6 +2,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { GatewayError } from '../ground/errors.ts'
 import type { EndReason, Events } from '../ground/events.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
+import type { WarmPool } from '../workers/warm/pool.ts'
 import { createAdopting } from './adopting.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Presence } from './draining.ts'
@@ -17,9 +18,12 @@ import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
+import { createSpecs } from './specs.ts'
+import { createStarts } from './starts.ts'
 import type { SessionStore } from './store.ts'
 import { hostLostAfterMs } from './store.ts'
 import { createSweep } from './sweep.ts'
+import { createWarming } from './warming.ts'
 import { createWatch } from './watch.ts'
 import { createWriteBack } from './write-back.ts'
 
@@ -96,6 +100,8 @@ export interface Sessions {
    * of this host that are known to nobody yet.
    */
   join(): Promise<void>
+  /** The workers that wait for sessions, where that is configured. */
+  readonly warm: Pick<WarmPool, 'begin' | 'list' | 'retire'>
   /**
    * Opens no more sessions and lets exchanges finish for `drainMs`. Then it ends all sessions, or,
    * where the store is shared, leaves them to the next gateway.
@@ -154,9 +160,15 @@ export function createSessions(options: SessionsOptions): Sessions {
     forget: (id) => sessions.delete(id),
     hasLeft: () => presence.stage === 'left',
   })
+  const starts = createStarts({ ...options.caps, clock })
+  const specs = createSpecs({ ...options, isShared: store.isShared })
+  const warm = createWarming({ ...options, clock, sessions, specs, starts })
   const opening = createOpening({
     ...options,
     clock,
+    starts,
+    specs,
+    warm,
     lostAfterMs,
     sessions,
     move,
@@ -280,6 +292,8 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     join: watch.look,
 
-    drain: createDrain({ presence, store, sessions, ending, watch }),
+    warm,
+
+    drain: createDrain({ presence, store, sessions, ending, watch, warm }),
   }
 }

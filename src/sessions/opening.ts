@@ -5,17 +5,18 @@ import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
-import type { WorkerSpec } from '../workers/driver.ts'
+import type { Worker } from '../workers/driver.ts'
 import { asNoRoom, checkRoomForWorker } from '../workers/no-room.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
-import type { SessionDirectories } from './directories.ts'
+import type { WarmPool, WarmWorker } from '../workers/warm/pool.ts'
 import type { Ending } from './ending.ts'
 import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { Move } from './moving.ts'
 import type { OwnSession, Session } from './session.ts'
 import { createSession, ownerOf } from './session.ts'
-import { createStarts } from './starts.ts'
+import type { Named, Specs } from './specs.ts'
+import type { Starts } from './starts.ts'
 import type { SessionStore } from './store.ts'
 
 /** How a session begins: a place within the caps, a turn to start, a worker that can be reached. */
@@ -42,10 +43,11 @@ export interface OpeningOptions {
   events: Events
   store: SessionStore
   supervisor: Supervisor
-  directories: SessionDirectories
+  starts: Starts
+  specs: Specs
+  warm: Pick<WarmPool, 'take'>
   caps: Caps
   host: string
-  outputMaxBytes: number
   /** Without news for so long a gateway that starts a session is lost. */
   lostAfterMs: number
   /** The sessions that have not ended, by id. */
@@ -55,27 +57,34 @@ export interface OpeningOptions {
   move: Move
 }
 
-/** How much longer a worker lives on its own than its session would: its gateways come first. */
-const orphanMarginMs = 60_000
-
 export function createOpening(options: OpeningOptions): Opening {
-  const { clock, events, store, supervisor, directories, caps, host, sessions, ending } = options
-  const { move, isDraining, lostAfterMs } = options
-  const starts = createStarts({ ...caps, clock })
+  const { clock, events, store, supervisor, caps, host, sessions, ending } = options
+  const { move, isDraining, lostAfterMs, starts, specs, warm } = options
 
   async function begin(
-    record: SessionRecord,
     server: Server,
-    { principal, credentials }: Opener,
+    opener: Opener,
     signal: AbortSignal,
+    key?: string,
   ): Promise<OwnSession | undefined> {
+    const { principal } = opener
     const { touchEveryMs } = store
+    // Its id is that of the worker that waits for it, if one does.
+    const waiting = warm.take(server.name)
+    const record = newRecord(server, principal, waiting ?? newNames(), key)
     const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
-    if (!(await makeRoom(session))) return undefined
+    let isOpened = false
+    try {
+      isOpened = await makeRoom(session)
+    } finally {
+      if (!isOpened) waiting?.giveBack()
+    }
+    if (!isOpened) return undefined
     // From here on the drain knows of it; until here it did not.
     sessions.set(session.id, session)
     if (isDraining()) {
       sessions.delete(session.id)
+      waiting?.giveBack()
       await store.remove(session.id)
       throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
     }
@@ -87,12 +96,8 @@ export function createOpening(options: OpeningOptions): Opening {
     )
     try {
       const until = AbortSignal.any([signal, stopWaiting.signal])
-      session.endTurn = await starts.turn({ principal, server: server.name }, until)
-      checkRoomForWorker()
-      await move(session, { state: 'starting' })
-      session.startingAtMs = clock.now()
-      session.starting = supervisor.start(server.driver, specFor(session, credentials), until)
-      session.worker = await session.starting
+      session.worker =
+        (await claimed(session, waiting, until)) ?? (await started(session, opener, until))
       const exited = session.worker.exited.then((exit) => ending.workerExited(session, exit))
       inBackground(exited, tellFault('the end of a worker', ownerOf(session)))
       // What is awaited of it now is an answer, which may take long and is no work of ours.
@@ -112,27 +117,65 @@ export function createOpening(options: OpeningOptions): Opening {
     return sessions.get(id) ?? session
   }
 
+  /** @returns undefined when none waited, or the one that did has ended */
+  async function claimed(
+    session: OwnSession,
+    waiting: WarmWorker | undefined,
+    until: AbortSignal,
+  ): Promise<Worker | undefined> {
+    if (waiting === undefined) return undefined
+    const { server, record } = session
+    session.endTurn = waiting.endTurn
+    session.startingAtMs = clock.now()
+    const outlives = specs.outlives(server, record.maxAtMs - clock.now())
+    session.starting = waiting.claim(outlives, until)
+    const worker = await session.starting
+    if (worker !== undefined) await move(session, { state: 'starting' })
+    return worker
+  }
+
+  async function started(
+    session: OwnSession,
+    { principal, credentials }: Opener,
+    until: AbortSignal,
+  ): Promise<Worker> {
+    const { server, record } = session
+    session.endTurn = await starts.turn({ principal, server: server.name }, until)
+    checkRoomForWorker()
+    await move(session, { state: 'starting' })
+    session.startingAtMs = clock.now()
+    const spec = specs.of(record, server, { credentials, maxMs: record.maxAtMs - clock.now() })
+    const starting = supervisor.start(server.driver, spec, until)
+    session.starting = starting
+    return starting
+  }
+
   return {
     async open(server, opener, signal) {
-      const session = await begin(newRecord(server, opener.principal), server, opener, signal)
+      const session = await begin(server, opener, signal)
       if (session === undefined) throw new Error('there is a session of this random id')
       return session
     },
-    openKeyed: (key, server, opener, signal) =>
-      begin({ ...newRecord(server, opener.principal), key }, server, opener, signal),
+    openKeyed: (key, server, opener, signal) => begin(server, opener, signal, key),
   }
 
-  function newRecord(server: Server, principal: string): SessionRecord {
+  function newRecord(
+    server: Server,
+    principal: string,
+    { id, workerId }: Named,
+    key?: string,
+  ): SessionRecord {
     const nowMs = clock.now()
     const { idleMs, maxMs } = server.lifecycle
     return {
       v: 1,
-      id: randomUUID(),
+      id,
+      ...(key === undefined ? {} : { key }),
       version: 1,
       state: 'queued',
       server: server.name,
       principal,
-      workerId: randomBytes(8).toString('hex'),
+      workerId,
       host,
       openedAtMs: nowMs,
       idleMs,
@@ -192,43 +235,9 @@ export function createOpening(options: OpeningOptions): Opening {
   function lastActiveAtMs({ idleAtMs, idleMs }: SessionRecord, known: OwnSession): number {
     return Math.max(idleAtMs - idleMs - store.touchEveryMs, known.lastActiveAtMs)
   }
-
-  function specFor(
-    { id, handle, record, server }: OwnSession,
-    credentials: ResolvedCredentials | undefined,
-  ): WorkerSpec {
-    const base = { workerId: record.workerId, session: handle, server: server.name }
-    if (server.launch.kind === 'remote') {
-      const headers = { ...server.launch.headers, ...credentials?.headers }
-      return { ...base, kind: 'remote', launch: { ...server.launch, headers } }
-    }
-    const { root, workspace, tmp } = directories.make(handle)
-    return {
-      ...base,
-      kind: 'local',
-      launch: server.launch,
-      directory: root,
-      cwd: server.cwd === 'session' ? workspace : server.cwd,
-      env: {
-        ...server.env,
-        TMPDIR: tmp,
-        BERTH_WORKSPACE: workspace,
-        BERTH_SESSION_ID: id,
-      },
-      ...(credentials === undefined ? {} : { credentials: { ...credentials.env } }),
-      outputMaxBytes: options.outputMaxBytes,
-      startTimeoutMs: server.startTimeoutMs,
-      ...(store.isShared
-        ? {
-            outlives: {
-              maxMs: record.maxAtMs - clock.now(),
-              orphanMs: record.idleMs + orphanMarginMs,
-            },
-          }
-        : {}),
-    }
-  }
 }
+
+const newNames = (): Named => ({ id: randomUUID(), workerId: randomBytes(8).toString('hex') })
 
 /** Whether a server that was started listens as well; of one with stdio only its answer shows that. */
 function isUp({ launch }: Server): boolean {

@@ -18,11 +18,14 @@ export function keepRetention({
   events,
   sessions,
   directories,
+  running,
 }: {
   clock: Clock
   events: Events
   sessions: Sessions
   directories: SessionDirectories
+  /** The workers that run here: those that wait for a session are in no record. */
+  running(): Promise<{ session: string }[]>
 }): Timer {
   let isBusy = false
   let againAtMs = 0
@@ -40,8 +43,10 @@ export function keepRetention({
   async function look(): Promise<void> {
     // Of other gateways, too. A store that is away may know of more: nothing is removed then.
     const records = await sessions.records().catch(() => undefined)
-    const open = records?.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
-    if (open !== undefined) await directories.sweep(new Set(open), clock.now())
+    if (records === undefined) return
+    const open = records.filter(({ state }) => state !== 'closed').map(({ id }) => handleOf(id))
+    const used = (await running()).map(({ session }) => session)
+    await directories.sweep(new Set([...open, ...used]), clock.now())
   }
   const sweepGuarded = guarded(sweep, tellFault('sweeping the folders of ended sessions'))
   sweepGuarded()

@@ -2,6 +2,7 @@ import type { ServerCredentials } from '../ground/credentials.ts'
 import type { ProtocolName } from '../ground/paths.ts'
 import type { Speaking } from '../protocols/protocols.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
+import type { WarmWish } from '../workers/warm/options.ts'
 
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */
 export interface Server {
@@ -30,6 +31,10 @@ export interface Server {
   graceMs: number
   /** Whether a limit that cannot be enforced here keeps the gateway from starting. */
   requireLimits: boolean
+  /** How many workers are started ahead of sessions; undefined where none are. */
+  warm: WarmWish | undefined
+  /** Why none are, though `defaults` would have some. */
+  coldBecause?: string
   /** AgentCore's `requestHeaderAllowlist`, in lower case; undefined where there is none. */
   requestHeaders: readonly string[] | undefined
 }
@@ -51,6 +56,7 @@ export function unknownServer(name: string): Server {
     startTimeoutMs: 120_000,
     graceMs: 5000,
     requireLimits: false,
+    warm: undefined,
     requestHeaders: undefined,
   }
 }

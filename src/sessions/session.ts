@@ -60,7 +60,7 @@ export interface OwnSession extends Session {
   isEquipped: boolean
   startingAtMs: number
   /** Settles when the worker runs, or when nothing is left of it. */
-  starting: Promise<Worker> | undefined
+  starting: Promise<Worker | undefined> | undefined
   closed: Promise<void> | undefined
   lastActiveAtMs: number
   /** Gives its turn to start to the next one. Idempotent. */

@@ -63,7 +63,9 @@ export function setUpSessions(options: SessionsSetup): SessionsSet {
     ...(lostAfterMs === undefined ? {} : { lostAfterMs }),
   })
   if (options.followsOutput) followWorkers(events, directories)
-  const keeping = keepRetention({ clock, events, sessions, directories })
+  const { installation } = place
+  const running = () => supervisor.list({ installation, store: store.name })
+  const keeping = keepRetention({ clock, events, sessions, directories, running })
   return {
     sessions,
     directories,

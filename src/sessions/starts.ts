@@ -1,7 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { guarded } from '../ground/guarded.ts'
-import type { Wanted } from './places.ts'
+import type { Place, Wanted } from './places.ts'
 import { createPlaces, oneTooMany } from './places.ts'
 
 /**
@@ -18,6 +18,11 @@ export interface Starts {
    * @throws the reason of `signal`
    */
   turn(wanted: Wanted, signal: AbortSignal): Promise<EndTurn>
+  /**
+   * The same for a start that no client waits for. It comes when none of them does, a few at a time and
+   * only while much is free, and takes no place of theirs.
+   */
+  leisure(server: string, signal: AbortSignal): Promise<EndTurn>
 }
 
 /** @param served whether the server can be reached: then its later starts need not wait for each other. */
@@ -26,6 +31,12 @@ export type EndTurn = (served: boolean) => void
 interface Waiting extends Wanted {
   go(endTurn: EndTurn): void
   refuse(reason: Error): void
+}
+
+/** A start that no client waits for. */
+interface Idler {
+  server: string
+  go(endTurn: EndTurn): void
 }
 
 /** A start that works is done by then; what takes longer waits for something, or never ends. */
@@ -43,23 +54,55 @@ export function createStarts(options: {
   const served = new Set<string>()
   const firstStarts = new Set<string>()
   const places = createPlaces(options.maxStarting)
+  const atLeisure: Idler[] = []
+  /** Places of clients, and those of starts that nobody waits for. */
+  const taken = { byClients: 0, atLeisure: 0 }
+  const mostAtLeisure = Math.max(1, Math.floor(options.maxStarting / 4))
+  const mostBusy = Math.max(1, Math.floor(options.maxStarting / 2))
 
   const isReady = ({ server }: Wanted): boolean => !firstStarts.has(server)
-  const leave = (entry: Waiting): void => {
-    const at = waiting.indexOf(entry)
-    if (at !== -1) waiting.splice(at, 1)
-  }
   const next = (): void => {
     for (;;) {
       const entry = places.next(waiting, isReady)
+      if (entry === undefined) break
+      remove(waiting, entry)
+      entry.go(begin(entry.server, placeOfClient(entry)))
+    }
+    nextAtLeisure()
+  }
+  const nextAtLeisure = (): void => {
+    while (
+      waiting.length === 0 &&
+      taken.atLeisure < mostAtLeisure &&
+      taken.byClients + taken.atLeisure < mostBusy
+    ) {
+      const entry = atLeisure.find(({ server }) => !firstStarts.has(server))
       if (entry === undefined) return
-      leave(entry)
-      entry.go(begin(entry))
+      remove(atLeisure, entry)
+      entry.go(begin(entry.server, counted('atLeisure')))
     }
   }
-  const begin = (wanted: Wanted): EndTurn => {
-    const { server } = wanted
+  const counted = (kind: keyof typeof taken): Place => {
+    let isHeld = true
+    taken[kind] += 1
+    return {
+      release() {
+        if (isHeld) taken[kind] -= 1
+        isHeld = false
+      },
+    }
+  }
+  const placeOfClient = (wanted: Wanted): Place => {
     const place = places.take(wanted)
+    const count = counted('byClients')
+    return {
+      release() {
+        place.release()
+        count.release()
+      },
+    }
+  }
+  const begin = (server: string, place: Place): EndTurn => {
     const isFirst = !served.has(server)
     if (isFirst) firstStarts.add(server)
     const endAlone = (didServe: boolean): void => {
@@ -101,7 +144,7 @@ export function createStarts(options: {
           },
           refuse(reason) {
             settled()
-            leave(entry)
+            remove(waiting, entry)
             reject(reason)
           },
         }
@@ -114,5 +157,30 @@ export function createStarts(options: {
         oneTooMany(waiting)?.refuse(error)
       })
     },
+
+    leisure(server, signal) {
+      signal.throwIfAborted()
+      return new Promise((resolve, reject) => {
+        const abort = guarded(() => {
+          remove(atLeisure, entry)
+          reject(signal.reason as Error)
+        }, reject)
+        const entry: Idler = {
+          server,
+          go(endTurn) {
+            signal.removeEventListener('abort', abort)
+            resolve(endTurn)
+          },
+        }
+        signal.addEventListener('abort', abort, { once: true })
+        atLeisure.push(entry)
+        next()
+      })
+    },
   }
+}
+
+function remove<T>(list: T[], one: T): void {
+  const at = list.indexOf(one)
+  if (at !== -1) list.splice(at, 1)
 }

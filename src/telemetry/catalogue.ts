@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { Events } from '../ground/events.ts'
-import { endReasons, faultKinds, templateOutcomes } from '../ground/events.ts'
+import { endReasons, faultKinds, templateOutcomes, warmReasons } from '../ground/events.ts'
 
 /** Every metric, by name, with what it counts; the table of README.md here is made from it. */
 export interface Metrics {
@@ -72,6 +72,30 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     labelNames: ['server', 'outcome'],
     registers,
   })
+  const warm = new Gauge({
+    name: 'berth_warm_workers',
+    help: 'Workers that wait for a session, by server.',
+    labelNames: ['server'],
+    registers,
+  })
+  const claims = new Counter({
+    name: 'berth_warm_claims_total',
+    help: 'Sessions of servers of which workers are kept warm, by server, and by whether one waited (hit) or not (miss).',
+    labelNames: ['server', 'outcome'],
+    registers,
+  })
+  const retired = new Counter({
+    name: 'berth_warm_retired_total',
+    help: 'Workers that ended without ever having had a session, by server and reason.',
+    labelNames: ['server', 'reason'],
+    registers,
+  })
+  const cold = new Counter({
+    name: 'berth_warm_failed_total',
+    help: 'Workers that could not be started ahead of a session, or did not stay, by server.',
+    labelNames: ['server'],
+    registers,
+  })
   const left = new Gauge({
     name: 'berth_folders_left',
     help: 'Files and folders of ended sessions that cannot be removed, and are tried again.',
@@ -83,6 +107,10 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
     open.set({ server }, 0)
     missed.inc({ server }, 0)
     start.zero({ server })
+    warm.set({ server }, 0)
+    for (const outcome of ['hit', 'miss']) claims.inc({ server, outcome }, 0)
+    for (const reason of warmReasons) retired.inc({ server, reason }, 0)
+    cold.inc({ server }, 0)
     for (const reason of endReasons) closed.inc({ server, reason }, 0)
     for (const outcome of templateOutcomes) templates.inc({ server, outcome }, 0)
     for (const kind of ['elicitation', 'sampling', 'roots']) asked.inc({ server, kind }, 0)
@@ -110,6 +138,17 @@ export function createMetrics(events: Events, servers: readonly string[]): Metri
   events.on('sampling.requested', ({ server }) => asked.inc({ server, kind: 'sampling' }))
   events.on('roots.requested', ({ server }) => asked.inc({ server, kind: 'roots' }))
   events.on('template.used', ({ server, outcome }) => templates.inc({ server, outcome }))
+  events.on('warm.started', ({ server }) => warm.inc({ server }))
+  events.on('warm.claimed', ({ server }) => {
+    warm.dec({ server })
+    claims.inc({ server, outcome: 'hit' })
+  })
+  events.on('warm.missed', ({ server }) => claims.inc({ server, outcome: 'miss' }))
+  events.on('warm.retired', ({ server, reason }) => {
+    warm.dec({ server })
+    retired.inc({ server, reason })
+  })
+  events.on('warm.failed', ({ server }) => cold.inc({ server }))
   events.on('folders.left', ({ count }) => left.set(count))
   events.on('request.failed', ({ code }) => failed.inc({ code }))
   events.on('fault.caught', ({ kind }) => faults.inc({ kind }))

@@ -1,5 +1,7 @@
 import { Type } from '../ground/schema.ts'
 
+export { warmOptions, warmWish } from './warm/options.ts'
+
 /** What stands for a text in `args`, `env` and `headers`; YAML writes 8000 and true without quotes. */
 const text = { 'x-expected': 'a text' }
 const Text = Type.Union([Type.String(), Type.Number(), Type.Boolean()], text)

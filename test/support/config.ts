@@ -80,6 +80,7 @@ export function testServer(name: string, options: TestServer): Server {
     startTimeoutMs: longEnoughMs,
     graceMs: 2000,
     requireLimits: false,
+    warm: undefined,
     requestHeaders: undefined,
     ...rest,
   }

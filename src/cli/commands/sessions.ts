@@ -5,11 +5,13 @@ import { writeLines } from '../output.ts'
 import type { SessionView } from '../session-lines.ts'
 import { sessionLines, sessionTable } from '../session-lines.ts'
 import { noMore } from '../values.ts'
+import type { WarmStockView } from '../warm-lines.ts'
+import { warmTable } from '../warm-lines.ts'
 
 export const sessions = defineCommand({
   name: 'sessions',
   summary: 'List, show or stop the sessions of a running gateway',
-  usage: '[list | show ID | stop ID | stop --all] [options]',
+  usage: '[list | show ID | stop ID | stop --all] [options]  or  sessions --warm [options]',
   options: {
     ...adminOptions,
     all: {
@@ -17,6 +19,7 @@ export const sessions = defineCommand({
       short: 'a',
       description: 'list: also those that ended in the last hour; stop: all of them',
     },
+    warm: { type: 'boolean', description: 'list the workers that wait for sessions instead' },
   },
   details: [
     'ID is the short handle in the list, or the beginning of it, or the Mcp-Session-Id.',
@@ -35,7 +38,20 @@ export const sessions = defineCommand({
         `Which session? mcp-berth sessions lists them; then mcp-berth sessions ${verb} ID.`,
       )
     }
+    if (values.warm && verb !== 'list') {
+      throw new UsageError(`What waits for a session has none to ${verb}; --warm lists only.`)
+    }
     const gateway = await findGateway(env, values)
+    if (values.warm) {
+      const { servers } = (await gateway.fetch('GET', '/api/warm')) as { servers: WarmStockView[] }
+      if (values.json) writeJson(stdout, servers)
+      else if (servers.length > 0) writeLines(stdout, warmTable(servers))
+      else {
+        const hint = 'A server with warm: 2 in the configuration has two that wait.'
+        writeLines(stderr, [`No workers are kept warm at ${gateway.url}. ${hint}`])
+      }
+      return 0
+    }
     if (stopsAll) {
       const answer = (await gateway.fetch('GET', '/api/sessions')) as { sessions: SessionView[] }
       const paths = answer.sessions.map(({ handle }) => `/api/sessions/${handle}`)

@@ -71,13 +71,13 @@ export interface AnswerOptions {
 }
 
 /**
- * @param read is told of the events of a stream
+ * @param reader makes what is told of the events, where the answer is a stream
  * @param onFault what is thrown while nobody has called this
  */
 export function createAnswer(
   options: AnswerOptions,
   client: ClientEnd,
-  read: (event: SseEvent) => void,
+  reader: () => (event: SseEvent) => void,
   onFault: OnFault,
 ): Answer {
   const { protocol, publicId, requestId, extraHeaders } = options
@@ -108,7 +108,7 @@ export function createAnswer(
         delete out['content-length']
         out['cache-control'] ??= 'no-cache, no-transform'
         out['x-accel-buffering'] ??= 'no'
-        streamed = createStreamed(client, { statusCode, headers: out }, read, onFault)
+        streamed = createStreamed(client, { statusCode, headers: out }, reader(), onFault)
       } else {
         held = createHeld(client, statusCode, out)
         // Its end is not known yet, so that it may be a stream of another kind.

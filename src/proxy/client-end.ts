@@ -69,10 +69,11 @@ export interface ClientEndOptions {
   left(wasFull: boolean): void
 }
 
+const onFault = tellFault('the connection of a client')
+
 export function createClientEnd(options: ClientEndOptions): ClientEnd {
   const { response, clock } = options
   const machine = createMachine(clientEndTransitions, 'ready')
-  const onFault = tellFault('the connection of a client')
   let sentAtMs = 0
 
   const filled = (full: NodeJS.WritableStream): void => {

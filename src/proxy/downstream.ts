@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
+import type { FaultOwner } from '../ground/guarded.ts'
 import { guarded, tellFault } from '../ground/guarded.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { endedError } from '../sessions/ending.ts'
@@ -59,13 +60,14 @@ export function createDownstream(options: DownstreamOptions): Downstream {
     upstream: () => downstream.upstream,
     left,
   })
-  const owner = traffic === undefined ? {} : ownerOf(traffic.session)
+  const owner = (): FaultOwner => (traffic === undefined ? {} : ownerOf(traffic.session))
   // What cannot be read is passed on all the same.
-  const read = guarded(
-    (event: SseEvent) => readAlong(options, eventIds, event),
-    tellFault('reading along in a stream', owner),
-  )
-  const answer = createAnswer(options, client, read, broken)
+  const reader = (): ((event: SseEvent) => void) =>
+    guarded(
+      (event: SseEvent) => readAlong(options, eventIds, event),
+      tellFault('reading along in a stream', owner()),
+    )
+  const answer = createAnswer(options, client, reader, broken)
 
   /** The answer is over. Exchanges that are not run on without it. */
   const settle = (): void => {
@@ -87,7 +89,7 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   }
 
   function broken(thrown: unknown): void {
-    tellFault('passing a stream on', owner)(thrown)
+    tellFault('passing a stream on', owner())(thrown)
     downstream.upstream?.abort(new Error('The stream could not be passed on.'))
     fail(thrown)
   }

@@ -97,8 +97,9 @@ export function placeWithin(
   location: string | undefined,
   from: string,
 ): string | undefined {
+  if (!isFollowed(statusCode) || !location) return undefined
   const here = `${asked.endpoint.origin}${from}`
-  if (!isFollowed(statusCode) || !location || !URL.canParse(location, here)) return undefined
+  if (!URL.canParse(location, here)) return undefined
   const target = new URL(location, here)
   return isOwn(target, asked) ? `${target.pathname}${target.search}` : undefined
 }

@@ -43,7 +43,15 @@ export function createGuard(options: GuardOptions): Guard {
   const origins = new Set(options.allowedOrigins)
   if (publicUrl !== undefined) origins.add(new URL(publicUrl).origin)
 
+  /** As it was written by those that were let in; most clients write it alike. */
+  const goodHosts = new Set<string>()
   const isHostAllowed = (value: string): boolean => {
+    if (goodHosts.has(value)) return true
+    if (!isNamed(value)) return false
+    if (goodHosts.size < 100) goodHosts.add(value)
+    return true
+  }
+  const isNamed = (value: string): boolean => {
     const name = value.toLowerCase().replace(/:\d+$/, '')
     return loopbackNames.has(name) || hosts.has(name) || hosts.has(value.toLowerCase())
   }

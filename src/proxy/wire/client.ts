@@ -41,16 +41,24 @@ export function openWire(
   let sweeping: Timer | undefined
   let isDestroyed = false
 
+  /** Closes what was idle for too long, and goes on as long as anything is idle. */
   const sweep = (): void => {
     sweeping = undefined
     const nowMs = clock.now()
-    for (const connection of [...free]) if (!connection.isUsable(nowMs)) connection.destroy()
-    if (open.size > 0) sweeping = clock.after(idleMs, guarded(sweep, tell))
+    let isOneIdle = false
+    for (const connection of free) {
+      if (connection.isUsable(nowMs)) isOneIdle = true
+      else connection.destroy()
+    }
+    if (isOneIdle) sweepLater()
+  }
+  const sweepLater = (): void => {
+    sweeping ??= clock.after(idleMs, guarded(sweep, tell))
   }
 
   function onFree(connection: Connection): void {
     free.push(connection)
-    sweeping ??= clock.after(idleMs, guarded(sweep, tell))
+    sweepLater()
   }
 
   function onClosed(connection: Connection): void {

@@ -134,6 +134,7 @@ test('an idle connection is given up before the worker does', async (t) => {
     // By itself, when it was asked nothing more.
     clock.advance(4000)
     await eventually(() => assert.ok(worker.sockets[0]?.readableEnded, head))
+    assert.equal(clock.pending, 0, 'with nothing idle there is no timer')
     await ask(worker.wire)
     assert.equal(worker.sockets.length, 2, head)
   }

@@ -56,6 +56,7 @@ export function localLaunch(entry: Entry, context: EntryContext): Launched {
     path: endpoint,
     ...(options.protocol === 'http' ? { isPlain: true as const } : {}),
     relay,
+    sessionsPerKeeper: options.sessionsPerKeeper,
     ...(port === undefined ? {} : { port }),
     limits: readLimits(entry, context),
     ...(preload === undefined ? {} : { preload }),

@@ -49,6 +49,39 @@ function descendantsOf(all: ProcessEntry[], ancestors: number[]): ProcessEntry[]
   return found
 }
 
+/** Nothing: what was never started, or has gone. */
+export const noTree: Tree = { pids: () => [], kill: () => Promise.resolve() }
+
+/**
+ * Everything in the PID namespace that this process leads, without itself, seen from outside: what
+ * is orphaned there becomes its child. It takes the time of these few processes, and not of all.
+ */
+export function treeBelow(pid: number): number[] {
+  const found: number[] = []
+  for (let parents = [pid]; parents.length > 0;) {
+    parents = parents.flatMap(childrenOf)
+    found.push(...parents)
+  }
+  return found.filter((each) => startTimeOf(each) !== undefined)
+}
+
+/** The child that a process has had for longest: those that it has inherited come after its own. */
+export const firstChildOf = (pid: number): number | undefined => childrenOf(pid)[0]
+
+/** Of all its threads; none where the kernel does not tell. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1')
+        .split(' ')
+        .filter((child) => child !== '')
+        .map(Number),
+    )
+  } catch {
+    return [] // it has ended
+  }
+}
+
 const killRounds = 50
 const killPauseMs = 10
 

@@ -1,18 +1,21 @@
+import { guarded, tellFault } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
 
-/** The first line of stdin; what matters afterwards is its end, which is that of the gateway. */
-export function readBoot(onGone: () => void, onLine: (line: string) => void): void {
+/** Each line of stdin, and then its end, which is that of the gateway. */
+export function readBoots(onGone: () => void, onLine: (line: string) => void): void {
   let text = ''
-  let booted = false
   process.stdin.setEncoding('utf8')
-  process.stdin.on('data', (chunk: string) => {
-    if (booted) return
-    text += chunk
-    const at = text.indexOf('\n')
-    if (at === -1) return
-    booted = true
-    onLine(text.slice(0, at))
-  })
+  process.stdin.on(
+    'data',
+    guarded((chunk: string) => {
+      text += chunk
+      for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n')) {
+        const line = text.slice(0, at)
+        text = text.slice(at + 1)
+        onLine(line)
+      }
+    }, tellFault('reading what to keep')),
+  )
   process.stdin.on('end', onGone)
 }
 

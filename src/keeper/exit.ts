@@ -3,11 +3,15 @@ import { constants } from 'node:os'
 
 import type { KeeperExit, KeeperSpec } from './protocol.ts'
 
-type Ending = Pick<KeeperExit, 'code' | 'signal'>
+export type Ending = Pick<KeeperExit, 'code' | 'signal'>
 
 /** A wrapper that stays ends as a shell does: with 128 and the number of the server's signal. */
 export function seenThrough(code: number | null, signal: string | null, spec: KeeperSpec): Ending {
-  if (spec.wrapped?.stays !== true || code === null || code <= 128) return { code, signal }
+  return spec.wrapped?.stays === true ? asShellsTell(code, signal) : { code, signal }
+}
+
+export function asShellsTell(code: number | null, signal: string | null): Ending {
+  if (code === null || code <= 128) return { code, signal }
   const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
   return name === undefined ? { code, signal } : { code: null, signal: name }
 }

@@ -10,12 +10,14 @@ import { fromGateway } from './boot.ts'
 import { createCompany } from './company.ts'
 import { answer, readBody, refuse, send } from './control-replies.ts'
 import { createOutbox } from './outbox.ts'
-import type { KeeperBoot, KeeperClaim, KeeperFailure, KeeperSpec, Outliving } from './protocol.ts'
+import type { Pipes } from './pipes.ts'
+import type { House, KeeperBoot, KeeperClaim, KeeperSpec, Outliving } from './protocol.ts'
 import { nonceHeader } from './protocol.ts'
 import { createRelay } from './relay.ts'
 import { createAdvice } from './server-advice.ts'
 import type { ServerProcess } from './server-process.ts'
 import { startServerProcess } from './server-process.ts'
+import { asLookedAt, keeperFailure, spawnerFor } from './spawner.ts'
 import { createStdioFace } from './stdio-face.ts'
 
 /** One worker that this process keeps: its socket, its server, and how both end. */
@@ -31,6 +33,8 @@ export interface Kept {
 
 export interface KeptOptions {
   boot: KeeperBoot
+  /** For a server in a house of its own. */
+  makePipes(house: House): Promise<Pipes>
   /** It listens on its socket. */
   onListening(): void
   /** Its server has been started. */
@@ -57,7 +61,8 @@ const undecidedInOneGatewayMs = 5000
 
 const onFault = tellFault('keeping a server')
 
-export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept {
+export function keep(options: KeptOptions): Kept {
+  const { boot, makePipes, onListening, onServer, onLeft } = options
   const outbox = createOutbox()
   const company = createCompany(systemClock)
   const advice = createAdvice()
@@ -161,7 +166,7 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
 
   async function start(spec: KeeperSpec, response: ServerResponse): Promise<void> {
     // A start that was called off may come after the order to stop.
-    if (server !== undefined || ending !== undefined) {
+    if (isTaken()) {
       answer(response, 409)
       return
     }
@@ -184,9 +189,15 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
         : undefined
     const beganAtMs = systemClock.now()
     try {
+      const spawn = await spawnerFor(boot, makePipes, onFault)
+      // It was told to stop meanwhile, or to start another.
+      if (isTaken()) {
+        answer(response, 409)
+        return
+      }
       server = startServerProcess({
-        spec,
-        ownPidNamespace: boot.ownPidNamespace,
+        spec: asLookedAt(spec, boot),
+        spawn,
         onLine: (line) => face?.fromServer(line),
       })
     } catch (thrown) {
@@ -231,6 +242,8 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
     answer(response, 204)
   }
 
+  const isTaken = (): boolean => server !== undefined || ending !== undefined
+
   /** From now on the end of a gateway is not the end of this worker. */
   function liveOn({ maxMs, orphanMs }: Outliving, startMs: number): void {
     isOnItsOwn = true
@@ -265,6 +278,8 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
 
   async function leave(isGone: boolean, lastMs: number): Promise<void> {
     await outbox.emptied(lastMs)
+    http.close()
+    http.closeAllConnections()
     // There may be no gateway any more to do it.
     removeFile(boot.socketPath)
     onLeft(isGone)
@@ -276,9 +291,4 @@ export function keep({ boot, onListening, onServer, onLeft }: KeptOptions): Kept
       if (!isOnItsOwn) endSoon(0)
     },
   }
-}
-
-function keeperFailure(why: string): KeeperFailure {
-  const code = 'ERR_WORKERS_KEEPER'
-  return { code, params: { why }, exitCode: null, signal: null, lastLines: [] }
 }

@@ -2,8 +2,10 @@ import type { ErrorCode } from '../ground/errors.ts'
 
 /**
  * What the gateway and a keeper say to each other. First, on the keeper's stdin, one line of
- * `KeeperBoot`; the keeper answers `listening` on stdout when its unix socket is there. Then, on
- * that socket, HTTP with the nonce in every request:
+ * `KeeperBoot` for each worker that it is to keep: one, or several where each gets a house of its
+ * own. The keeper answers `listening PATH` on stdout when the unix socket is there, and
+ * `left CODE PATH` when that worker is over: 0 if nothing of its tree is left. Then, on that socket,
+ * HTTP with the nonce in every request:
  *
  * - `POST /keeper/start` `KeeperSpec` -> 200 `KeeperStarted` when the server is ready,
  *   or 502 `KeeperFailure`; a keeper starts one server in its life, and none once it was told to
@@ -27,14 +29,32 @@ import type { ErrorCode } from '../ground/errors.ts'
  * specification that holds until the server is ready, or has its session; from then on the keeper ends it by itself when
  * its time is over, or when no gateway has been there for too long.
  *
- * The keeper ends with its server, as soon as the last answers have left, with exit code 0 if it
- * has left nothing of the tree behind.
+ * The keeper of one server ends with it, as soon as the last answers have left, with exit code 0 if
+ * it has left nothing of the tree behind. One that may keep several ends when its stdin has, and
+ * nothing that it keeps is left.
  */
 export interface KeeperBoot {
   socketPath: string
   nonce: string
   /** Whether the keeper and what it starts have a PID namespace to themselves. */
   ownPidNamespace: boolean
+  /** The keeper may keep several, and stands outside of the namespace that its server gets. */
+  house?: House
+}
+
+/** How a server gets a PID namespace of its own that dies with its keeper. Paths are absolute. */
+export interface House {
+  /** Words that begin it; what follows them is its first process. */
+  enter: string[]
+  sh: string
+  setsid: string
+  mkfifo: string
+}
+
+/** The first process of a server's PID namespace, by the pid that it has outside. */
+export interface HouseInit {
+  pid: number
+  startTime: string
 }
 
 export interface KeeperSpec {
@@ -95,6 +115,8 @@ export interface Wrapped {
 
 export interface KeeperStarted {
   pid: number
+  /** Where its keeper stands outside of its PID namespace. */
+  init?: HouseInit
   /** Loopback address that an HTTP server listens on; null for stdio. */
   address: string | null
   /** A sentence for the operator, such as that the server listens on all addresses. */

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 
 import { watchElsewhere, watchSilence } from './elsewhere.ts'
 import { describeExit, leaveExit, seenThrough } from './exit.ts'
@@ -14,9 +14,11 @@ import type {
   Usage,
 } from './protocol.ts'
 import { longer, waitUntilListening } from './readiness.ts'
-import { spawnServer, treeOf } from './spawn-server.ts'
+import type { Spawned } from './spawned.ts'
+import { signalGroup } from './spawned.ts'
 import { problemOfWrapped, whySpawnFailed } from './spawn-problem.ts'
-import { onlyChildOf } from '../ground/process-tree.ts'
+import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
+import { noTree, onlyChildOf } from '../ground/process-tree.ts'
 import { createUsageMeter, hasKilled } from './usage.ts'
 
 /**
@@ -25,17 +27,16 @@ import { createUsageMeter, hasKilled } from './usage.ts'
  */
 const messageMaxBytes = 32 * 1024 * 1024
 
+const onFault = tellFault('keeping a server')
+
 /** A server that does not read is told no more when so much waits for it. */
 const unreadMaxBytes = 16 * 1024 * 1024
-
 const mebibyte = 1024 * 1024
-
 /** How long a stdio server may live on without one of its streams before it is asked to end … */
 const brokenMs = 500
 /** … and how long after that it is killed. */
 const brokenGraceMs = 1000
-
-/** After the end of the whole tree, for what somebody beyond our reach may hold open. */
+/** For what somebody beyond our reach may hold open after the end of the whole tree. */
 const lateMs = 500
 
 /** The server that a keeper keeps: one process, its streams, its end. */
@@ -70,26 +71,27 @@ export type Readiness = { ok: true; started: KeeperStarted } | { ok: false; fail
 
 export interface ServerProcessOptions {
   spec: KeeperSpec
-  ownPidNamespace: boolean
+  spawn(spec: KeeperSpec): Spawned
   /** A line of a stdio server's stdout. */
   onLine(line: string): void
 }
 
 /** @throws when its output file cannot be opened */
 export function startServerProcess(options: ServerProcessOptions): ServerProcess {
-  const { spec, ownPidNamespace } = options
+  const { spec } = options
   const output = openOutputFile(spec.outputFile, spec.outputMaxBytes)
-  const tree = treeOf(spec, ownPidNamespace)
-  const usage = createUsageMeter(tree.pids)
 
-  let child: ChildProcess | undefined
+  let child: Spawned | undefined
   let spawnProblem = problemOfWrapped(spec)
   try {
-    if (spawnProblem === undefined) child = spawnServer(spec)
+    if (spawnProblem === undefined) child = options.spawn(spec)
   } catch (thrown) {
     // The usual problems come as 'error'; a missing folder in the path, for one, is thrown.
     spawnProblem = thrown as NodeJS.ErrnoException
   }
+
+  const tree = child?.tree ?? noTree
+  const usage = createUsageMeter(tree.pids, child?.reaped)
 
   /** The process has ended; something of its tree may live and write on. */
   let hasExited = false
@@ -99,6 +101,8 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   /** Why its keeper has ended it, where that says more than the signal. */
   let endedFor: string | undefined
   let listens: ListensElsewhere | undefined
+  let ended: { code: number | null; signal: string | null } = { code: null, signal: null }
+  let stdin: Writable | null = null
 
   let settle: (code: number | null, signal: string | null) => void = () => undefined
   const exited = new Promise<KeeperExit>((resolve) => {
@@ -106,10 +110,10 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       if (isOver) return
       hasExited = true
       isOver = true
-      const ended = seenThrough(code, signal, spec)
-      const how = describeExit(ended, spawnProblem, endedFor)
+      const seenEnd = seenThrough(code, signal, spec)
+      const how = describeExit(seenEnd, spawnProblem, endedFor)
       output.close()
-      const seen = { ...ended, how, lastLines: output.lastLines(), usage: usage.atEnd() }
+      const seen = { ...seenEnd, how, lastLines: output.lastLines(), usage: usage.atEnd() }
       const isOom = !isAsked && hasKilled(spec.oomFile)
       const exit: KeeperExit = {
         ...seen,
@@ -121,16 +125,17 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     }
   })
   if (child === undefined) settle(null, null)
-  child?.once('error', (error) => {
+  child?.onError((error) => {
     spawnProblem = error
-    if (child.pid === undefined) settle(null, null)
+    settle(null, null)
   })
-  child?.once('exit', (code, signal) => {
+  child?.onExit((code, signal) => {
     hasExited = true
+    ended = { code, signal }
     // It comes when all that was written has been read, and not before everything that holds the
     // streams open has ended. What was asked to end is given its time for that.
-    child.once('close', () => settle(code, signal))
-    if (!isAsked) void kill()
+    child.onClose(() => settle(code, signal))
+    if (!isAsked) inBackground(kill(), onFault)
   })
 
   const { path, startTimeoutMs } = spec
@@ -152,20 +157,36 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   const budget = createBudget((mebibytes) => {
     end(`what it writes takes more than ${mebibytes} MiB of memory to pass on`)
   })
-  child?.stderr?.on('data', output.stream())
-  if (spec.transport === 'stdio') {
-    child?.stdout?.on('data', (chunk: Buffer) => {
+  inBackground(exited.then(budget.close), onFault)
+  child?.onStreams((streams) => {
+    streams.stderr?.on('data', guarded(output.stream(), failed))
+    if (spec.transport !== 'stdio') {
+      streams.stdout?.on('data', guarded(output.stream(), failed))
+      return
+    }
+    stdin = streams.stdin
+    // Without a listener its early end would end the keeper.
+    stdin?.on('error', () => broken('standard input'))
+    read(streams.stdout)
+  })
+
+  function read(stdout: Readable | null): void {
+    const take = (chunk: Buffer): void => {
       lines.push(chunk)
       budget.spent(chunk.length)
-    })
-    child?.stdout?.once('end', () => {
+    }
+    const ends = (): void => {
       lines.end()
       broken('standard output')
-    })
-    // Without a listener its early end would end the keeper.
-    child?.stdin?.on('error', () => broken('standard input'))
-  } else {
-    child?.stdout?.on('data', output.stream())
+    }
+    stdout?.on('data', guarded(take, failed))
+    stdout?.once('end', guarded(ends, failed))
+  }
+
+  /** Nobody knows what state it has left its streams in: it ends, and none beside it. */
+  function failed(thrown: unknown): void {
+    onFault(thrown)
+    if (!isEnding()) end('Berth made a mistake in reading what it wrote')
   }
 
   /** A server that cannot hear or speak any more serves nobody. Most are about to exit. */
@@ -177,34 +198,26 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
 
   function end(why: string): void {
     ask(why)
-    setTimeout(() => void kill(), brokenGraceMs)
+    setTimeout(() => inBackground(kill(), onFault), brokenGraceMs)
   }
 
   function ask(why?: string): void {
     isAsked = true
     if (!hasExited) endedFor ??= why
     usage.look()
-    child?.stdin?.end()
+    stdin?.end()
+    const leader = child?.leader()
     // A wrapper that were asked would take the server down with it, unasked.
-    const wrapper = spec.wrapped?.stays === true ? child?.pid : undefined
-    signalGroup(wrapper === undefined ? child?.pid : onlyChildOf(wrapper), 'SIGTERM')
+    const isWrapper = spec.wrapped?.stays === true && leader !== undefined
+    if (!isOver) signalGroup(isWrapper ? onlyChildOf(leader) : leader, 'SIGTERM')
   }
 
   async function kill(): Promise<void> {
-    signalGroup(child?.pid, 'SIGKILL')
+    if (!isOver) signalGroup(child?.leader(), 'SIGKILL')
     await tree.kill()
     setTimeout(() => {
-      if (hasExited) settle(child?.exitCode ?? null, child?.signalCode ?? null)
+      if (hasExited) settle(ended.code, ended.signal)
     }, lateMs)
-  }
-
-  function signalGroup(leader: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (leader === undefined || isOver) return
-    try {
-      process.kill(-leader, signal)
-    } catch {
-      // The group is gone.
-    }
   }
 
   const failure = (
@@ -233,10 +246,9 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   )
 
   const serves = async (): Promise<Readiness> => {
-    const pid = child?.pid ?? 0
     if (spec.transport === 'stdio') {
-      await new Promise((resolve) => child?.once('spawn', resolve))
-      return { ok: true, started: { pid, address: null, warning: null } }
+      await new Promise<void>((resolve) => child?.onSpawn(resolve))
+      return ready({ address: null, warning: null })
     }
     const listened = await waitUntilListening({
       port: spec.port ?? 0,
@@ -247,14 +259,19 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     })
     if (listened === undefined) return exitedEarly
     if ('code' in listened) return failure(listened)
-    return { ok: true, started: { pid, ...listened } }
+    return ready(listened)
+  }
+
+  function ready(started: Pick<KeeperStarted, 'address' | 'warning'>): Readiness {
+    const init = child?.init()
+    const pid = child?.leader() ?? 0
+    return { ok: true, started: { pid, ...(init === undefined ? {} : { init }), ...started } }
   }
 
   return {
     ready: Promise.race([serves(), exitedEarly]),
     exited,
     send(line) {
-      const stdin = child?.stdin
       if (hasExited || stdin?.writable !== true || stdin.writableLength > unreadMaxBytes)
         return false
       stdin.write(`${line}\n`)
@@ -266,7 +283,9 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     async gone(ms) {
       const untilMs = Date.now() + ms
       for (let pauseMs = 5; ; pauseMs = longer(pauseMs)) {
-        if (isOver && tree.pids().length === 0) return true
+        const isEmpty = hasExited && tree.pids().length === 0
+        if (isEmpty && isOver) return true
+        if (isEmpty) child?.letGo()
         const leftMs = untilMs - Date.now()
         if (leftMs <= 0) return false
         await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, leftMs)))

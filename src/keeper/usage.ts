@@ -13,7 +13,11 @@ export interface UsageMeter {
 
 const ticksPerSecond = 100
 
-export function createUsageMeter(pids: () => number[]): UsageMeter {
+/** @param reaped processor time of those of its processes that have ended */
+export function createUsageMeter(
+  pids: () => number[],
+  reaped: () => number = reapedHere,
+): UsageMeter {
   const atStart = reaped()
   let seen: Usage = {}
 
@@ -42,9 +46,12 @@ export function createUsageMeter(pids: () => number[]): UsageMeter {
 }
 
 /** Processor time of the children of this process that have ended, and of theirs. */
-function reaped(): number {
-  const fields = statFieldsOf('self')
-  return fields === undefined ? 0 : inMs(fields, 13)
+export const reapedHere = (): number => reapedBy('self') ?? 0
+
+/** Undefined when it is gone. */
+export function reapedBy(pid: number | 'self'): number | undefined {
+  const fields = statFieldsOf(pid)
+  return fields === undefined ? undefined : inMs(fields, 13)
 }
 
 interface Status {

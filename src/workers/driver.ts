@@ -144,6 +144,8 @@ export interface LocalLaunch {
   isPlain?: true
   /** Puts the keeper in front of an HTTP server. stdio servers always have it. */
   relay: boolean
+  /** How many workers one keeper keeps at most, where each can have its own namespace. Default 1. */
+  sessionsPerKeeper?: number
   limits: Limits
   /** Modules that a template of its Python loads, to be forked for each session. */
   preload?: readonly string[]

@@ -1,28 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 import type { Clock } from '../ground/clock.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
-import { openOwnLog } from '../ground/own-files.ts'
 import { removeFile } from '../ground/removal.ts'
 import { GatewayError } from '../ground/errors.ts'
-import { saysOutOfRoom } from '../ground/room.ts'
 import { spoken } from '../ground/spoken.ts'
 import type { ProcessIdentity } from './driver.ts'
 import { childOf } from './identity.ts'
+import type { KeeperEnd } from './keeper-process.ts'
+import { spawnKeeper } from './keeper-process.ts'
+import { removeDeadSockets } from './keeper-sockets.ts'
 import type { KeeperBoot } from '../keeper/protocol.ts'
 import type { PidNamespace } from './pid-namespace.ts'
 
@@ -40,7 +29,9 @@ export interface StartedKeeper {
   init: ProcessIdentity | undefined
   socketPath: string
   nonce: string
-  /** Settles when the process has ended. */
+  /** Whether it may keep others, too: then `pid` is that of all of them. */
+  isShared: boolean
+  /** Settles when it keeps this worker no more. */
   ended: Promise<KeeperEnd>
   kill(): void
   /**
@@ -48,12 +39,6 @@ export interface StartedKeeper {
    * while it runs. `ended` settles still, as long as something else keeps this process alive.
    */
   letGo(): void
-}
-
-/** How a keeper ended. With code 0 it has left nothing of its tree behind. */
-export interface KeeperEnd {
-  code: number | null
-  signal: string | null
 }
 
 export interface KeeperHostOptions {
@@ -66,19 +51,9 @@ export interface KeeperHostOptions {
   spares: number
 }
 
-const main = fileURLToPath(new URL('../keeper/main.js', import.meta.url))
-
-/**
- * No flags of V8: with any, node compiles its own modules anew instead of taking them from its
- * cache, which is an eighth of the start of a keeper. It keeps its heap small by itself.
- */
-const nodeFlags = ['--no-warnings']
-
 /** About what a gateway or a server needs to start, which the start of a keeper would slow down. */
 const refillDelayMs = 500
-const startTimeoutMs = 30_000
-/** A keeper says something when it cannot start, and for want of room thousands may. */
-const logAtMost = 1024 * 1024
+export const startTimeoutMs = 30_000
 
 export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
   const spares: Promise<StartedKeeper>[] = []
@@ -123,40 +98,16 @@ export function createKeeperHost(options: KeeperHostOptions): KeeperHost {
 
 async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
   const { namespace } = options
-  const socketPath = join(options.runtimeDir, `${randomBytes(6).toString('hex')}.sock`)
-  const nonce = randomBytes(24).toString('base64url')
-  const words = [...namespace.prefix, process.execPath, ...nodeFlags, main]
-  const [command = process.execPath, ...args] = words
-  const log = openOwnLog(options.logFile)
-  if (fstatSync(log).size > logAtMost) ftruncateSync(log)
-  const logged = fstatSync(log).size
-  const child = spawn(command, args, {
-    cwd: '/',
-    // Nothing of the gateway's: what the server gets stands in its specification.
-    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-    // A session of its own, so that Ctrl-C at the terminal reaches the gateway alone.
-    detached: true,
-    stdio: ['pipe', 'pipe', log],
-  })
-  closeSync(log)
-  const ended = new Promise<KeeperEnd>((resolve) => {
-    const settle = (code: number | null, signal: string | null): void => {
-      removeFile(socketPath)
-      resolve({ code, signal })
-    }
-    const failed = (): void => resolve({ code: null, signal: null })
-    child.once('exit', guarded(settle, failed))
-    child.once(
-      'error',
-      guarded(() => settle(null, null), failed),
-    )
-  })
+  const { socketPath, nonce } = newSocket(options.runtimeDir)
+  const spawned = spawnKeeper(namespace.prefix, options.logFile)
+  const { child, inItsWords } = spawned
+  const ended = spawned.ended.finally(() => removeFile(socketPath))
   const boot: KeeperBoot = { socketPath, nonce, ownPidNamespace: namespace.own }
   try {
     await listening(child, `${JSON.stringify(boot)}\n`)
   } catch (cause) {
     child.kill('SIGKILL')
-    throw inItsWords(cause, options.logFile, logged)
+    throw inItsWords(cause)
   }
   const pid = child.pid ?? 0
   const init = namespace.own ? childOf(pid) : undefined
@@ -165,6 +116,7 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
     init,
     socketPath,
     nonce,
+    isShared: false,
     ended,
     kill: () => child.kill('SIGKILL'),
     letGo() {
@@ -172,6 +124,12 @@ async function startKeeper(options: KeeperHostOptions): Promise<StartedKeeper> {
       child.unref()
     },
   }
+}
+
+/** Where a worker's keeper listens, and what it wants to be told by whoever comes. */
+export function newSocket(runtimeDir: string): { socketPath: string; nonce: string } {
+  const socketPath = join(runtimeDir, `${randomBytes(6).toString('hex')}.sock`)
+  return { socketPath, nonce: randomBytes(24).toString('base64url') }
 }
 
 function listening(child: ChildProcess, boot: string): Promise<void> {
@@ -197,74 +155,5 @@ function listening(child: ChildProcess, boot: string): Promise<void> {
       resolve()
     }
     child.stdout?.once('data', guarded(listens, reject))
-  })
-}
-
-/** What a keeper, or what starts it, has said of too little room tells why it ended. */
-function inItsWords(thrown: unknown, logFile: string, from: number): unknown {
-  if (!(thrown instanceof GatewayError)) return thrown
-  const said = readFrom(logFile, from)
-    .split('\n')
-    .find((line) => saysOutOfRoom(line))
-  // Node.js aborts when it gets no thread, and does not always come to say so.
-  const isAborted = /SIGABRT|exit code 134/.test(thrown.message)
-  if (said === undefined && !isAborted) return thrown
-  const cause = Object.assign(new Error((said ?? 'it was aborted').slice(0, 200)), {
-    code: 'EAGAIN',
-  })
-  const why = 'there was no room to start it'
-  return new GatewayError('ERR_WORKERS_KEEPER', { params: { why }, cause })
-}
-
-function readFrom(file: string, position: number): string {
-  try {
-    const fd = openSync(file, 'r')
-    try {
-      const buffer = Buffer.alloc(16 * 1024)
-      return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, position))
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return ''
-  }
-}
-
-/** A socket is made before it is listened on: another gateway's keeper may be about to. */
-const startingMs = 10_000
-
-/** Spare keepers of a gateway that was killed have left theirs: no marker names them. */
-async function removeDeadSockets(folder: string): Promise<void> {
-  const sockets = namesIn(folder).filter((name) => name.endsWith('.sock'))
-  await Promise.all(
-    sockets.map(async (name) => {
-      const path = join(folder, name)
-      const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
-      if (Date.now() - mtimeMs < startingMs || (await isListenedOn(path))) return
-      removeFile(path)
-    }),
-  )
-}
-
-/** Of a state directory that was removed meanwhile, or cannot be read, nothing is left to tidy. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
-}
-
-/** False for a socket that is gone, or whose process is. */
-export function isListenedOn(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    const failed = ({ code }: NodeJS.ErrnoException): void =>
-      resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT')
-    socket.once('error', guarded(failed, tellFault('knocking at a socket')))
   })
 }

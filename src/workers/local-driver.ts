@@ -2,6 +2,7 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import type {
+  LocalLaunch,
   LocalSpec,
   Outlives,
   ProcessIdentity,
@@ -11,11 +12,12 @@ import type {
   WorkerMarker,
   WorkerSpec,
 } from './driver.ts'
-import { isAlive, ownPidNamespace } from './identity.ts'
+import { ownPidNamespace } from './identity.ts'
 import type { KeeperClient } from './keeper-client.ts'
 import { createKeeperClient } from './keeper-client.ts'
-import type { KeeperEnd, KeeperHost, StartedKeeper } from './keeper-host.ts'
-import { isListenedOn } from './keeper-host.ts'
+import type { KeeperHost, StartedKeeper } from './keeper-host.ts'
+import type { KeeperEnd } from './keeper-process.ts'
+import { isListenedOn } from './keeper-sockets.ts'
 import type { KeeperLife } from './keeper-life.ts'
 import { lifeOfAttached, lifeOfChild, lifeOfOutliving, lifeOfWarm, unseen } from './keeper-life.ts'
 import { keeperFailed, keeperSpec, startServer } from './keeper-start.ts'
@@ -28,7 +30,8 @@ import { createMarkers } from './markers.ts'
 import type { PidNamespace } from './pid-namespace.ts'
 import { createLocalPorts } from './local-ports.ts'
 import type { Ports } from './ports.ts'
-import { endProcess, isReached, keeperIn, newHandle, isSame } from './process-handle.ts'
+import { endWorker, isKept, isReached, newHandle, isSame } from './process-handle.ts'
+import type { SharedKeepers } from './shared-keepers.ts'
 import { createRemains, exitOf, readExit } from './remains.ts'
 import type { Templates } from './templates/templates.ts'
 
@@ -37,6 +40,8 @@ export interface LocalDriverOptions {
   clock: Clock
   /** Keepers in the network of this machine. */
   keepers: KeeperHost
+  /** The same, of several workers each; undefined where each has to have its own. */
+  sharedKeepers: SharedKeepers | undefined
   namespace: PidNamespace
   ports: Ports
   limitGroups: LimitGroups
@@ -57,7 +62,7 @@ export interface LocalKind extends Pick<
   'name' | 'capabilities' | 'probe' | 'enforcement'
 > {
   /** The keepers for a server; some stand in a network of their own. */
-  keepersFor(local: LocalSpec): KeeperHost
+  keepersFor(local: LocalSpec): Pick<KeeperHost, 'take'>
   /** Whether its ports are its own, so that it gets the one that it insists on. */
   ownsPorts(local: LocalSpec): boolean
   /**
@@ -66,6 +71,21 @@ export interface LocalKind extends Pick<
    * @param groups files by which a process joins the worker's control groups
    */
   wrap(spec: KeeperSpec, local: LocalSpec, groups: readonly string[]): KeeperSpec
+}
+
+/** Whether it may have a keeper together with others. A template forks into the namespace of one. */
+export const sharesKeeper = ({ sessionsPerKeeper = 1, preload }: LocalLaunch): boolean =>
+  sessionsPerKeeper > 1 && preload === undefined
+
+/** Keepers in the network of this machine: shared as far as its configuration lets them. */
+export function usualKeepers(
+  { keepers, sharedKeepers }: LocalDriverOptions,
+  { server, launch }: LocalSpec,
+): Pick<KeeperHost, 'take'> {
+  const { sessionsPerKeeper = 1 } = launch
+  return sharesKeeper(launch) && sharedKeepers !== undefined
+    ? sharedKeepers.of(server, sessionsPerKeeper)
+    : keepers
 }
 
 /** As a keeper ends that has seen to everything itself. */
@@ -114,9 +134,14 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         handle.groups = group?.where ?? null
         const whole = kind.wrap(keeperSpec(local, port), local, group?.procsFiles ?? [])
         const limited = withLimits(whole, { group, limits: launch.limits })
-        const { address, warning } = await startServer({ local, spec: limited, keeper, signal })
-        signal.throwIfAborted()
+        const started = await startServer({ local, spec: limited, keeper, signal })
+        const { address, warning, init } = started
         handle.address = address
+        if (init !== undefined) {
+          handle.initPid = init.pid
+          handle.initStartTime = init.startTime
+        }
+        signal.throwIfAborted()
         markers.write(marker)
         if (warning !== null && !kind.ownsPorts(local)) warnOnce(server, warning)
         if (launch.transport === 'stdio') {
@@ -127,9 +152,9 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         }
         if (local.isWarm === true) return warmWorkerOf(own, keeper)
         const life = local.outlives === undefined ? lifeOfChild : lifeOfOutliving
-        return workerOf(marker, life(keeper, clientOf(marker), keeperIn(handle)))
+        return workerOf(marker, life(keeper, handle, clientOf(marker)))
       } catch (thrown) {
-        await workerOf(marker, lifeOfChild(keeper)).stop({ graceMs: 0 })
+        await workerOf(marker, lifeOfChild(keeper, handle)).stop({ graceMs: 0 })
         throw thrown
       }
     },
@@ -137,18 +162,17 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
     async attach(handle) {
       const marker = markers.read(handle.workerId)
       if (marker === undefined || !isSame(marker.handle, handle)) return undefined
-      const keeper = keeperIn(marker.handle)
-      if (!isReached(marker.handle) || !isAlive(keeper)) return undefined
+      if (!isReached(marker.handle) || !(await isKept(marker.handle))) return undefined
       const client = clientOf(marker)
       const watch = await client.watch()
       if (watch === undefined) return undefined
-      const life = lifeOfAttached(watch, client, keeper)
+      const life = lifeOfAttached(watch, client, marker.handle)
       inBackground(life.ended.then(ports.hold(marker.handle)), onFault)
       return workerOf(marker, life)
     },
 
     async bury(handle) {
-      await endProcess(keeperIn(handle))
+      await endWorker(handle)
       await remains.clear(handle, unseen)
       return exitOf(readExit(String(handle.directory)), unseen)
     },
@@ -159,7 +183,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
         if (marker.handle.driver !== kind.name) continue
         const { handle, server, session, installation, store, isWarm } = marker
         if (handle.pidNamespace !== pidNamespace) await clearForeign(handle)
-        else if (isAlive(keeperIn(handle))) {
+        else if (await isKept(handle)) {
           const more = isWarm === true ? { owner: marker.owner, isWarm } : { owner: marker.owner }
           running.push({ handle, server, session, installation, store, ...more })
         } else if (!kept.has(handle.workerId)) {
@@ -172,7 +196,7 @@ export function createLocalDriver(options: LocalDriverOptions, kind: LocalKind):
 
   /** @param claimed its marker once it has a session */
   function warmWorkerOf(claimed: Marker, keeper: StartedKeeper): Worker {
-    const life = lifeOfWarm(keeper, clientOf(claimed), keeperIn(claimed.handle))
+    const life = lifeOfWarm(keeper, claimed.handle, clientOf(claimed))
     return workerOf(claimed, life, (outlives) => {
       if (outlives !== undefined) life.onClaimed()
       markers.write(claimed)

@@ -167,6 +167,13 @@ export const launchOptions = {
         'Modules of a Python server that are loaded once, in a template that each session is forked from.',
     },
   ),
+  sessionsPerKeeper: Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 1,
+    description:
+      'How many sessions of the server one keeper keeps at most. 1: each has a keeper to itself, as it has always where there are no PID namespaces, and with network: private.',
+  }),
   env: Type.Record(
     Type.String(),
     Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], text),

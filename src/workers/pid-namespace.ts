@@ -1,5 +1,12 @@
 import { execFile } from 'node:child_process'
 
+import { programIn } from '../ground/programs.ts'
+import type { House } from '../keeper/protocol.ts'
+
+const setpriv = 'setpriv'
+const unshareName = 'unshare'
+const diesWith = ['--pdeathsig', 'KILL']
+
 /**
  * How a keeper is started so that its whole tree dies with it and with the gateway. Killing the
  * first process of a PID namespace kills everything in it, whatever ignores signals or has a
@@ -16,6 +23,32 @@ export interface PidNamespace {
 }
 
 /**
+ * What gives each server a PID namespace of its own whose keeper stands outside and has others, too:
+ * the namespace dies with its keeper, whether that dies with the gateway or not. Undefined where it
+ * cannot be had.
+ */
+export async function findHouse(
+  { own, enter }: PidNamespace,
+  searchPath: string,
+): Promise<House | undefined> {
+  if (!own) return undefined
+  const words = enter.slice(enter.indexOf(unshareName))
+  const paths = [setpriv, unshareName, 'sh', 'setsid', 'mkfifo'].map((name) =>
+    programIn(name, searchPath),
+  )
+  if (paths.includes(undefined)) return undefined
+  const [death = '', unshare = '', sh = '', setsid = '', mkfifo = ''] = paths as string[]
+  const dying = [death, ...diesWith, unshare, ...words.slice(1)]
+  // What does not die with the gateway was tried without it.
+  const isTried = enter[0] === setpriv
+  if (!isTried && (await problemOf([...dying, sh, '-c', 'exit 0', 'sh'])) !== '') return undefined
+  return { enter: dying, sh, setsid, mkfifo }
+}
+
+/** Words before a keeper outside of the namespaces that it keeps. */
+export const withParent = [setpriv, ...diesWith]
+
+/**
  * The first process of the namespace is a shell that only waits: it reaps what is orphaned inside
  * (Node does not), and its end is the end of all. Background jobs get /dev/null for stdin unless
  * it is handed on by another number. The kernel keeps signals from it that it has no handler for,
@@ -24,7 +57,7 @@ export interface PidNamespace {
 const script = 'trap "" INT; exec 3<&0; "$@" <&3 3<&- & exec 3<&- <&-; wait $!'
 const init = ['sh', '-c', script, 'berth-keeper']
 
-const unshare = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--mount-proc']
+const unshare = [unshareName, '--pid', '--fork', '--kill-child=KILL', '--mount-proc']
 
 /**
  * Finds out by doing it. `--mount-proc` is part of the bargain: with the outer /proc the keeper
@@ -36,7 +69,7 @@ export async function findPidNamespace(diesWithParent: boolean): Promise<PidName
   if (process.platform !== 'linux') {
     return { prefix: [], enter: [], own: false, why: `${process.platform} has no PID namespaces` }
   }
-  const death = diesWithParent ? ['setpriv', '--pdeathsig', 'KILL'] : []
+  const death = diesWithParent ? withParent : []
   const candidates = [
     ...(process.getuid?.() === 0 ? [unshare] : []),
     [...unshare, '--user', '--map-current-user'],

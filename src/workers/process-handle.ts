@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Endpoint, LocalLaunch, LocalSpec, ProcessIdentity, WorkerHandle } from './driver.ts'
-import { hasEnded, killIfAlive, ownPidNamespace } from './identity.ts'
+import { hasEnded, isAlive, killIfAlive, ownPidNamespace } from './identity.ts'
+import { isListenedOn } from './keeper-sockets.ts'
 import type { StartedKeeper } from './keeper-host.ts'
 import { nonceHeader } from '../keeper/protocol.ts'
 import { markedTree, startTimeOf, workerMark } from '../ground/process-tree.ts'
@@ -10,11 +11,12 @@ import type { ClaimedPort } from './local-ports.ts'
 
 /** What cannot be killed, because it waits for a broken disk, for one, is not waited for. */
 const unkillableMs = 5000
+const lookMs = 50
 
 /** The handle of a worker that its keeper is about to start; address and groups come later. */
 export function newHandle(
   { workerId, directory, launch }: LocalSpec,
-  { pid, init, socketPath }: StartedKeeper,
+  { pid, init, socketPath, isShared }: StartedKeeper,
   more: Pick<ClaimedPort, 'port' | 'portKind'> & { driver: string; bootId: string },
 ): WorkerHandle {
   const { driver, port, portKind, bootId } = more
@@ -25,6 +27,7 @@ export function newHandle(
     pidNamespace: ownPidNamespace(),
     pid,
     startTime: startTimeOf(pid) ?? '',
+    sharesKeeper: isShared,
     initPid: init?.pid ?? null,
     initStartTime: init?.startTime ?? null,
     socketPath,
@@ -84,6 +87,32 @@ export async function endTreeOf(handle: WorkerHandle): Promise<void> {
     return
   }
   await endProcess({ pid: initPid, startTime: String(initStartTime), bootId: String(bootId) })
+}
+
+/**
+ * Whether its keeper keeps it still, as far as can be told without asking it. One that may keep others
+ * lives on when it is over, and then nobody listens on its socket.
+ */
+export async function isKept(handle: WorkerHandle): Promise<boolean> {
+  if (!isAlive(keeperIn(handle))) return false
+  return handle.sharesKeeper !== true || (await isListenedOn(String(handle.socketPath)))
+}
+
+/** What a keeper of several gets to tell that one of them is over. */
+const tellingMs = 5000
+
+/**
+ * Kills a worker with its keeper; of a keeper that has others it kills the worker alone. If the keeper
+ * does not even see that, it is stuck, and goes with all that it keeps.
+ */
+export async function endWorker(handle: WorkerHandle): Promise<void> {
+  if (handle.sharesKeeper !== true) return endProcess(keeperIn(handle))
+  await endTreeOf(handle)
+  for (const untilMs = Date.now() + tellingMs; Date.now() < untilMs;) {
+    if (!(await isKept(handle))) return
+    await sleep(lookMs, undefined, { ref: false })
+  }
+  await endProcess(keeperIn(handle))
 }
 
 /** Kills the very process that is meant, if it runs, and waits until it is gone. */

@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 
 import { removeFile } from '../ground/removal.ts'
 import type { WorkerExit, WorkerHandle } from './driver.ts'
-import type { KeeperEnd } from './keeper-host.ts'
+import type { KeeperEnd } from './keeper-process.ts'
 import { exitFileOf } from './keeper-start.ts'
 import type { KeeperExit } from '../keeper/protocol.ts'
 import type { Group, LimitGroups } from './limits/limits.ts'

@@ -7,14 +7,16 @@ import type { RemoteLaunch } from './driver.ts'
 import { createDrivers } from './drivers/index.ts'
 import type { Place } from './identity.ts'
 import { createKeeperHost } from './keeper-host.ts'
+import { sharesKeeper } from './local-driver.ts'
 import { createLimitGroups } from './limits/groups.ts'
-import { findPidNamespace } from './pid-namespace.ts'
+import { findHouse, findPidNamespace, withParent } from './pid-namespace.ts'
 import type { PortWish } from './port-choice.ts'
 import { fixedPortOf } from './port-choice.ts'
 import { createPorts } from './ports.ts'
 import { prepareRuntimeDir } from './runtime-dir.ts'
 import { createNetworkKeepers, findOutbound, hasOwnNetwork } from './sandbox/network.ts'
 import type { findSandbox, SandboxSupport } from './sandbox/probe.ts'
+import { createSharedKeepers } from './shared-keepers.ts'
 import { createSupervisor } from './supervisor.ts'
 import { createTemplates } from './templates/templates.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -84,8 +86,20 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
     namespace,
     spares: options.spareKeepers,
   }
-  const usesKeepers = local.some((launch) => !hasOwnNetwork(launch))
-  const keepers = createKeeperHost(usesKeepers ? keeping : { ...keeping, spares: 0 })
+  const usual = local.filter((launch) => !hasOwnNetwork(launch))
+  const sharing = usual.filter(sharesKeeper)
+  const house = sharing.length > 0 ? await findHouse(namespace, searchPath) : undefined
+  const sharedKeepers =
+    house === undefined
+      ? undefined
+      : createSharedKeepers({
+          ...keeping,
+          house,
+          prefix: options.workersOutlive ? [] : withParent,
+          outlives: options.workersOutlive,
+        })
+  const alone = sharedKeepers === undefined ? usual.length : usual.length - sharing.length
+  const keepers = createKeeperHost(alone > 0 ? keeping : { ...keeping, spares: 0 })
   const outbound = findOutbound(searchPath)
   const slirp = outbound.available ? outbound.slirp : undefined
   const networkKeepers = support.available
@@ -95,6 +109,7 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
   const drivers = createDrivers({
     clock,
     keepers,
+    sharedKeepers,
     networkKeepers,
     namespace,
     support,
@@ -125,7 +140,8 @@ export async function setUpWorkers(options: WorkersOptions): Promise<Workers> {
       events.emit('operator.warned', { message })
     },
     async close() {
-      await Promise.all([keepers.close(), networkKeepers?.close(), templates.close()])
+      await Promise.all([keepers.close(), templates.close()])
+      await Promise.all([sharedKeepers?.close(), networkKeepers?.close()])
     },
   }
 }

@@ -14,6 +14,7 @@ test('every key of a server with a command arrives', (t) => {
     transport: 'http',
     path: '/api/mcp',
     relay: true,
+    sessionsPerKeeper: 3,
     env: { A: 'b' },
     envFile: 'x.env',
     cwd: 'sub',
@@ -33,6 +34,7 @@ test('every key of a server with a command arrives', (t) => {
     transport: 'http',
     path: '/api/mcp',
     relay: true,
+    sessionsPerKeeper: 3,
     limits: {},
     sandbox: {
       network: 'host',

@@ -17,9 +17,11 @@ import type { KeeperHost } from '../../src/workers/keeper-host.ts'
 import { createKeeperHost } from '../../src/workers/keeper-host.ts'
 import { createLimitGroups } from '../../src/workers/limits/groups.ts'
 import type { PidNamespace } from '../../src/workers/pid-namespace.ts'
-import { findPidNamespace } from '../../src/workers/pid-namespace.ts'
+import { findHouse, findPidNamespace, withParent } from '../../src/workers/pid-namespace.ts'
 import type { Ports } from '../../src/workers/ports.ts'
 import { createPorts } from '../../src/workers/ports.ts'
+import type { SharedKeepers } from '../../src/workers/shared-keepers.ts'
+import { createSharedKeepers } from '../../src/workers/shared-keepers.ts'
 import { prepareRuntimeDir } from '../../src/workers/runtime-dir.ts'
 import type { Templates } from '../../src/workers/templates/templates.ts'
 import { createNetworkKeepers, findOutbound } from '../../src/workers/sandbox/network.ts'
@@ -35,6 +37,8 @@ import type { RawResponse } from '../support/raw-http.ts'
 import * as raw from '../support/raw-mcp.ts'
 import type { Owner } from '../support/temp.ts'
 import { tempDir } from '../support/temp.ts'
+
+const sharedByDefault = Number(process.env['TEST_SESSIONS_PER_KEEPER'] ?? 1)
 
 /** What a machine without PID namespaces has. */
 export const noNamespace: PidNamespace = {
@@ -52,6 +56,7 @@ export const outlivingNamespace = await findPidNamespace(false)
 
 /** What there is here for sandboxes; what the tests have fetched is at the end of PATH. */
 const searchPath = process.env['PATH'] ?? ''
+const foundHouse = await findHouse(foundNamespace, searchPath)
 const projectDir = join(import.meta.dirname, '..', '..', '..')
 const folder = join(cacheDirOf(projectDir, process.env), 'sandbox')
 mkdirSync(folder, { recursive: true })
@@ -81,6 +86,8 @@ export interface SpecOptions extends Partial<Omit<LocalSpec, 'kind' | 'launch'>>
   relay?: boolean
   port?: number
   path?: string
+  /** Default: as the rig has it. */
+  sessionsPerKeeper?: number
   limits?: Limits
   sandbox?: Partial<SandboxOptions>
 }
@@ -89,6 +96,8 @@ export interface SpecOptions extends Partial<Omit<LocalSpec, 'kind' | 'launch'>>
 export interface Rig {
   driver: WorkerDriver
   keepers: KeeperHost
+  /** Undefined where there can be none. */
+  sharedKeepers: SharedKeepers | undefined
   stateDir: string
   markerDir: string
   runtimeDir: string
@@ -107,6 +116,8 @@ export interface Rig {
 }
 
 export interface RigOptions {
+  /** Default: 1, or what TEST_SESSIONS_PER_KEEPER says. */
+  sessionsPerKeeper?: number
   /** Default `process`. */
   isolation?: 'process' | 'sandbox'
   namespace?: PidNamespace
@@ -121,7 +132,11 @@ export interface RigOptions {
 }
 
 export function startRig(t: Owner, options: RigOptions = {}): Rig {
-  const { outlives, stateDir = tempDir(t) } = options
+  const {
+    outlives,
+    stateDir = tempDir(t),
+    sessionsPerKeeper: usualRoom = sharedByDefault,
+  } = options
   const { namespace = outlives === undefined ? foundNamespace : outlivingNamespace } = options
   if (outlives !== undefined) {
     // They do not keep this process alive, and a test that waits for their end needs it.
@@ -142,6 +157,15 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     spares: options.spares ?? 0,
   }
   const keepers = createKeeperHost(keeping)
+  const sharedKeepers =
+    foundHouse === undefined || !namespace.own
+      ? undefined
+      : createSharedKeepers({
+          ...keeping,
+          house: foundHouse,
+          prefix: outlives === undefined ? withParent : [],
+          outlives: outlives !== undefined,
+        })
   const { support, outbound } = foundSandbox
   const slirp = outbound.available ? outbound.slirp : undefined
   const networkKeepers = support.available
@@ -154,6 +178,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
     clock: systemClock,
     ...(templates === undefined ? {} : { templates }),
     keepers,
+    sharedKeepers,
     networkKeepers,
     support,
     outbound,
@@ -170,7 +195,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
 
   const spec: Rig['spec'] = (words, specOptions = {}) => {
     const { http = false, relay = false, port, path = '/mcp', env, ...more } = specOptions
-    const { limits = {}, sandbox = {}, ...rest } = more
+    const { limits = {}, sandbox = {}, sessionsPerKeeper = usualRoom, ...rest } = more
     const [first = '', ...args] = words
     const isFixture = /^[\w-]+\.js$/.test(first)
     const workerId = randomBytes(8).toString('hex')
@@ -191,6 +216,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
         ...(port === undefined ? {} : { port }),
         path,
         relay,
+        sessionsPerKeeper,
         limits,
         sandbox: { ...noSandbox, ...sandbox },
       },
@@ -218,12 +244,14 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
 
   atEnd(t, async () => {
     await Promise.all(started.map((worker) => worker.stop({ graceMs: 0 })))
-    await Promise.all([keepers.close(), networkKeepers?.close(), templates?.close()])
+    await Promise.all([keepers.close(), sharedKeepers?.close()])
+    await Promise.all([networkKeepers?.close(), templates?.close()])
     await nothingLeft()
   })
   return {
     driver,
     keepers,
+    sharedKeepers,
     stateDir,
     markerDir,
     runtimeDir,

@@ -1,6 +1,6 @@
 import type { WorkerDriver } from '../driver.ts'
 import type { LocalDriverOptions } from '../local-driver.ts'
-import { createLocalDriver } from '../local-driver.ts'
+import { createLocalDriver, usualKeepers } from '../local-driver.ts'
 import { enforcementOf } from '../limits/enforcement.ts'
 
 /**
@@ -8,7 +8,7 @@ import { enforcementOf } from '../limits/enforcement.ts'
  * whatever its user may read.
  */
 export function createProcessDriver(options: LocalDriverOptions): WorkerDriver {
-  const { namespace, keepers, limitGroups, templates } = options
+  const { namespace, limitGroups, templates } = options
   return createLocalDriver(options, {
     name: 'process',
     capabilities: { isolation: 'process', perSession: true, reattach: true, output: true },
@@ -33,7 +33,7 @@ export function createProcessDriver(options: LocalDriverOptions): WorkerDriver {
         why: 'a process writes where it may; isolation: sandbox gives it a disk of its own',
       }),
 
-    keepersFor: () => keepers,
+    keepersFor: (local) => usualKeepers(options, local),
     ownsPorts: () => false,
     wrap: (spec, local, groups) => templates?.forked(spec, local, groups) ?? spec,
   })

@@ -3,7 +3,7 @@ import { mountProblem } from '../../ground/mount-rules.ts'
 import type { LocalLaunch, WorkerDriver } from '../driver.ts'
 import { enforcementOf } from '../limits/enforcement.ts'
 import type { LocalDriverOptions } from '../local-driver.ts'
-import { createLocalDriver } from '../local-driver.ts'
+import { createLocalDriver, usualKeepers } from '../local-driver.ts'
 import { sandboxed } from '../sandbox/command.ts'
 import type { NetworkKeepers } from '../sandbox/network.ts'
 import { hasOwnNetwork, leadsOut } from '../sandbox/network.ts'
@@ -27,7 +27,7 @@ export interface SandboxDriverOptions extends LocalDriverOptions {
  * host name, no capabilities, a filter of system calls; a network of its own where one is wanted.
  */
 export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver {
-  const { support, networkKeepers, outbound, keepers, limitGroups, stateDir, runtimeDir } = options
+  const { support, networkKeepers, outbound, limitGroups, stateDir, runtimeDir } = options
   return createLocalDriver(options, {
     name: 'sandbox',
     capabilities: { isolation: 'sandbox', perSession: true, reattach: true, output: true },
@@ -48,10 +48,10 @@ export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver
     enforcement: (launch) =>
       enforcementOf(launch, limitGroups, { limit: 'disk', by: 'a disk in memory (tmpfs size)' }),
 
-    keepersFor: ({ launch }) =>
-      hasOwnNetwork(launch) && networkKeepers !== undefined
-        ? networkKeepers.of(leadsOut(launch))
-        : keepers,
+    keepersFor: (local) =>
+      hasOwnNetwork(local.launch) && networkKeepers !== undefined
+        ? networkKeepers.of(leadsOut(local.launch))
+        : usualKeepers(options, local),
 
     ownsPorts: ({ launch }) => hasOwnNetwork(launch),
 

@@ -228,7 +228,7 @@ export interface Worker {
    * One that was started ahead (`isWarm`) is a session's from now on.
    *
    * @param outlives counted from now, for one that outlives its gateway
-   * @returns false when it has ended; of a driver that starts nothing, always
+   * @returns false when it has ended or does not answer; of a driver that starts nothing, always
    */
   claim(outlives?: Outlives): Promise<boolean>
   /**

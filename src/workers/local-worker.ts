@@ -17,6 +17,9 @@ const readingTurns = 8
 /** What a keeper gets beyond the grace of its server before it is killed. */
 const keeperMs = 3000
 
+/** A keeper that stands still for so long is of no use to the session that waits for it. */
+const claimMs = 5000
+
 /** A worker of this machine, whoever started it, as its keeper is spoken to and watched. */
 export function createLocalWorker(options: {
   clock: Clock
@@ -80,7 +83,12 @@ export function createLocalWorker(options: {
     },
     async claim(outlives) {
       const claim = outlives === undefined ? {} : { outlives: outlivingOf(outlives) }
-      const answer = await client.call('POST', '/keeper/claim', claim).catch(() => undefined)
+      const late = new AbortController()
+      const limit = clock.after(claimMs, () => late.abort())
+      const answer = await client
+        .call('POST', '/keeper/claim', claim, late.signal)
+        .catch(() => undefined)
+      limit.cancel()
       if (answer?.statusCode !== 204) return false
       options.onClaimed?.(outlives)
       return true

@@ -75,6 +75,17 @@ suite('workers that share a keeper', { concurrency: 3, skip: skipWithoutNamespac
     await open(other)
   })
 
+  test('do without the one whose stream cannot be read any more', async (t) => {
+    const rig = startRig(t, sharing)
+    const bystander = await rig.start(['tells-who.js'])
+    const loud = await rig.start(['floods.js', 'line'])
+    assert.equal(keeperOf(loud), keeperOf(bystander))
+    const [bystanderId, loudId] = [await open(bystander), await open(loud)]
+    await call(loud, loudId, 'pour').catch(() => undefined)
+    assert.equal((await loud.exited).how, 'it wrote a line of more than 32 MiB')
+    assert.deepEqual(await call(bystander, bystanderId, 'echo', { a: 1 }), { a: 1 })
+  })
+
   test('lose a keeper that is stuck: it goes with all that it keeps', async (t) => {
     const rig = startRig(t, sharing)
     const [one, other] = (await several(rig, 2)) as [Worker, Worker]

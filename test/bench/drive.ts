@@ -90,7 +90,7 @@ async function call(session: Session, args: Arguments): Promise<void> {
   const { statusCode, body } = await post(session, message)
   const text = await body.text()
   const { events = 0 } = args
-  const isComplete = events === 0 || text.split('\ndata:').length - 1 === events + 1
+  const isComplete = text.split('"method":"notifications/progress"').length - 1 === events
   // A call that was not answered with its result would be measured as a fast one.
   if (statusCode !== 200 || !text.includes(`"id":${id},"result":`) || !isComplete) {
     throw new Error(`call: ${statusCode} ${text.slice(-300)}`)

@@ -41,6 +41,8 @@ export function startTrialGateway(config: Config, options: GatewayOptions): Prom
         listen: { ...config.listen, host: '127.0.0.1', port: 0 },
         admin: { ...config.admin, port: 0 },
         authorization: { ...config.authorization, global: 'none', servers: {} },
+        // Each is tried once; nobody comes for what would wait.
+        servers: config.servers.map((server) => ({ ...server, warm: undefined })),
       },
       options,
     ),

@@ -19,9 +19,7 @@ export function describeServer(server: Server): string {
           isolationText(server.driver, launch),
           folderText(server.cwd),
           ...limitTexts(launch.limits),
-          ...(launch.preload === undefined
-            ? []
-            : [`forked with ${listed([...launch.preload])} loaded`]),
+          ...preloadTexts(launch),
         ]
   const taken = credentialsOf(server.credentials).map(placeholderOf)
   if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)
@@ -53,6 +51,11 @@ function isolationText(driver: string, { sandbox }: LocalLaunch): string {
   if (network === 'host') return driver
   if (network === 'none') return `${driver} without a network`
   return `${driver} in a private network${outbound ? '' : ' that leads nowhere'}`
+}
+
+function preloadTexts({ preload }: LocalLaunch): string[] {
+  if (preload === undefined) return []
+  return [`forked with ${preload === 'auto' ? 'what it imports' : listed([...preload])} loaded`]
 }
 
 function limitTexts({ memoryBytes, cpus, pids, diskBytes, openFiles }: Limits): string[] {

@@ -9,7 +9,7 @@ export function readPreload(
   { name, where, options }: Entry,
   { problems, warnings, defaults }: EntryContext,
   { command, args, searchPath }: { command: string; args: string[]; searchPath: string },
-): readonly string[] | undefined {
+): readonly string[] | 'auto' | undefined {
   const { preload } = options
   if (preload.length === 0) return undefined
   const isOwn = JSON.stringify(preload) !== JSON.stringify(defaults.preload)
@@ -24,5 +24,5 @@ export function readPreload(
     )
     return undefined
   }
-  return [...new Set(preload)]
+  return preload === 'auto' ? preload : [...new Set(preload)]
 }

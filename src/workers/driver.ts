@@ -147,8 +147,11 @@ export interface LocalLaunch {
   /** How many workers one keeper keeps at most, where each can have its own namespace. Default 1. */
   sessionsPerKeeper?: number
   limits: Limits
-  /** Modules that a template of its Python loads, to be forked for each session. */
-  preload?: readonly string[]
+  /**
+   * Modules that a template of its Python loads, to be forked for each session; `auto`: what its
+   * own files import.
+   */
+  preload?: readonly string[] | 'auto'
   /** Of drivers that are a wall; others have the host's network and see all files. */
   sandbox: SandboxOptions
   /** For advice when a start fails; absent: a file, and nothing is known of the environment. */

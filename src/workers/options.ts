@@ -153,18 +153,20 @@ export const launchOptions = {
     description:
       'Puts the keeper in front of an http server, so that several gateways keep the order of its streams and a call goes on when its gateway has died.',
   }),
-  preload: Type.Array(
-    Type.String({
-      pattern: '^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$',
-      'x-expected': 'the name of a Python module',
-      examples: ['fastmcp'],
-    }),
+  preload: Type.Union(
+    [
+      Type.Enum(['auto']),
+      Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$' }), {
+        maxItems: 100,
+      }),
+    ],
     {
       default: [],
-      maxItems: 100,
+      'x-expected': 'auto, or a list of names of Python modules',
+      'x-type': 'auto or list of texts',
       examples: [['fastmcp', 'pydantic']],
       description:
-        'Modules of a Python server that are loaded once, in a template that each session is forked from.',
+        'Modules of a Python server that are loaded once, in a template that each session is forked from. auto: what its own files import.',
     },
   ),
   sessionsPerKeeper: Type.Integer({

@@ -10,6 +10,9 @@ test('the modules of a template arrive, each once, and are shown', (t) => {
   const config = load(t, withServer({ ...python, preload: ['fastmcp', 'a.b_2', 'fastmcp'] }))
   assert.deepEqual(launchOf(config).preload, ['fastmcp', 'a.b_2'])
   assert.match(describeServer(serverOf(config)), /, forked with fastmcp and a\.b_2 loaded,/)
+  const auto = load(t, withServer({ ...python, preload: 'auto' }))
+  assert.equal(launchOf(auto).preload, 'auto')
+  assert.match(describeServer(serverOf(auto)), /forked with what it imports loaded/)
 })
 
 test('without preload nothing is forked', (t) => {

@@ -1,3 +1,5 @@
+import { importsProgram } from './imports-program.ts'
+
 /**
  * The template: a Python that has loaded modules, and is forked for each session. It runs as
  * `python -c`, so that nothing on the disk can be changed under it. Python 3.9 and later, Linux.
@@ -15,6 +17,7 @@
 export const templateProgram = String.raw`
 import os, sys
 
+${importsProgram}
 def template():
     import builtins, ctypes, gc, importlib, random, resource, select, signal, time
     import _socket
@@ -69,11 +72,19 @@ def template():
             except OSError:
                 pass  # it was the one that the folder was listed with
     path, nonce, *modules = asked()
+    # Either their names, or what to find them by and which of them to leave out.
+    by_text = [one[1:].split("\t") for one in modules if one.startswith("@")]
+    if by_text:
+        left_out = {one[1:] for one in modules if one.startswith("!")}
+        modules = [name for name in imports_of(*by_text[0]) if name not in left_out]
     before = set(opened())
     for name in modules:
         try:
             importlib.import_module(name)
         except BaseException as thrown:
+            # It may be imported under a condition.
+            if by_text and isinstance(thrown, Exception):
+                continue
             tell("failed", name, "cannot be imported", type(thrown).__name__ + ": " + str(thrown))
             os._exit(1)
         if len(os.listdir("/proc/self/task")) > 1:

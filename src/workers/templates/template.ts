@@ -12,7 +12,8 @@ import { templateProgram } from './template-program.ts'
 export interface TemplateKind {
   interpreter: string
   flags: string[]
-  modules: readonly string[]
+  /** Or what they are found by: that which is run, and other texts that it is given. */
+  modules: readonly string[] | { kind: 'file' | 'module'; targets: string[] }
   cwd: string
   /** That of the server, without what is a session's alone. Secret. */
   env: Record<string, string>
@@ -46,6 +47,7 @@ export interface TemplateNews {
 const room = { BERTH_ROOM: ' '.repeat(8 * 1024) }
 const firstPauseMs = 1000
 const longestPauseMs = 60_000
+const mostLeftOut = 20
 /** A line of its own has less. */
 const lineMaxBytes = 64 * 1024
 
@@ -59,6 +61,14 @@ export function startTemplate(
   let isClosed = false
   let pauseMs = firstPauseMs
   let ended = Promise.resolve()
+  const leftOut: string[] = []
+  const wanted = (): readonly string[] =>
+    'length' in kind.modules
+      ? kind.modules
+      : [
+          `@${[kind.modules.kind, ...kind.modules.targets].join('\t')}`,
+          ...leftOut.map((name) => `!${name}`),
+        ]
 
   const start = (): void => {
     if (isClosed) return
@@ -78,6 +88,7 @@ export function startTemplate(
     child = own
     const lastWords = createLastWords(own)
     let hasFailed = false
+    let isAgain = false
     const beganAtMs = clock.now()
     const told = (line: string): void => {
       const [what, ...more] = line.split('\t')
@@ -85,8 +96,14 @@ export function startTemplate(
         door = { socketPath, nonce, python: more[0] ?? kind.interpreter }
         news.onReady(clock.now() - beganAtMs)
       } else if (what === 'failed') {
-        hasFailed = true
         const [module = '', why = '', details = ''] = more
+        if (!('length' in kind.modules) && leftOut.length < mostLeftOut) {
+          // What was found by itself may be left out by itself.
+          leftOut.push(module)
+          isAgain = true
+          return
+        }
+        hasFailed = true
         news.onFailed(`${module} ${why}${details === '' ? '' : ` (${details})`}`)
       } else if (what === 'forked' || what === 'refused') {
         if (what === 'forked') pauseMs = firstPauseMs
@@ -100,6 +117,10 @@ export function startTemplate(
       const wasReady = door !== undefined
       door = undefined
       if (isClosed || hasFailed) return
+      if (isAgain) {
+        start()
+        return
+      }
       // What has never been ready would not be the next time either.
       if (!wasReady) {
         news.onFailed(`${kind.interpreter} ended before it was ready: ${lastWords() || how}`)
@@ -123,7 +144,7 @@ export function startTemplate(
       )
     })
     own.stdin.on('error', () => undefined) // its end is told by `exit`
-    own.stdin.write(`${[socketPath, nonce, ...kind.modules].join('\n')}\n\n`)
+    own.stdin.write(`${[socketPath, nonce, ...wanted()].join('\n')}\n\n`)
     const report = own.stdio[3] as NodeJS.ReadableStream | null
     report?.on('data', guarded(createLines(told), onFault))
     // None of it keeps this process alive.

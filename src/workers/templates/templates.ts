@@ -1,5 +1,6 @@
 import type { Clock } from '../../ground/clock.ts'
 import type { Events } from '../../ground/events.ts'
+import type { PythonCommand } from '../../ground/python-command.ts'
 import { readPythonCommand } from '../../ground/python-command.ts'
 import type { KeeperSpec } from '../../keeper/protocol.ts'
 import type { LocalLaunch, LocalSpec } from '../driver.ts'
@@ -108,9 +109,10 @@ const isOf = (
 
 function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKind | undefined {
   if (launch.kind !== 'local' || driver !== 'process') return undefined
-  const modules = modulesOf(launch)
   const python = readPythonCommand(launch.command, launch.args, env.PATH ?? '')
-  if (modules === undefined || typeof python === 'string') return undefined
+  if (typeof python === 'string') return undefined
+  const modules = modulesOf(launch, python)
+  if (modules === undefined) return undefined
   const { interpreter, flags } = python
   // What is filled in for each session is not known yet.
   const shared = Object.entries(env).filter(([, value]) => !value.includes('${PORT}'))
@@ -123,6 +125,13 @@ function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKi
   }
 }
 
-function modulesOf({ preload }: LocalLaunch): readonly string[] | undefined {
-  return preload === undefined || preload.length === 0 ? undefined : preload
+function modulesOf(
+  { preload }: LocalLaunch,
+  { kind, words, at }: PythonCommand,
+): TemplateKind['modules'] | undefined {
+  if (preload === undefined || preload.length === 0) return undefined
+  if (preload !== 'auto') return preload
+  const [target = '', ...args] = words.slice(at)
+  // A program such as fastmcp is told which file the server is.
+  return { kind, targets: [target, ...args.filter((arg) => arg.endsWith('.py'))] }
 }

@@ -29,12 +29,22 @@ export interface ForkRig extends Rig {
   python(text: string, options?: SpecOptions & { args?: string[]; words?: string[] }): LocalSpec
 }
 
-export function startForkRig(
-  t: Owner,
-  python: string,
-  options: RigOptions & { preload?: string[]; flags?: string[]; env?: Record<string, string> } = {},
-): ForkRig {
-  const { preload = ['random', 'uuid', 'tempfile'], flags = [], env = {}, ...rest } = options
+export interface ForkRigOptions extends RigOptions {
+  preload?: string[] | 'auto'
+  flags?: string[]
+  env?: Record<string, string>
+  /** Folder of the server; default: one of each session. */
+  project?: string
+}
+
+export function startForkRig(t: Owner, python: string, options: ForkRigOptions = {}): ForkRig {
+  const {
+    preload = ['random', 'uuid', 'tempfile'],
+    flags = [],
+    env = {},
+    project,
+    ...rest
+  } = options
   const events = createEvents()
   const outcomes: string[] = []
   const said: string[] = []
@@ -54,6 +64,7 @@ export function startForkRig(
             driver: 'process',
             requireLimits: false,
             env: { PATH: process.env['PATH'] ?? '', ...env },
+            ...(project === undefined ? {} : { cwd: project }),
             launch: {
               kind: 'local',
               shown: 'python',

@@ -46,8 +46,9 @@ function problemIn(stateDir: string): string | undefined {
     if (problem !== undefined) return problem
     if (!entry.isDirectory() || isOfSessions(entry.name)) continue
     for (const inner of entriesOf(path)) {
-      const planted =
-        linkProblem(join(path, inner.name), inner) ?? ownerProblemAt(join(path, inner.name))
+      const at = join(path, inner.name)
+      const isPipe = inner.isFIFO() && isOfKeepers(entry.name)
+      const planted = (isPipe ? undefined : linkProblem(at, inner)) ?? ownerProblemAt(at)
       if (planted !== undefined) return planted
     }
   }
@@ -56,6 +57,9 @@ function problemIn(stateDir: string): string | undefined {
 
 /** What workers have left is theirs, and never followed. */
 const isOfSessions = (name: string): boolean => name === 'sessions' || name === 'trash'
+
+/** There are the sockets of keepers, and the pipes of servers that share one; nobody else reads them. */
+const isOfKeepers = (name: string): boolean => name === 'run'
 
 function linkProblem(path: string, entry: Dirent): string | undefined {
   if (entry.isSymbolicLink()) {

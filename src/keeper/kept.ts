@@ -234,7 +234,8 @@ export function keep(options: KeptOptions): Kept {
 
   /** It was started ahead of its session, and has one now. */
   function claim({ outlives }: KeeperClaim, response: ServerResponse): void {
-    if (server === undefined || ending !== undefined) {
+    // The news of its end may still be on its way here.
+    if (server?.isThere() !== true || ending !== undefined) {
       answer(response, 409)
       return
     }

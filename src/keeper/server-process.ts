@@ -53,6 +53,8 @@ export interface ServerProcess {
    * @param why said of its end in place of how it ended
    */
   ask(why?: string): void
+  /** Whether any process of it lives, whatever was heard of its end. */
+  isThere(): boolean
   /** Kills what is left of the tree. */
   kill(): Promise<void>
   /** Settles when nothing of the tree is left, or after `ms`: true if nothing is. */
@@ -278,6 +280,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       silence.asked()
       return true
     },
+    isThere: () => tree.pids().length > 0,
     ask,
     kill,
     async gone(ms) {

@@ -1,14 +1,18 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import type { Duplex } from 'node:stream'
 
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
+import { framesPath } from '../ground/frames.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { removeFile } from '../ground/removal.ts'
 import { fromGateway } from './boot.ts'
 import { createCompany } from './company.ts'
 import { answer, readBody, refuse, send } from './control-replies.ts'
+import { createFrameServer, refuseUpgrade } from './frame-server.ts'
+import type { FrameServer } from './frame-server.ts'
 import { createOutbox } from './outbox.ts'
 import type { Pipes } from './pipes.ts'
 import type { House, KeeperBoot, KeeperClaim, KeeperSpec, Outliving } from './protocol.ts'
@@ -19,6 +23,7 @@ import type { ServerProcess } from './server-process.ts'
 import { startServerProcess } from './server-process.ts'
 import { asLookedAt, keeperFailure, spawnerFor } from './spawner.ts'
 import { createStdioFace } from './stdio-face.ts'
+import { servedWhole } from './whole-request.ts'
 
 /** One worker that this process keeps: its socket, its server, and how both end. */
 export interface Kept {
@@ -67,6 +72,8 @@ export function keep(options: KeptOptions): Kept {
   const company = createCompany(systemClock)
   const advice = createAdvice()
   let server: ServerProcess | undefined
+  /** Of a stdio server. */
+  let frames: FrameServer | undefined
   let toServer: Handler = (_request, response) => answer(response, 503)
   let ending: Promise<void> | undefined
   let isOnItsOwn = false
@@ -81,12 +88,15 @@ export function keep(options: KeptOptions): Kept {
     // What the gateway lets in, and its own beside that.
     maxHeaderSize: 160 * 1024,
   })
+  const knows = ({ headers }: IncomingMessage): boolean => {
+    const given = Buffer.from(String(headers[nonceHeader] ?? ''))
+    return given.length === nonce.length && timingSafeEqual(given, nonce)
+  }
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     outbox.add(response)
     // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
     response.on('error', () => undefined)
-    const given = Buffer.from(String(request.headers[nonceHeader] ?? ''))
-    if (given.length !== nonce.length || !timingSafeEqual(given, nonce)) answer(response, 403)
+    if (!knows(request)) answer(response, 403)
     else if (request.url?.startsWith('/keeper/') === true) control(request, response)
     else toServer(request, response)
   }
@@ -97,6 +107,12 @@ export function keep(options: KeptOptions): Kept {
       refuse(response)
     })(request, response)
   })
+  const upgrade = (request: IncomingMessage, socket: Duplex, first: Buffer): void => {
+    if (frames !== undefined && request.url === framesPath && knows(request)) {
+      frames.accept(socket, first)
+    } else refuseUpgrade(socket)
+  }
+  http.on('upgrade', guarded(upgrade, onFault))
   const umask = process.umask(0o077)
   http.listen(boot.socketPath, guarded(onListening, onFault))
   // The socket is there by now, and the server has to find what the gateway was started with.
@@ -222,8 +238,11 @@ export function keep(options: KeptOptions): Kept {
     if (spec.outlives !== undefined && spec.isWarm !== true)
       liveOn(spec.outlives, systemClock.now() - beganAtMs)
     const { address } = outcome.started
-    if (face !== undefined) toServer = (req, res) => face.handle(req, res)
-    else if (spec.relay && address !== null) {
+    if (face !== undefined) {
+      frames = createFrameServer(face.handle, onFault)
+      outbox.also(frames.isEmpty)
+      toServer = servedWhole(face.handle, onFault)
+    } else if (spec.relay && address !== null) {
       toServer = createRelay(address, spec.port ?? 0, {
         isPlain: spec.isPlain === true,
         onBytes: (count) => server?.spent(count),
@@ -279,6 +298,7 @@ export function keep(options: KeptOptions): Kept {
 
   async function leave(isGone: boolean, lastMs: number): Promise<void> {
     await outbox.emptied(lastMs)
+    frames?.close()
     http.close()
     http.closeAllConnections()
     // There may be no gateway any more to do it.

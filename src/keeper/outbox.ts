@@ -3,12 +3,17 @@ import type { ServerResponse } from 'node:http'
 /** The responses of the keeper that are still on their way, so that it does not leave before them. */
 export interface Outbox {
   add(response: ServerResponse): void
+  /** Of what is sent in another way: whether all of it has left. */
+  also(isEmpty: () => boolean): void
   /** Settles when every response has been handed to the system or has lost its reader. */
   emptied(limitMs: number): Promise<void>
 }
 
+const lookEveryMs = 2
+
 export function createOutbox(): Outbox {
   const open = new Set<ServerResponse>()
+  const others: (() => boolean)[] = []
   let onEmpty = (): void => undefined
 
   return {
@@ -19,10 +24,16 @@ export function createOutbox(): Outbox {
         if (open.size === 0) onEmpty()
       })
     },
+    also: (isEmpty) => void others.push(isEmpty),
     emptied: (limitMs) =>
       new Promise((resolve) => {
-        onEmpty = resolve
-        if (open.size === 0) resolve()
+        const look = (): void => {
+          if (open.size > 0) return
+          if (others.every((isEmpty) => isEmpty())) resolve()
+          else setTimeout(look, lookEveryMs)
+        }
+        onEmpty = look
+        look()
         // A reader that has stopped reading is not waited for.
         setTimeout(resolve, limitMs)
       }),

@@ -1,8 +1,7 @@
-import type { ServerResponse } from 'node:http'
-
 import type { Clock } from '../ground/clock.ts'
 
 import type { Replies } from './replies.ts'
+import type { Reply } from './reply.ts'
 import type { SseStream } from './sse-stream.ts'
 
 /**
@@ -23,10 +22,10 @@ export interface PostAnswer {
 }
 
 export interface PostAnswerOptions {
-  response: ServerResponse
+  reply: Reply
   clock: Clock
-  /** Makes the response the connection of a new stream. */
-  openStream(response: ServerResponse): SseStream
+  /** Makes the reply the connection of a new stream. */
+  openStream(reply: Reply): SseStream
   replies: Replies
   /** How long it may take and still be answered without opening a stream. */
   undecidedMs: number
@@ -36,7 +35,7 @@ export interface PostAnswerOptions {
 }
 
 export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
-  const { response, clock, replies, isBatch } = options
+  const { reply, clock, replies, isBatch } = options
   const early: string[] = []
   let pending = options.requests
   let status = 200
@@ -47,7 +46,7 @@ export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
     if (decision === 'json') return undefined
     if (decision !== 'undecided') return decision
     decided.cancel()
-    const sse = options.openStream(response)
+    const sse = options.openStream(reply)
     decision = sse
     for (const json of early) sse.send(json)
     return sse
@@ -55,9 +54,7 @@ export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
 
   return {
     isReachable: () =>
-      decision === 'undecided'
-        ? !response.destroyed
-        : decision !== 'json' && decision.isReachable(),
+      decision === 'undecided' ? !reply.destroyed : decision !== 'json' && decision.isReachable(),
     tell: (json) => stream()?.send(json),
     respond(json, statusCode = 200) {
       pending -= 1
@@ -67,7 +64,7 @@ export function createPostAnswer(options: PostAnswerOptions): PostAnswer {
         if (pending > 0) return
         decided.cancel()
         decision = 'json'
-        replies.json(response, status, isBatch ? `[${early.join(',')}]` : json)
+        replies.json(reply, status, isBatch ? `[${early.join(',')}]` : json)
       } else if (decision !== 'json') {
         if (pending === 0) decision.finish(json)
         else decision.send(json)

@@ -18,7 +18,7 @@ export interface RelayedStream {
 
 export interface RelayedStreamOptions {
   clock: Clock
-  streams: Streams
+  streams: Streams<ServerResponse>
   prefix: string
   isStandalone: boolean
   canPrime: () => boolean

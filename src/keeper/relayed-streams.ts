@@ -38,7 +38,7 @@ export function createRelayedStreams(
   clock: Clock,
   onBytes: (count: number) => void,
 ): RelayedStreams {
-  const streams = createStreams({ clock, format: partFormat })
+  const streams = createStreams<ServerResponse>({ clock, format: partFormat })
   let sessionId: string | undefined
   let version: string | undefined
   let hasOwnIds = false

@@ -1,8 +1,7 @@
-import type { ServerResponse } from 'node:http'
-
 import { catalogue } from '../ground/errors.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { mcpVersions, supportedVersions } from '../ground/mcp-versions.ts'
+import type { Reply } from './reply.ts'
 
 /** Why a request is not carried, as the catalogue of errors says it. */
 export interface Refusal {
@@ -70,10 +69,10 @@ export const serverGone = (message: string): Refusal => ({
 /** What is sent when nothing is passed on. Every reply carries the id of the session. */
 export interface Replies {
   readonly eventHeaders: Readonly<Record<string, string>>
-  json(response: ServerResponse, statusCode: number, json: string): void
+  json(reply: Reply, statusCode: number, json: string): void
   /** An answer without a body. */
-  empty(response: ServerResponse, statusCode: number): void
-  refuse(response: ServerResponse, refusal: Refusal): void
+  empty(reply: Reply, statusCode: number): void
+  refuse(reply: Reply, refusal: Refusal): void
 }
 
 export function errorJson({ rpcCode, message, data }: Refusal, id: RpcId | null): string {
@@ -84,14 +83,15 @@ export function errorJson({ rpcCode, message, data }: Refusal, id: RpcId | null)
 export function createReplies(sessionId: string | undefined): Replies {
   const session = sessionId === undefined ? undefined : { 'mcp-session-id': sessionId }
 
-  function json(response: ServerResponse, statusCode: number, text: string): void {
-    if (response.destroyed) return
-    response.writeHead(statusCode, {
+  function json(reply: Reply, statusCode: number, text: string, more?: { allow: string }): void {
+    if (reply.destroyed) return
+    reply.writeHead(statusCode, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
       ...session,
+      ...more,
     })
-    response.end(text)
+    reply.end(text)
   }
 
   return {
@@ -102,15 +102,16 @@ export function createReplies(sessionId: string | undefined): Replies {
       ...session,
     },
     json,
-    empty(response, statusCode) {
-      if (response.destroyed) return
+    empty(reply, statusCode) {
+      if (reply.destroyed) return
       // 204 may not have one; without it an empty 202 would be sent in chunks.
       const length = statusCode === 204 ? {} : { 'content-length': 0 }
-      response.writeHead(statusCode, { ...length, ...session }).end()
+      reply.writeHead(statusCode, { ...length, ...session })
+      reply.end()
     },
-    refuse(response, refusal) {
-      if (refusal === refusals.method) response.setHeader('allow', 'GET, POST, DELETE')
-      json(response, refusal.statusCode, errorJson(refusal, null))
+    refuse(reply, refusal) {
+      const more = refusal === refusals.method ? { allow: 'GET, POST, DELETE' } : undefined
+      json(reply, refusal.statusCode, errorJson(refusal, null), more)
     },
   }
 }

@@ -1,7 +1,8 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
 
 import type { EventLog, LoggedEvent, Trail } from './event-log.ts'
 import { carriesHeader } from './protocol.ts'
+import type { Reply } from './reply.ts'
 import type { SsePart } from './sse-parts.ts'
 
 /** More than this may not wait for one slow reader, beside the one message that is on its way. */
@@ -11,7 +12,7 @@ const backlogBytes = 4 * 1024 * 1024
  * A stream of server-sent events that outlives its connections: what comes while none is there is
  * logged, and a later connection goes on where the client says that it was.
  */
-export interface SseStream {
+export interface SseStream<R extends Reply = Reply> {
   /** What the ids of its events begin with. */
   readonly key: string
   isLive(): boolean
@@ -22,12 +23,12 @@ export interface SseStream {
   isReachable(): boolean
   /** Whether its connection, if there is one, takes more without keeping it in memory. */
   hasRoom(): boolean
-  /** Makes this response the connection of the stream, in place of the one before. */
-  open(response: ServerResponse): void
+  /** Makes this reply the connection of the stream, in place of the one before. */
+  open(reply: R): void
   /** The same, for a stream whose first event may come at any moment: the head, and no more. */
-  begin(response: ServerResponse): void
+  begin(reply: R): void
   /** The same, going on after this event. */
-  resume(response: ServerResponse, after: number): Resumption
+  resume(reply: R, after: number): Resumption
   /** Gives the client a place to come back to before there is a message; false if it has none. */
   prime(): boolean
   /** Sends or logs a message; one that can never reach the client is dropped. */
@@ -39,11 +40,11 @@ export interface SseStream {
   /** Ends it as its source did, in the middle: who is there is to see a cut and no end. */
   breakOff(): void
   /** Forgets the stream, and hands over its connection to whoever goes on with it. */
-  letGo(): ServerResponse | undefined
+  letGo(): R | undefined
 }
 
 /**
- * The response is used only if it is `resumed`. `over`: the client has had all of the stream.
+ * The reply is used only if it is `resumed`. `over`: the client has had all of the stream.
  * `unknown`: there is no such event, or what came after it is not in the log any more.
  */
 export type Resumption = 'resumed' | 'over' | 'unknown'
@@ -66,10 +67,10 @@ export interface SseStreamOptions {
 export const understandsPriming = (version: string | undefined): boolean =>
   version !== undefined && version >= '2025-11-25'
 
-export function createSseStream(options: SseStreamOptions): SseStream {
+export function createSseStream<R extends Reply>(options: SseStreamOptions): SseStream<R> {
   const { key, log, headers, canPrime, isStandalone, onRoom, onSpent } = options
   const { encoding } = log.format
-  let connection: ServerResponse | undefined
+  let connection: R | undefined
   let heaviestBytes = 0
   let isResumable = isStandalone
   let hasEnded = false
@@ -94,28 +95,28 @@ export function createSseStream(options: SseStreamOptions): SseStream {
     connection = undefined
   }
 
-  function connect(response: ServerResponse, head: Readonly<OutgoingHttpHeaders>): void {
+  function connect(reply: R, head: Readonly<OutgoingHttpHeaders>): void {
     hangUp()
-    connection = response
+    connection = reply
     heaviestBytes = 0
-    response.on('close', () => {
-      if (connection !== response) return
+    reply.on('close', () => {
+      if (connection !== reply) return
       connection = undefined
       onRoom?.()
     })
-    if (onRoom !== undefined) response.on('drain', onRoom)
-    response.writeHead(200, head)
+    if (onRoom !== undefined) reply.on('drain', onRoom)
+    reply.writeHead(200, head)
   }
 
-  function attach(response: ServerResponse, missed: LoggedEvent[], head = headers): void {
+  function attach(reply: R, missed: LoggedEvent[], head = headers): void {
     // Its 'close' has come already, so nothing would ever detach it.
-    if (response.destroyed) return
-    connect(response, head)
+    if (reply.destroyed) return
+    connect(reply, head)
     for (const event of missed) write(event.frame, [event])
     if (hasEnded) {
-      response.end()
+      reply.end()
     } else if (missed.length === 0) {
-      if (!prime()) response.flushHeaders()
+      if (!prime()) reply.flushHeaders()
     }
     onRoom?.()
   }
@@ -124,7 +125,7 @@ export function createSseStream(options: SseStreamOptions): SseStream {
     if (connection === undefined || connection.writableEnded || !canPrime()) return false
     trail.last += 1
     isResumable = true
-    connection.write(`id: ${key}-${trail.last}\ndata: \n\n`)
+    connection.write(`id: ${key}-${trail.last}\ndata: \n\n`, 'latin1')
     return true
   }
 
@@ -165,16 +166,16 @@ export function createSseStream(options: SseStreamOptions): SseStream {
     isLive,
     isReachable,
     hasRoom: () => connection?.writableNeedDrain !== true,
-    open: (response) => attach(response, log.unsent(trail)),
-    begin(response) {
-      connect(response, headers)
-      response.flushHeaders()
+    open: (reply) => attach(reply, log.unsent(trail)),
+    begin(reply) {
+      connect(reply, headers)
+      reply.flushHeaders()
     },
-    resume(response, after) {
+    resume(reply, after) {
       if (after < trail.lost || after > trail.last) return 'unknown'
       if (hasEnded && after === trail.last) return 'over'
       const carries = !hasEnded && !isStandalone ? { [carriesHeader]: 'exchange' } : {}
-      attach(response, log.after(trail, after), { ...headers, ...carries })
+      attach(reply, log.after(trail, after), { ...headers, ...carries })
       return 'resumed'
     },
     prime,

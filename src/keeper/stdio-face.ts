@@ -1,5 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
 import type { Clock } from '../ground/clock.ts'
 import { idKey, isFailure, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcMessage } from '../ground/jsonrpc.ts'
@@ -10,28 +8,22 @@ import type { Message, Parcel } from './messages.ts'
 import type { Beginning } from './first-words.ts'
 import { createFirstWords } from './first-words.ts'
 import { createPostAnswer } from './post-answer.ts'
-import {
-  bodyLimitBytes,
-  createReplies,
-  errorJson,
-  idInUse,
-  refusals,
-  serverGone,
-} from './replies.ts'
+import { createReplies, errorJson, idInUse, refusals, serverGone } from './replies.ts'
 import type { Refusal } from './replies.ts'
-import { readBody, refuseAccept, refuseSession } from './request-checks.ts'
+import type { Asked, Reply } from './reply.ts'
+import { refuseAccept, refuseSession } from './request-checks.ts'
 import { carryToClient } from './routes.ts'
 import { understandsPriming } from './sse-stream.ts'
 import type { SseStream } from './sse-stream.ts'
 import { createStreams } from './streams.ts'
 
 /**
- * The HTTP face of a stdio server: MCP Streamable HTTP on one side, one JSON-RPC message a line on
+ * The face of a stdio server: MCP Streamable HTTP on one side, one JSON-RPC message a line on
  * the other. One face serves one session, on its own server process.
  */
 export interface StdioFace {
-  /** Answers one HTTP request to the MCP endpoint. The nonce was checked before. */
-  handle(request: IncomingMessage, response: ServerResponse): void
+  /** Answers one request to the MCP endpoint. The nonce was checked before. */
+  handle(asked: Asked, reply: Reply): void
   /** Takes one line of the server's stdout, without its line end. */
   fromServer(line: string): void
   /** Ends every open stream, with a JSON-RPC error for the exchanges that were not answered. */
@@ -75,32 +67,29 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   const { beginning } = options
   const firstWords = beginning && createFirstWords(clock, beginning)
 
-  function openStream(response: ServerResponse): SseStream {
+  function openStream(reply: Reply): SseStream {
     const stream = streams.create({ ...shape, isStandalone: false })
-    stream.open(response)
+    stream.open(reply)
     return stream
   }
 
-  function post(request: IncomingMessage, response: ServerResponse): void {
-    readBody(request, bodyLimitBytes, (text) => {
-      const parcel = text === undefined ? undefined : readMessages(text)
-      if (text === undefined) replies.refuse(response, refusals.bodyTooLarge)
-      else if (parcel === undefined) replies.refuse(response, refusals.notJson)
-      else {
-        const refusal = refuseParcel(request, parcel)
-        if (refusal === undefined) carry(parcel, response)
-        else replies.refuse(response, refusal)
-      }
-    })
+  function post(asked: Asked, reply: Reply): void {
+    const { body } = asked
+    const parcel = body === undefined ? undefined : readMessages(body)
+    if (body === undefined) replies.refuse(reply, refusals.bodyTooLarge)
+    else if (parcel === undefined) replies.refuse(reply, refusals.notJson)
+    else {
+      const refusal = refuseParcel(asked, parcel)
+      if (refusal === undefined) carry(parcel, reply)
+      else replies.refuse(reply, refusal)
+    }
   }
 
-  function refuseParcel(request: IncomingMessage, parcel: Parcel): Refusal | undefined {
-    // It may have been deleted while the body was on its way.
-    if (isDeleted) return refusals.notFound
+  function refuseParcel(asked: Asked, parcel: Parcel): Refusal | undefined {
     const { isBatch, messages } = parcel
     const [first] = messages
     const isOpening = !isBatch && first?.kind === 'request' && first.rpc.method === 'initialize'
-    const refusal = isOpening ? undefined : refuseSession(request, sessionId, version)
+    const refusal = isOpening ? undefined : refuseSession(asked, sessionId, version)
     if (refusal !== undefined) return refusal
     if (isBatch && version !== batchVersion) return refusals.batch
     if (messages.length === 0) return refusals.notRpc
@@ -117,20 +106,20 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     return undefined
   }
 
-  function carry({ isBatch, messages }: Parcel, response: ServerResponse): void {
+  function carry({ isBatch, messages }: Parcel, reply: Reply): void {
     const requests = messages.filter(({ kind }) => kind === 'request')
     if (requests.length > 0) {
       firstWords?.asked()
-      const asked = { response, requests: requests.length, isBatch }
-      const answer = createPostAnswer({ ...asked, undecidedMs, clock, openStream, replies })
+      const posted = { reply, requests: requests.length, isBatch }
+      const answer = createPostAnswer({ ...posted, undecidedMs, clock, openStream, replies })
       for (const { rpc } of requests) if (isRpcId(rpc.id)) exchanges.add(rpc.id, rpc, answer)
     }
     const missed = messages.filter((message) => !pass(message))
     const why = gone ?? deaf
     for (const { kind, rpc } of missed) if (kind === 'request') fail(rpc, why)
     if (requests.length > 0) return
-    if (missed.length === 0) replies.empty(response, 202)
-    else replies.refuse(response, why)
+    if (missed.length === 0) replies.empty(reply, 202)
+    else replies.refuse(reply, why)
   }
 
   /** @returns false when the server cannot be told any more */
@@ -150,32 +139,32 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
     exchanges.close(id)?.answer.respond(errorJson(why, id), why.statusCode)
   }
 
-  function get(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = refuseSession(request, sessionId, version)
-    const lastEventId = request.headers['last-event-id']
+  function get(asked: Asked, reply: Reply): void {
+    const refusal = refuseSession(asked, sessionId, version)
+    const lastEventId = asked.headers['last-event-id']
     if (refusal !== undefined) {
-      replies.refuse(response, refusal)
-    } else if (typeof lastEventId === 'string' && lastEventId !== '') {
-      const outcome = streams.resume(response, lastEventId)
-      if (outcome === 'unknown') replies.refuse(response, refusals.lastEventId)
+      replies.refuse(reply, refusal)
+    } else if (lastEventId !== undefined && lastEventId !== '') {
+      const outcome = streams.resume(reply, lastEventId)
+      if (outcome === 'unknown') replies.refuse(reply, refusals.lastEventId)
       // To a reader of events 204 means: do not come back. SDK clients would, after an error.
-      if (outcome === 'over') replies.empty(response, 204)
+      if (outcome === 'over') replies.empty(reply, 204)
     } else if (gone !== undefined) {
-      replies.refuse(response, gone)
+      replies.refuse(reply, gone)
     } else {
-      standalone.open(response)
+      standalone.open(reply)
     }
   }
 
-  function remove(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = refuseSession(request, sessionId, version)
+  function remove(asked: Asked, reply: Reply): void {
+    const refusal = refuseSession(asked, sessionId, version)
     if (refusal !== undefined) {
-      replies.refuse(response, refusal)
+      replies.refuse(reply, refusal)
       return
     }
     isDeleted = true
     endAll(refusals.deleted)
-    replies.empty(response, 204)
+    replies.empty(reply, 204)
   }
 
   function endAll(why: Refusal): void {
@@ -223,20 +212,18 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   }
 
   return {
-    handle(request, response) {
-      // A write that meets a closed connection is reported here too; 'close' has dealt with it.
-      response.on('error', () => undefined)
-      const { method = '' } = request
+    handle(asked, reply) {
+      const { method } = asked
       const isKnown = method === 'POST' || method === 'GET' || method === 'DELETE'
       const refusal = isDeleted
         ? refusals.notFound
         : isKnown
-          ? refuseAccept(request)
+          ? refuseAccept(asked)
           : refusals.method
-      if (refusal !== undefined) replies.refuse(response, refusal)
-      else if (method === 'POST') post(request, response)
-      else if (method === 'GET') get(request, response)
-      else remove(request, response)
+      if (refusal !== undefined) replies.refuse(reply, refusal)
+      else if (method === 'POST') post(asked, reply)
+      else if (method === 'GET') get(asked, reply)
+      else remove(asked, reply)
     },
     fromServer(text) {
       // A mark of byte order is not JSON, but some runtimes put one before all that they write.

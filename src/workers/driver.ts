@@ -258,6 +258,8 @@ export interface Endpoint {
   host: string
   /** When set, `origin` is spoken over this unix socket. */
   socketPath?: string
+  /** Whether `socketPath` takes frames (`ground/frames.ts`), so that one connection is enough. */
+  frames?: true
   /** Path and query of the endpoint. */
   path: string
   /** To be added to every request: the keeper's nonce, the headers of a `url` server. Secret. */

@@ -35,6 +35,7 @@ export function newHandle(
     transport: launch.transport,
     path: launch.path,
     relay: isRelayed(launch),
+    frames: launch.transport === 'stdio',
     hasGroups: needsGroups(launch.limits),
     groups: null,
     port,
@@ -66,6 +67,8 @@ export function endpointOf(handle: WorkerHandle, nonce: string): Endpoint {
     return {
       origin: 'http://localhost',
       socketPath: String(handle.socketPath),
+      // A keeper of an earlier version says nothing of it, and takes HTTP.
+      ...(handle.frames === true ? { frames: true } : {}),
       host,
       path,
       headers,

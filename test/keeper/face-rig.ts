@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import type { Clock } from '../../src/ground/clock.ts'
 import { createStdioFace } from '../../src/keeper/stdio-face.ts'
 import type { StdioFace } from '../../src/keeper/stdio-face.ts'
+import { bridge } from './framed.ts'
 
 export interface SseEvent {
   id: string
@@ -58,7 +59,7 @@ export interface Rig {
 
 export const sessionId = 'session-1'
 
-/** A face behind a real HTTP server; its stdio server is the test, and so is its clock. */
+/** A face behind frames, and an HTTP server before them; its stdio server is the test, and so is its clock. */
 export async function startFace(t: TestContext): Promise<Rig> {
   const clock = createFakeClock()
   const lines: string[] = []
@@ -84,12 +85,11 @@ export async function startFace(t: TestContext): Promise<Rig> {
     },
   })
   const closedByPort = new Map<number | undefined, Promise<unknown>>()
-  const server = createServer((incoming, response) => {
-    const closed = once(response, 'close')
+  const { handle } = await bridge(t, face, (incoming, closed) => {
     closedByPort.set(incoming.socket.remotePort, closed)
     server.emit('arrived', closed)
-    face.handle(incoming, response)
   })
+  const server = createServer(handle)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +9,9 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 
 import { systemClock } from '../../src/ground/clock.ts'
+import type { Reply } from '../../src/keeper/reply.ts'
 import { createStdioFace } from '../../src/keeper/stdio-face.ts'
+import { bridge } from './framed.ts'
 
 export interface SdkRig {
   client: Client
@@ -45,14 +46,14 @@ export async function startSdk(t: TestContext): Promise<SdkRig> {
   child.on('exit', (code) => face.serverEnded(`exit code ${code ?? 'none'}`))
   child.stdin.on('error', () => undefined)
 
-  const open = new Set<ServerResponse>()
-  const server = createServer((request, response) => {
+  const open = new Map<Reply, Promise<void>>()
+  const { handle } = await bridge(t, face, (request, closed, reply) => {
     const after = request.headers['last-event-id']
     requests.push(after === undefined ? (request.method ?? '') : `GET ${String(after)}`)
-    open.add(response)
-    response.on('close', () => open.delete(response))
-    face.handle(request, response)
+    open.set(reply, closed)
+    void closed.then(() => open.delete(reply))
   })
+  const server = createServer(handle)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -83,8 +84,8 @@ export async function startSdk(t: TestContext): Promise<SdkRig> {
     garbage,
     requests,
     async cutStreams() {
-      const closed = [...open].map((response) => once(response, 'close'))
-      for (const response of open) response.destroy()
+      const closed = [...open.values()]
+      for (const reply of open.keys()) reply.destroy()
       await Promise.all(closed)
     },
     async call(name, args = {}, options = {}) {

@@ -25,7 +25,8 @@ type Given = Readonly<Record<string, string | string[] | number | undefined>>
 const openingBytes = 5
 const answerAtMost = 16 * 1024
 const linesAtMost = 32
-const unwritable = /[\0\r\n]/g
+/** What is written is a byte a character, and ends with the line. */
+const unwritable = /[^\t\u0020-\u00ff]/g
 const nameOfHeader = /^[a-z0-9-]+$/
 
 /** @returns undefined when it is none that could be carried */

@@ -19,8 +19,13 @@ const streamsAtMost = 4000
 export interface FrameServer {
   /** Takes over a connection whose request to be upgraded is in order. */
   accept(socket: Duplex, first: Buffer): void
-  /** Whether all that was asked is answered, and the system has it. */
-  isEmpty(): boolean
+  /**
+   * Ends each connection as soon as all that was asked over it is answered. A gateway still says what
+   * it has read, and must not meet a closed door: it would not read on.
+   *
+   * @returns whether all of them have gone
+   */
+  leave(): boolean
   /** Ends all of them, whatever is on its way. */
   close(): void
 }
@@ -33,8 +38,8 @@ interface Stream {
 }
 
 interface Connection {
-  isEmpty(): boolean
-  end(): void
+  leave(): void
+  close(): void
 }
 
 /** @param serve a throw of it costs that one stream */
@@ -49,9 +54,12 @@ export function createFrameServer(
       connections.add(connection)
       socket.once('close', () => connections.delete(connection))
     },
-    isEmpty: () => [...connections].every((connection) => connection.isEmpty()),
+    leave() {
+      for (const connection of connections) connection.leave()
+      return connections.size === 0
+    },
     close() {
-      for (const connection of connections) connection.end()
+      for (const connection of connections) connection.close()
     },
   }
 }
@@ -188,7 +196,9 @@ function connect(
   if (first.length > 0) read(first)
 
   return {
-    isEmpty: () => streams.size === 0 && writer.waitingBytes === 0 && socket.writableLength === 0,
-    end: () => void socket.destroy(),
+    leave() {
+      if (streams.size === 0 && writer.waitingBytes === 0 && !socket.writableEnded) socket.end()
+    },
+    close: () => void socket.destroy(),
   }
 }

@@ -240,7 +240,7 @@ export function keep(options: KeptOptions): Kept {
     const { address } = outcome.started
     if (face !== undefined) {
       frames = createFrameServer(face.handle, onFault)
-      outbox.also(frames.isEmpty)
+      outbox.also(frames.leave)
       toServer = servedWhole(face.handle, onFault)
     } else if (spec.relay && address !== null) {
       toServer = createRelay(address, spec.port ?? 0, {

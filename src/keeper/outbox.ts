@@ -3,8 +3,8 @@ import type { ServerResponse } from 'node:http'
 /** The responses of the keeper that are still on their way, so that it does not leave before them. */
 export interface Outbox {
   add(response: ServerResponse): void
-  /** Of what is sent in another way: whether all of it has left. */
-  also(isEmpty: () => boolean): void
+  /** What is sent in another way: lets it leave, and says whether all of it has. */
+  also(leave: () => boolean): void
   /** Settles when every response has been handed to the system or has lost its reader. */
   emptied(limitMs: number): Promise<void>
 }
@@ -24,12 +24,12 @@ export function createOutbox(): Outbox {
         if (open.size === 0) onEmpty()
       })
     },
-    also: (isEmpty) => void others.push(isEmpty),
+    also: (leave) => void others.push(leave),
     emptied: (limitMs) =>
       new Promise((resolve) => {
         const look = (): void => {
           if (open.size > 0) return
-          if (others.every((isEmpty) => isEmpty())) resolve()
+          if (others.every((leave) => leave())) resolve()
           else setTimeout(look, lookEveryMs)
         }
         onEmpty = look

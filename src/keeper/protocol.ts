@@ -21,6 +21,8 @@ import type { ErrorCode } from '../ground/errors.ts'
  *   a JSON string, or 204 as soon as it has said its first message, or has ended
  * - `PUT /keeper/note` a JSON string -> 204; it is kept in memory, in place of the one before
  * - `GET /keeper/note` -> 200 that string, or 204 when none was left
+ * - `GET /keeper/frames` to be upgraded -> 101, and from then on frames (`ground/frames.ts`), for all
+ *   that a gateway asks a stdio server; 403 where nothing takes them
  * - anything else goes to the server; the head of an event stream that is resumed says with
  *   `carriesHeader` whether the answer to a request is still to come on it
  *

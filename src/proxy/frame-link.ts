@@ -177,15 +177,17 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
         // Of what nobody waits for any more something may still be on its way.
         return stream === undefined || stream.data(payload)
       case frames.end:
+        if (payload.length > 0 || stream?.mayEnd() === false) return false
         streams.delete(number)
-        if (payload.length > 0 || stream?.end() === false) return false
+        stream?.end()
         rest()
         return true
       case frames.reset:
+        if (payload.length > 0) return false
         streams.delete(number)
         stream?.fail(new Error('The keeper broke it off.'))
         rest()
-        return payload.length === 0
+        return true
       default:
         return false
     }

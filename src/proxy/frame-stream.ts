@@ -14,7 +14,8 @@ export interface FrameStream {
   /** @returns, as the two that follow, whether the frame keeps to the rules */
   head(answer: FramedAnswer): boolean
   data(bytes: Buffer): boolean
-  end(): boolean
+  mayEnd(): boolean
+  end(): void
   /** Nothing more will come of it. */
   fail(cause: Error): void
 }
@@ -123,11 +124,10 @@ export function createFrameStream(options: FrameStreamOptions): FrameStream {
       take(() => handOn(own))
       return true
     },
+    mayEnd: () => hasHead,
     end() {
-      if (!hasHead || hasEnded) return false
       hasEnded = true
       take(handOnEnd)
-      return true
     },
     fail(cause) {
       hasEnded = true

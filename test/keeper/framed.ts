@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 
 import { createFrameServer } from '../../src/keeper/frame-server.ts'
@@ -17,6 +17,7 @@ import { tempDir } from '../support/temp.ts'
 export interface FrameStand {
   endpoint: Endpoint
   frames: FrameServer
+  server: Server
   /** What went wrong in the keeper's part. */
   faults: unknown[]
   /** Connections that have come, and been let in. */
@@ -50,7 +51,7 @@ export async function startFrames(
     headers: {},
     ordersStreams: true,
   }
-  return { endpoint, frames, faults, connections: () => connections }
+  return { endpoint, frames, server, faults, connections: () => connections }
 }
 
 export interface Bridge {

@@ -4,6 +4,13 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Arbitrary } from 'fast-check'
 import fc from 'fast-check'
 
+import {
+  createAnswerReader,
+  createRequestReader,
+  writeAnswer,
+  writeRequest,
+} from '../../../src/ground/frame-heads.ts'
+import { createFrameReader, framePayloadAtMost } from '../../../src/ground/frames.ts'
 import { idKey, isRpcId, kindOf } from '../../../src/ground/jsonrpc.ts'
 import { hostsOf, routedTarget } from '../../../src/ground/request-target.ts'
 import { createLineSplitter } from '../../../src/keeper/lines.ts'
@@ -41,6 +48,28 @@ const cutBytes = fc.tuple(
     { maxLength: 8 },
   ),
   fc.array(fc.nat(400), { maxLength: 4 }),
+)
+
+/** Frames, and what is nearly one. */
+const framed = fc.tuple(
+  fc.array(
+    fc
+      .tuple(
+        fc.oneof(fc.constant(undefined), fc.constantFrom(0, framePayloadAtMost + 1, 0xffff_ffff)),
+        fc.nat(20),
+        fc.oneof(fc.nat(3), fc.constant(0xffff_ffff)),
+        nastyBytes,
+      )
+      .map(([length, type, stream, payload]) => {
+        const head = Buffer.alloc(9)
+        head.writeUInt32BE(length ?? payload.length)
+        head[4] = type
+        head.writeUInt32BE(stream, 5)
+        return Buffer.concat([head, payload])
+      }),
+    { maxLength: 6 },
+  ),
+  fc.array(fc.nat(200), { maxLength: 4 }),
 )
 
 const headerNames = ['host', 'accept', 'content-type', 'mcp-session-id', 'last-event-id', 'cookie']
@@ -147,6 +176,24 @@ const readers = {
     if (!cutter.isLost()) assert.ok(Buffer.from(said, 'latin1').equals(bytes))
   }),
 
+  /** Frames are the same however the bytes of them are cut, up to the first that is none. */
+  frames: readerOf(4, framed, ([all, cuts]) => {
+    const bytes = Buffer.concat(all)
+    assert.deepEqual(framesOf(pieces(bytes, cuts)), framesOf([bytes]))
+  }),
+
+  /** What a head says is what was written; bytes that are none say nothing. */
+  heads: readerOf(3, fc.tuple(headers, nastyBytes, fc.nat(999)), ([fields, bytes, status]) => {
+    createRequestReader()(bytes)
+    createAnswerReader()(bytes)
+    const [read, written] = [createRequestReader(), writeRequest('GET', fields, bytes, true)]
+    const opening = read(written ?? assert.fail())
+    assert.ok(opening !== undefined && opening.body.equals(bytes))
+    for (const value of Object.values(opening.request.headers)) assert.doesNotMatch(value, /[\r\n]/)
+    const answer = createAnswerReader()(Buffer.from(writeAnswer(status, fields), 'latin1'))
+    if (answer !== undefined) assert.equal(answer.statusCode, status)
+  }),
+
   /** The words before the first message. */
   framing: readerOf(2, fc.array(fc.oneof(messageText, nastyText), { maxLength: 4 }), (texts) => {
     const reader = createFramingReader()
@@ -237,6 +284,16 @@ function linesOf(chunks: readonly Buffer[]): string[] {
   for (const chunk of chunks) splitter.push(chunk)
   splitter.end()
   return lines
+}
+
+function framesOf(chunks: readonly Buffer[]): unknown[] {
+  const frames: unknown[] = []
+  const reader = createFrameReader((type, stream, payload) => {
+    frames.push([type, stream, payload.toString('latin1')])
+    return type !== 20
+  })
+  const isRight = chunks.map((chunk) => reader.push(chunk)).at(-1)
+  return [...frames, isRight]
 }
 
 function eventsOf(chunks: readonly Buffer[]): SseEvent[] {

@@ -1,8 +1,6 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 
-import type { Dispatcher } from 'undici'
-
 import { createAnswerReader, writeRequest } from '../ground/frame-heads.ts'
 import {
   createFrameReader,
@@ -17,6 +15,7 @@ import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { isOutOfRoom } from '../ground/room.ts'
 import { isUnreached } from '../ground/unreached.ts'
 import type { Session } from '../sessions/session.ts'
+import type { Asking } from './asking.ts'
 import { createFrameStream } from './frame-stream.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { createUpgrade } from './frame-upgrade.ts'
@@ -26,7 +25,7 @@ import type { Receiver } from './received.ts'
 export interface FrameLink {
   /** Whether another request can go over it. */
   takesMore(): boolean
-  dispatch(options: Dispatcher.DispatchOptions, receiver: Receiver): void
+  dispatch(asking: Asking, receiver: Receiver): void
   destroy(): void
 }
 
@@ -36,8 +35,8 @@ const idleMs = 10_000
 /** What all connections read into: whatever comes is dealt with before anything else is read. */
 const readInto = Buffer.allocUnsafeSlow(64 * 1024)
 
-interface Asking {
-  readonly options: Dispatcher.DispatchOptions
+interface Early {
+  readonly asking: Asking
   readonly stream: FrameStream
 }
 
@@ -46,7 +45,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
   const tellOfStream = tellFault('reading what a worker has answered', owner)
   const streams = new Map<number, FrameStream>()
   /** What waits for the connection: nothing of it has been sent. */
-  const early = new Map<number, Asking>()
+  const early = new Map<number, Early>()
   let wakers: (() => void)[] = []
   let newest = 0
   let isClosed = false
@@ -117,19 +116,13 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
   function sendEarly(): void {
     const all = [...early]
     early.clear()
-    for (const [number, { options, stream }] of all) send(number, options, stream)
+    for (const [number, { asking, stream }] of all) send(number, asking, stream)
   }
 
-  function send(
-    number: number,
-    { method, headers, body }: Dispatcher.DispatchOptions,
-    stream: FrameStream,
-  ): void {
-    const bytes = Buffer.isBuffer(body) ? body : undefined
-    const isWhole =
-      body === null || body === undefined || (bytes?.length ?? Infinity) <= framePieceBytes
-    const given = headers as Parameters<typeof writeRequest>[1]
-    const opening = writeRequest(method, given, isWhole ? bytes : undefined, isWhole)
+  function send(number: number, { method, headers, body }: Asking, stream: FrameStream): void {
+    const whole = Buffer.isBuffer(body) && body.length <= framePieceBytes ? body : undefined
+    const isWhole = body === null || whole !== undefined
+    const opening = writeRequest(method, headers, whole, isWhole)
     if (opening === undefined || opening.length > framePayloadAtMost) {
       stream.upstream.abort(new Error('This request cannot be carried to a keeper.'))
       return
@@ -137,11 +130,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
     streams.set(number, stream)
     writer.add(frames.open, number, opening)
     if (isWhole) return
-    const sending = sendBody(
-      number,
-      bytes === undefined ? (body as Readable) : piecesOf(bytes),
-      stream,
-    )
+    const sending = sendBody(number, Buffer.isBuffer(body) ? [body] : body, stream)
     inBackground(sending, (thrown) => {
       stream.upstream.abort(thrown instanceof Error ? thrown : new Error('The body broke off.'))
     })
@@ -195,7 +184,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
 
   function over(number: number, isCut: boolean): void {
     const wasSent = streams.delete(number)
-    const { body } = early.get(number)?.options ?? {}
+    const { body } = early.get(number)?.asking ?? {}
     if (body instanceof Readable) body.destroy()
     early.delete(number)
     if (!isCut || isClosed) return
@@ -223,7 +212,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
 
   return {
     takesMore: () => !isClosed && newest < lastStream,
-    dispatch(options, receiver) {
+    dispatch(asking, receiver) {
       newest += 1
       const number = newest
       if (streams.size === 0 && early.size === 0) socket.ref()
@@ -233,19 +222,13 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
         grant: (bytes) => writer.add(frames.window, number, fourBytes(bytes)),
         onOver: (isCut) => over(number, isCut),
       })
-      if (!upgrade.isDone()) early.set(number, { options, stream })
+      if (!upgrade.isDone()) early.set(number, { asking, stream })
       stream.begin()
-      if (upgrade.isDone() && !stream.isOver()) send(number, options, stream)
+      if (upgrade.isDone() && !stream.isOver()) send(number, asking, stream)
     },
     destroy() {
       close(new Error('The connection was closed.'))
     },
-  }
-}
-
-function* piecesOf(bytes: Buffer): Iterable<Buffer> {
-  for (let at = 0; at < bytes.length; at += framePieceBytes) {
-    yield bytes.subarray(at, at + framePieceBytes)
   }
 }
 

@@ -8,6 +8,7 @@ import type { FrameServer } from '../../src/keeper/frame-server.ts'
 import type { Asked, Reply } from '../../src/keeper/reply.ts'
 import { servedWhole } from '../../src/keeper/whole-request.ts'
 import { openFrameUpstreams } from '../../src/proxy/frame-upstreams.ts'
+import type { HeaderMap } from '../../src/protocols/protocol.ts'
 import type { Upstreams } from '../../src/proxy/asking.ts'
 import type { Endpoint } from '../../src/workers/driver.ts'
 import { atEnd } from '../support/at-end.ts'
@@ -107,7 +108,7 @@ function pass(
 ): void {
   let pause = (): void => undefined
   upstreams.dispatch(
-    { method: method, path: '/mcp', headers, body },
+    { method, path: '/mcp', headers: headers as HeaderMap, body },
     {
       sent(upstream) {
         response.on('close', () => upstream.abort(new Error('The client has gone.')))

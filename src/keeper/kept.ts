@@ -1,22 +1,19 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
-import type { Duplex } from 'node:stream'
 
 import { systemClock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
 import { framesPath } from '../ground/frames.ts'
-import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import { removeFile } from '../ground/removal.ts'
 import { fromGateway } from './boot.ts'
 import { createCompany } from './company.ts'
-import { answer, readBody, refuse, send } from './control-replies.ts'
-import { createFrameServer, refuseUpgrade } from './frame-server.ts'
+import { answer, readBody, send } from './control-replies.ts'
+import { openDoor } from './door.ts'
+import { createFrameServer } from './frame-server.ts'
 import type { FrameServer } from './frame-server.ts'
 import { createOutbox } from './outbox.ts'
 import type { Pipes } from './pipes.ts'
 import type { House, KeeperBoot, KeeperClaim, KeeperSpec, Outliving } from './protocol.ts'
-import { nonceHeader } from './protocol.ts'
 import { createRelay } from './relay.ts'
 import { createAdvice } from './server-advice.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -80,43 +77,20 @@ export function keep(options: KeptOptions): Kept {
   /** The last that a gateway has left, as JSON. */
   let note: string | undefined
 
-  const nonce = Buffer.from(boot.nonce)
-  const http = createServer({
-    requestTimeout: 0,
-    headersTimeout: 0,
-    keepAliveTimeout: 0,
-    // What the gateway lets in, and its own beside that.
-    maxHeaderSize: 160 * 1024,
-  })
-  const knows = ({ headers }: IncomingMessage): boolean => {
-    const given = Buffer.from(String(headers[nonceHeader] ?? ''))
-    return given.length === nonce.length && timingSafeEqual(given, nonce)
-  }
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    outbox.add(response)
-    // What is written to a connection that has gone is reported here, and 'close' has dealt with it.
-    response.on('error', () => undefined)
-    if (!knows(request)) answer(response, 403)
-    else if (request.url?.startsWith('/keeper/') === true) control(request, response)
-    else toServer(request, response)
-  }
-  http.on('request', (request, response) => {
-    // Only this request is lost.
-    guarded(serve, (thrown) => {
-      onFault(thrown)
-      refuse(response)
-    })(request, response)
-  })
-  const upgrade = (request: IncomingMessage, socket: Duplex, first: Buffer): void => {
-    if (frames !== undefined && request.url === framesPath && knows(request)) {
+  const door = openDoor({
+    boot,
+    onListening,
+    onAnswer: outbox.add,
+    serve(request, response) {
+      if (request.url?.startsWith('/keeper/') === true) control(request, response)
+      else toServer(request, response)
+    },
+    upgrade(request, socket, first) {
+      if (frames === undefined || request.url !== framesPath) return false
       frames.accept(socket, first)
-    } else refuseUpgrade(socket)
-  }
-  http.on('upgrade', guarded(upgrade, onFault))
-  const umask = process.umask(0o077)
-  http.listen(boot.socketPath, guarded(onListening, onFault))
-  // The socket is there by now, and the server has to find what the gateway was started with.
-  process.umask(umask)
+      return true
+    },
+  })
 
   function control(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://keeper')
@@ -299,8 +273,7 @@ export function keep(options: KeptOptions): Kept {
   async function leave(isGone: boolean, lastMs: number): Promise<void> {
     await outbox.emptied(lastMs)
     frames?.close()
-    http.close()
-    http.closeAllConnections()
+    door.close()
     // There may be no gateway any more to do it.
     removeFile(boot.socketPath)
     onLeft(isGone)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
@@ -11,6 +12,7 @@ import { systemClock } from '../../src/ground/clock.ts'
 import { createKeeperClient } from '../../src/workers/keeper-client.ts'
 import { createKeeperHost } from '../../src/workers/keeper-host.ts'
 import type { KeeperExit, KeeperSpec } from '../../src/keeper/protocol.ts'
+import { framesPath, framesProtocol } from '../../src/ground/frames.ts'
 import { nonceHeader } from '../../src/keeper/protocol.ts'
 import { atEnd } from '../support/at-end.ts'
 import { compiled } from '../support/config.ts'
@@ -61,6 +63,20 @@ async function startKeeper(t: TestContext) {
   }
 }
 
+/** What a keeper says to who asks for frames. */
+function firstLine(socketPath: string, nonce: string): Promise<string> {
+  const asking = ['Host: keeper', 'Connection: Upgrade', `Upgrade: ${framesProtocol}`]
+  const head = [`GET ${framesPath} HTTP/1.1`, ...asking, `${nonceHeader}: ${nonce}`, '', '']
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath, () => socket.write(head.join('\r\n')))
+    socket.once('error', reject)
+    socket.once('data', (chunk: Buffer) => {
+      socket.destroy()
+      resolve(chunk.toString('latin1').split('\r\n')[0] ?? '')
+    })
+  })
+}
+
 suite('a keeper', { concurrency: 4 }, () => {
   test('answers nobody who does not know its nonce', async (t) => {
     const { socketPath, nonce, pid } = await startKeeper(t)
@@ -84,6 +100,16 @@ suite('a keeper', { concurrency: 4 }, () => {
       }
     }
     assert.ok(alive(pid))
+  })
+
+  test('speaks frames with nobody who does not know its nonce', async (t) => {
+    const { socketPath, nonce, client, spec } = await startKeeper(t)
+    assert.match(await firstLine(socketPath, nonce), / 403 /, 'as long as there is no server')
+    await client.call('POST', '/keeper/start', spec('tells-who.js'))
+    for (const wrong of ['', `${nonce}x`, nonce.slice(1)]) {
+      assert.match(await firstLine(socketPath, wrong), / 403 /)
+    }
+    assert.match(await firstLine(socketPath, nonce), / 101 /)
   })
 
   test('carries nothing before it was told what to keep', async (t) => {

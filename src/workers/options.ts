@@ -172,7 +172,7 @@ export const launchOptions = {
   sessionsPerKeeper: Type.Integer({
     minimum: 1,
     maximum: 64,
-    default: 1,
+    default: 8,
     description:
       'How many sessions of the server one keeper keeps at most. 1: each has a keeper to itself, as it has always where there are no PID namespaces, and with network: private.',
   }),

@@ -29,7 +29,7 @@ test('a command alone is one stdio server, at /mcp too', (t) => {
     transport: 'stdio',
     path: '/mcp',
     relay: false,
-    sessionsPerKeeper: 1,
+    sessionsPerKeeper: 8,
     limits: {},
     sandbox: { network: 'host', outbound: true, mounts: [], hidden: [] },
     origin: { isCommandLine: true, withheld: [] },

@@ -63,12 +63,12 @@ const withoutWall: Record<BreakOutName, Expectation> = {
   'read-home': getsThrough,
   'read-system': asOutside('read-system', 'stopped'),
   'write-system': asOutside('write-system', 'stopped'),
-  // A PID namespace hides the processes of others, but not the keeper, which stands in it, too.
+  // A PID namespace hides the processes of others, and the keeper, which stands outside of it.
   'look-at-processes': throughIf('stopped', ({ ownPids }) => !ownPids),
   'read-memory': throughIf('stopped', ({ ownPids, mayTrace }) => !ownPids && mayTrace),
   'signal-process': throughIf('stopped', ({ ownPids }) => !ownPids),
   'trace-process': throughIf('stopped', ({ ownPids, mayTrace }) => !ownPids && mayTrace),
-  'read-keeper': throughIf('got-through', ({ mayTrace }) => mayTrace),
+  'read-keeper': throughIf('stopped', ({ ownPids, mayTrace }) => !ownPids && mayTrace),
   'find-nonce': stopped,
   'use-open-files': throughIf('stopped', ({ ownPids, mayTrace }) => !ownPids && mayTrace),
   'connect-socket': getsThrough,

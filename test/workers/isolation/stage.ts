@@ -61,9 +61,11 @@ export interface Stage {
   throttled(probe: Probe): number
 }
 
+/** As they are by default: the attacker and its victim share a keeper where they can. */
+const sessionsPerKeeper = 8
 const kinds: Record<Column, { rig: RigOptions; spec: SpecOptions }> = {
-  process: { rig: {}, spec: {} },
-  sandbox: { rig: { isolation: 'sandbox' }, spec: {} },
+  process: { rig: { sessionsPerKeeper }, spec: {} },
+  sandbox: { rig: { isolation: 'sandbox', sessionsPerKeeper }, spec: {} },
   'sandbox, private network': {
     rig: { isolation: 'sandbox' },
     spec: { http: true, sandbox: { network: 'private', outbound: false } },

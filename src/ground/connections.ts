@@ -15,8 +15,10 @@ interface Connection {
   /** Answers that are not complete. */
   open: number
   /** The request that came last, and when. */
-  request?: IncomingMessage
+  request: IncomingMessage | undefined
   atMs: number
+  /** One of its answers is complete. */
+  closed: () => void
   /** How far its client had read when that was looked at last, and since when. */
   read?: { bytes: number; sinceMs: number }
 }
@@ -110,27 +112,38 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
       refuse(socket)
       return
     }
-    silent.set(socket, { open: 0, atMs: clock.now() })
+    silent.set(socket, connectionOf(socket))
     socket.once('close', () => leave(socket))
     for (const take of takers) take.call(server, socket)
   })
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request
-    const connection = silent.get(socket) ?? idle.get(socket) ?? busy.get(socket)
+    const connection = idle.get(socket) ?? silent.get(socket) ?? busy.get(socket)
     if (connection === undefined) return
     leave(socket)
     busy.set(socket, connection)
     connection.open += 1
     connection.request = request
     connection.atMs = clock.now()
-    response.once('close', () => {
-      connection.open -= 1
-      // All that was made for it would stay as long as the connection.
-      if (connection.open === 0) delete connection.request
-      if (connection.open > 0 || !busy.delete(socket) || socket.destroyed) return
-      idle.set(socket, connection)
-    })
+    response.on('close', connection.closed)
   })
+
+  function connectionOf(socket: Socket): Connection {
+    const connection: Connection = {
+      open: 0,
+      request: undefined,
+      atMs: clock.now(),
+      // Once for all of them: a closure for each request is to be collected again.
+      closed() {
+        connection.open -= 1
+        if (connection.open > 0) return
+        // All that was made for it would stay as long as the connection.
+        connection.request = undefined
+        if (busy.delete(socket) && !socket.destroyed) idle.set(socket, connection)
+      },
+    }
+    return connection
+  }
 }
 
 function isSending({ open, request, atMs }: Connection, nowMs: number): boolean {

@@ -151,10 +151,15 @@ export type EventName = keyof BerthEvents
 type Listener<N extends EventName> = (news: BerthEvents[N]) => void
 type AnyListener = <N extends EventName>(name: N, news: BerthEvents[N]) => void
 
-export interface Events {
-  emit<N extends EventName>(name: N, news: BerthEvents[N]): void
+/** What some news are heard by. */
+export interface Listening {
   /** @returns a function that ends the listening. */
   on<N extends EventName>(name: N, listener: Listener<N>): () => void
+}
+
+export interface Events extends Listening {
+  emit<N extends EventName>(name: N, news: BerthEvents[N]): void
+  /** @returns a function that ends the listening. */
   onAny(listener: AnyListener): () => void
 }
 
@@ -172,11 +177,14 @@ export function createEvents(): Events {
   }
   const events: Events = {
     emit(name, news) {
-      for (const listener of byName.get(name) ?? []) {
-        try {
-          ;(listener as Listener<typeof name>)(news)
-        } catch (thrown) {
-          failed(name, thrown)
+      const listeners = byName.get(name)
+      if (listeners !== undefined) {
+        for (const listener of listeners) {
+          try {
+            ;(listener as Listener<typeof name>)(news)
+          } catch (thrown) {
+            failed(name, thrown)
+          }
         }
       }
       for (const listener of any) {

@@ -122,7 +122,7 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
   app.server.prependListener('request', (_request, response: ServerResponse) => {
     if (door.isClosed) response.shouldKeepAlive = false
     door.responses.add(response)
-    response.once('close', forget)
+    response.on('close', forget)
   })
   app.addHook('preClose', (done) => {
     slowBodies.cancel()

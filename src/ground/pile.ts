@@ -15,37 +15,37 @@ export interface Pile {
 const togetherAtMost = 256
 const smallBytes = 1024
 
-export function createPile(): Pile {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  let freshChunks = 0
-  let freshBytes = 0
+export const createPile = (): Pile => new Chunks()
 
-  return {
-    get bytes() {
-      return bytes
-    },
-    chunks,
-    add(chunk) {
-      chunks.push(chunk)
-      bytes += chunk.length
-      freshChunks += 1
-      freshBytes += chunk.length
-      if (freshChunks < togetherAtMost) return
-      if (freshBytes < togetherAtMost * smallBytes) {
-        chunks.push(Buffer.concat(chunks.splice(-freshChunks)))
-      }
-      freshChunks = 0
-      freshBytes = 0
-    },
-    take() {
-      const [only] = chunks
-      const whole = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, bytes)
-      chunks.length = 0
-      bytes = 0
-      freshChunks = 0
-      freshBytes = 0
-      return whole
-    },
+/** A class, because one is made for every request: an object with a getter of its own is dear to make. */
+class Chunks implements Pile {
+  readonly chunks: Buffer[] = []
+  bytes = 0
+  private freshChunks = 0
+  private freshBytes = 0
+
+  add(chunk: Buffer): void {
+    const { length } = chunk
+    this.chunks.push(chunk)
+    this.bytes += length
+    this.freshChunks += 1
+    this.freshBytes += length
+    if (this.freshChunks < togetherAtMost) return
+    if (this.freshBytes < togetherAtMost * smallBytes) {
+      this.chunks.push(Buffer.concat(this.chunks.splice(-this.freshChunks)))
+    }
+    this.freshChunks = 0
+    this.freshBytes = 0
+  }
+
+  take(): Buffer {
+    const [only] = this.chunks
+    const isOne = only !== undefined && this.chunks.length === 1
+    const whole = isOne ? only : Buffer.concat(this.chunks, this.bytes)
+    this.chunks.length = 0
+    this.bytes = 0
+    this.freshChunks = 0
+    this.freshBytes = 0
+    return whole
   }
 }

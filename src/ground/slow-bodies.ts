@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 import type { Clock, Timer } from './clock.ts'
 import { hasBody } from './request-body.ts'
@@ -9,6 +10,7 @@ const leastBytes = 15 * 1024
 const lookEveryMs = 1000
 
 interface Receiving {
+  request: IncomingMessage
   response: ServerResponse
   /** When this window began, and what had come by then. */
   sinceMs: number
@@ -20,33 +22,31 @@ interface Receiving {
  * from is not slow; and how long an answer takes is no matter of this.
  */
 export function cutSlowBodies(server: Server, clock: Clock): Timer {
-  const all = new Map<IncomingMessage, Receiving>()
+  /** The last one of each connection. Those before it have come, or it would not have. */
+  const all = new Map<Socket, Receiving>()
 
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     if (!hasBody(request)) return
-    all.set(request, { response, sinceMs: clock.now(), bytes: request.socket.bytesRead })
-    request.once('close', () => {
-      // Of one that was answered early the rest is still to come.
-      if (request.complete || request.socket.destroyed) all.delete(request)
-    })
+    const { socket } = request
+    all.set(socket, { request, response, sinceMs: clock.now(), bytes: socket.bytesRead })
   })
 
   return clock.every(lookEveryMs, () => {
     const nowMs = clock.now()
-    for (const [request, receiving] of all) {
-      const { socket } = request
+    for (const [socket, receiving] of all) {
+      const { request, bytes, sinceMs, response } = receiving
+      // Of one that was answered early the rest is still to come.
       if (request.complete || socket.destroyed) {
-        all.delete(request)
+        all.delete(socket)
         continue
       }
-      const { bytes, sinceMs, response } = receiving
       // What has come and is not read yet was not slow.
       const isAwaited = request.readableLength === 0 && !socket.isPaused()
       if (!isAwaited || socket.bytesRead - bytes >= leastBytes) {
         receiving.sinceMs = nowMs
         receiving.bytes = socket.bytesRead
       } else if (nowMs - sinceMs >= windowMs) {
-        all.delete(request)
+        all.delete(socket)
         cut(request, response)
       }
     }

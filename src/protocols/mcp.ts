@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { readJson } from '../ground/json.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
 import { rpcErrorEvent, rpcReply } from '../ground/replies.ts'
 import { clientHeaders } from './client-headers.ts'
 import { nothing, peekOf, readProgress, skim, summarize } from './peek.ts'
-import type { Posted, Protocol } from './protocol.ts'
+import type { Peek, Posted, Protocol } from './protocol.ts'
 import { addressed, sessionHeader, workerHeaders } from './worker-headers.ts'
 
 /**
@@ -40,6 +41,8 @@ export const mcp: Protocol = {
       if (method === 'notifications/progress') peek.progress = () => readProgress(text)
       return peek
     }
+    const answered = answeredIn(text)
+    if (answered !== undefined) return peekOfResult(answered)
     if (isCut) return skim(text, text)
     const parsed = readJson(text, outlined)
     // What cannot be understood is passed on all the same: it is the client's to judge.
@@ -49,7 +52,8 @@ export const mcp: Protocol = {
   },
 
   isStream: (contentType) =>
-    contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType),
+    contentType === 'text/event-stream' ||
+    (contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)),
 
   toWorker: (headers, recipient) => workerHeaders(headers, recipient, recipient.allowed),
 
@@ -114,6 +118,38 @@ function notificationIn(message: string): string | undefined {
 
 /** A second `method` (the last one counts), an `id`, and letters that are written as escapes. */
 const others = ['"method"', '"id"', '\\u006', '\\u007']
+
+const plainId = String.raw`"id":(?:(0|-?[1-9]\d{0,14})|"([^"\\]{0,200})")`
+const idFirst = new RegExp(String.raw`^\{"jsonrpc":"2\.0",${plainId},"result":\{`)
+const idLast = new RegExp(String.raw`,${plainId}\}$`)
+/** Longer than what `idLast` can match. */
+const tailChars = 240
+
+/**
+ * The id of a result that is written as nearly all are: what stands first in a message, or last, is
+ * its own; and nothing else in it could make another message of it for whoever parses it. Not of one
+ * that has to be looked into.
+ */
+function answeredIn(message: string): RpcId | undefined {
+  if (message.length > answerChars) return undefined
+  const found =
+    idFirst.exec(message) ??
+    (message.startsWith('{"result":{') ? idLast.exec(message.slice(-tailChars)) : null)
+  if (found === null || message.indexOf('"id"') !== message.lastIndexOf('"id"')) return undefined
+  if (notInResults.some((other) => message.includes(other))) return undefined
+  const [, number, text] = found
+  return number === undefined ? text : Number(number)
+}
+
+/** A longer one is as quickly parsed as looked through. */
+const answerChars = 4096
+const notInResults = ['"method"', '"error"', '"action"', '"protocolVersion"', '\\u006', '\\u007']
+
+function peekOfResult(id: RpcId): Peek {
+  const peek = peekOf('response', undefined, id)
+  peek.outcome = 'answered'
+  return peek
+}
 
 function postedOf(parsed: unknown): Posted {
   if (!Array.isArray(parsed)) {

@@ -123,7 +123,11 @@ export function createClientEnd(options: ClientEndOptions): ClientEnd {
         headers['content-length'] = String(Buffer.byteLength(body, encoding))
       }
       response.writeHead(statusCode, headers)
-      response.end(body, encoding)
+      // What is given to `end` leaves together with an empty string, by a dearer system call.
+      if (encoding === 'latin1' && response.socket !== null) {
+        inOneGo(response, () => response.write(body, encoding))
+        response.end()
+      } else response.end(body, encoding)
     },
     end(rest = '') {
       if (machine.is('gone')) return

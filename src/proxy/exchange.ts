@@ -7,6 +7,8 @@ import type { RpcId } from '../ground/jsonrpc.ts'
  */
 export interface Exchange {
   readonly id: RpcId
+  /** The id, as it stands in maps. */
+  readonly key: string
   readonly method: string
   readonly startedAtMs: number
   /** How many client connections carry it. At none it runs on, but the idle clock runs too. */

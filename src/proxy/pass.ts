@@ -106,7 +106,7 @@ export function createPassing(options: {
         clock,
         method,
         path: recipient.endpoint.path,
-        headers: { ...protocol.toWorker(request.headers, recipient), ...outgoing.headers },
+        headers: Object.assign(protocol.toWorker(request.headers, recipient), outgoing.headers),
         body: outgoing.body,
         downstream,
         onAnswer() {
@@ -158,7 +158,7 @@ function takeBody(what: Passed): Taken {
   what.body = null
   request.body = undefined
   if (body === null || (Buffer.isBuffer(body) && !isLong(body))) {
-    return { body, headers: {}, sent: () => request.charge?.closed() }
+    return { body, headers: undefined, sent: () => request.charge?.closed() }
   }
   const sent = request.charge?.keep() ?? (() => undefined)
   if (Buffer.isBuffer(body)) {
@@ -166,13 +166,13 @@ function takeBody(what: Passed): Taken {
     return { body: Readable.from(inPieces({ body }, sent)), headers, sent }
   }
   const length = body.headers['content-length']
-  if (length === undefined) return { body: Buffer.alloc(0), headers: {}, sent }
+  if (length === undefined) return { body: Buffer.alloc(0), headers: undefined, sent }
   return { body: Readable.from(asItComes(body)), headers: { 'content-length': length }, sent }
 }
 
 interface Taken {
   body: Buffer | Readable | null
-  headers: Record<string, string>
+  headers: Record<string, string> | undefined
   /** The worker has it, or never will. */
   sent(): void
 }

@@ -195,19 +195,15 @@ export function createServing(options: ServingOptions): Serve {
   function countIn(traffic: Traffic, messages: Peek[]): { exchanges: Exchange[]; ids: RpcId[] } {
     const exchanges: Exchange[] = []
     const ids: RpcId[] = []
-    const requests = messages.filter(isRequest)
-    checkRoom(traffic, requests.length)
-    checkIds(
-      traffic,
-      requests.flatMap(({ id }) => id ?? []),
-    )
+    for (const { kind, id } of messages) {
+      if (kind === 'request' && id !== undefined) ids.push(id)
+    }
+    // All of it is refused, or nothing.
+    checkRoom(traffic, ids.length)
+    checkIds(traffic, ids)
     for (const message of messages) {
-      if (message.id === undefined || !isRequest(message)) {
-        traffic.fromClient(message)
-      } else {
-        exchanges.push(traffic.open(message))
-        ids.push(message.id)
-      }
+      if (message.id === undefined || !isRequest(message)) traffic.fromClient(message)
+      else exchanges.push(traffic.open(message))
     }
     return { exchanges, ids }
   }

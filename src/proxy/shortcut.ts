@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Authorizers } from '../auth/setup.ts'
 import type { OnFault } from '../ground/guarded.ts'
@@ -53,10 +53,11 @@ export function createShortcut(options: ShortcutOptions): Shortcut {
   const places = placesOf(options.servers)
 
   /** @throws what the router will tell the client */
-  function take(raw: IncomingMessage): Incoming | undefined {
-    const place = places.get(exactTarget(raw))
+  function take(raw: IncomingMessage): Taken | undefined {
+    const url = exactTarget(raw)
+    const place = places.get(url)
     if (place === undefined || hasTwoHosts(raw)) return undefined
-    const request = incomingOf(raw, place.params)
+    const request = new Taken(raw, url, place.params)
     const isPlain =
       request.method === 'GET'
         ? !mayHaveBody(raw)
@@ -89,14 +90,15 @@ export function createShortcut(options: ShortcutOptions): Shortcut {
   }
 
   return function shortcut(raw, response, nextId) {
-    let request: Incoming | undefined
+    let request: Taken | undefined
     try {
       request = take(raw)
     } catch {
       return false
     }
     if (request === undefined) return false
-    const incoming = Object.assign(request, { id: nextId() })
+    const incoming = request
+    incoming.id = nextId()
     const reply = outgoingOf(response)
     const onBody = guarded((error: Error | null, body?: Buffer) => {
       if (error !== null) {
@@ -146,27 +148,40 @@ function placesOf(servers: readonly Server[]): ReadonlyMap<string, Place> {
   return places
 }
 
-function incomingOf(raw: IncomingMessage, params: Named): Incoming {
-  const { method = '', headers } = raw
-  const url = exactTarget(raw)
-  return {
-    raw,
-    id: '',
-    method,
-    headers,
-    url,
-    originalUrl: url,
-    get ip() {
-      return raw.socket.remoteAddress ?? ''
-    },
-    params,
-    query: nothing,
-    is404: false,
-    routeOptions: nothing,
-    body: undefined,
-    asked: null,
-    place: 'mcp',
-    charge: null,
+/** A class, because an object with a getter of its own is dear to make. */
+class Taken implements Incoming {
+  id = ''
+  readonly #target: string
+  readonly raw: IncomingMessage
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly params: Named
+  readonly query = nothing
+  readonly is404 = false
+  readonly routeOptions = nothing
+  body: unknown = undefined
+  asked: Incoming['asked'] = null
+  readonly place = 'mcp'
+  charge: Incoming['charge'] = null
+
+  constructor(raw: IncomingMessage, target: string, params: Named) {
+    this.raw = raw
+    this.method = raw.method ?? ''
+    this.headers = raw.headers
+    this.#target = target
+    this.params = params
+  }
+
+  get url(): string {
+    return this.#target
+  }
+
+  get originalUrl(): string {
+    return this.#target
+  }
+
+  get ip(): string {
+    return this.raw.socket.remoteAddress ?? ''
   }
 }
 

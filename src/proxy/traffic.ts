@@ -104,13 +104,12 @@ export function checkStreams({ streams }: Traffic): void {
  */
 export function checkIds(traffic: Traffic, ids: readonly RpcId[]): void {
   if (traffic.session.server.mode === 'stateless') return
-  const seen = new Set<string>()
+  const seen = ids.length > 1 ? new Set<string>() : undefined
   for (const id of ids) {
-    const key = idKey(id)
-    if (seen.has(key) || traffic.isAwaited(id)) {
+    if (traffic.isAwaited(id) || seen?.has(idKey(id)) === true) {
       throw new GatewayError('ERR_PROXY_ID_IN_USE', { params: { id: shownId(id) } })
     }
-    seen.add(key)
+    seen?.add(idKey(id))
   }
 }
 
@@ -146,8 +145,10 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     open(request) {
       const id = request.id ?? ''
       const method = request.method ?? ''
+      const key = idKey(id)
       const exchange: Exchange = {
         id,
+        key,
         method,
         startedAtMs: clock.now(),
         carriers: 0,
@@ -155,7 +156,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         eventIds: [],
         isOver: false,
       }
-      exchanges.set(idKey(id), exchange)
+      exchanges.set(key, exchange)
       open.add(exchange)
       if (method === 'tools/call' || method === 'invocations') session.counts.calls += 1
       traffic.carry(exchange)
@@ -197,7 +198,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       adrift.delete(exchange)
       exchange.release?.()
       exchange.release = undefined
-      const key = idKey(exchange.id)
+      const { key } = exchange
       if (exchanges.get(key) === exchange) exchanges.delete(key)
       const durationMs = clock.now() - exchange.startedAtMs
       events.emit('exchange.ended', {
@@ -219,7 +220,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     fromWorker(message, carried = []) {
       if (message.kind === 'response' && message.id !== undefined) {
         const key = idKey(message.id)
-        const isMeant = ({ id, isOver }: Exchange): boolean => !isOver && idKey(id) === key
+        const isMeant = (carries: Exchange): boolean => !carries.isOver && carries.key === key
         const exchange = carried.find(isMeant) ?? exchanges.get(key)
         if (exchange !== undefined) traffic.end(exchange, 'answered')
       } else {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import type { Events } from '../ground/events.ts'
+import type { Listening } from '../ground/events.ts'
 import { endReasons, faultKinds, templateOutcomes, warmReasons } from '../ground/events.ts'
 
 /** Every metric, by name, with what it counts; the table of README.md here is made from it. */
@@ -12,7 +12,7 @@ export interface Metrics {
  * Counts the news of the house. Every value of a label is there from the start, so that a
  * dashboard sees a zero before the first failure.
  */
-export function createMetrics(events: Events, servers: readonly string[]): Metrics {
+export function createMetrics(events: Listening, servers: readonly string[]): Metrics {
   const registry = new Registry()
   const registers = [registry]
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../ground/clock.ts'
 import { messageOf } from '../ground/errors.ts'
-import type { EventName, Events } from '../ground/events.ts'
+import type { EventName, Events, Listening } from '../ground/events.ts'
 import { createEvents } from '../ground/events.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 
@@ -26,30 +26,33 @@ const loadAfterMs = 2000
  * gateway to its first request, so what happens is kept until it is loaded.
  */
 export function startCounting({ clock, events, servers }: CountingOptions): Counting {
-  const heard = createEvents()
-  let early: [EventName, never][] | undefined = []
-  let isHopeless = false
-  events.onAny((name, news) => {
-    if (early === undefined) heard.emit(name, news)
-    else if (!isHopeless) early.push([name, news as never])
-  })
+  let early: [EventName, never][] = []
+  const keepNoMore = events.onAny((name, news) => early.push([name, news as never]))
 
   const onFault = tellFault('loading metrics')
   const load = async () => {
     const { createMetrics } = await import('./catalogue.ts').catch((thrown: unknown) => {
       // Node remembers that it failed, for good: nothing is kept for it any more.
+      keepNoMore()
       early = []
-      isHopeless = true
       const message = `There are no metrics until the next start: their library could not be loaded (${messageOf(thrown)}).`
       events.emit('operator.warned', { message })
       throw thrown
     })
+    const replayed = createEvents()
+    const both: Listening = {
+      on(name, listener) {
+        const forget = [replayed.on(name, listener), events.on(name, listener)]
+        return () => forget.forEach((each) => each())
+      },
+    }
     const { registry } = createMetrics(
-      heard,
+      both,
       servers.map(({ name }) => name),
     )
-    for (const [name, news] of early ?? []) heard.emit(name, news)
-    early = undefined
+    keepNoMore()
+    for (const [name, news] of early) replayed.emit(name, news)
+    early = []
     return registry
   }
   let loading: ReturnType<typeof load> | undefined

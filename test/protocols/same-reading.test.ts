@@ -44,6 +44,20 @@ const message = fc
 const notification = fc
   .tuple(fc.constantFrom('', '"jsonrpc":"2.0",'), fc.constantFrom(...methods), fc.array(member))
   .map(([version, method, more]) => `{${[`${version}"method":"${method}"`, ...more].join(',')}}`)
+/** As most results are, with something before or behind it. */
+const result = fc
+  .tuple(
+    fc.constantFrom('0', '-7', '12', '"a"', '"\\u0061"', '01', '1e3'),
+    fc.oneof(decoy, fc.constant('{"content":[]}')),
+    fc.array(member, { maxLength: 2 }),
+    fc.boolean(),
+  )
+  .map(([id, inside, more, isFirst]) =>
+    isFirst
+      ? `{${['"jsonrpc":"2.0"', `"id":${id}`, `"result":${inside}`, ...more].join(',')}}`
+      : `{${[`"result":${inside}`, ...more, '"jsonrpc":"2.0"', `"id":${id}`].join(',')}}`,
+  )
+  .filter(isJson)
 
 const long = `"pad":"${'x'.repeat(70_000)}"`
 /** The same with something long in it: at its beginning, or at its end. */
@@ -51,6 +65,15 @@ const padded = (text: string): string[] => [
   text.replace('{', `{${long},`),
   text.replace(/\}$/, `,${long}}`),
 ]
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const expected = (text: string): Posted => {
   const peek = summarize(JSON.parse(text) as unknown)
@@ -78,7 +101,7 @@ test('a message is the same short and long, and the same as for JSON.parse', () 
 
 test('so is what a worker says in an event', () => {
   fc.assert(
-    fc.property(fc.oneof(message, notification), (text) => {
+    fc.property(fc.oneof(message, notification, result), (text) => {
       const wanted = plain(summarize(JSON.parse(text) as unknown))
       for (const one of [text, ...padded(text)]) {
         assert.deepEqual(plain(mcp.readMessage(one, false) as Peek), wanted, one.slice(0, 300))

@@ -144,7 +144,16 @@ function checkForm(token: string): void {
     throw malformed() // what it says of it may have a part of the token in it
   }
   if (alg === undefined || !algorithms.includes(alg)) throw invalidToken(badAlgorithm)
+  if (!isBase64url(token.split('.')[2] ?? '')) throw malformed()
 }
+
+/**
+ * Whether it is written as RFC 7515 wants it: without padding, spaces, or bits that belong to no
+ * byte. Nothing else keeps others from writing one token in many ways: its signature covers all of
+ * it but itself, and jose reads it leniently.
+ */
+const isBase64url = (text: string): boolean =>
+  Buffer.from(text, 'base64url').toString('base64url') === text
 
 const badAlgorithm = 'it is not signed with an algorithm that is allowed'
 

@@ -27,7 +27,7 @@ without), and then looks for what they left behind. A filter is a folder below t
 proxy, or a part of the names of files.
 
   --root FOLDER      the project (default: this one)
-  --at-once N        how many processes run tests at a time (default: one more than processors)
+  --at-once N        how many processes run tests at a time (default: two more than processors)
   --grace SECONDS    how long what is just ending may take until it is left behind (default: 20)
   --silent SECONDS   stop a file in which no test begins or ends for so long (default: 180)
 `
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: {
       root: { type: 'string' },
-      'at-once': { type: 'string', default: String(Math.min(availableParallelism() + 1, 4)) },
+      'at-once': { type: 'string', default: String(Math.min(availableParallelism() + 2, 6)) },
       grace: { type: 'string', default: '20' },
       silent: { type: 'string', default: '180' },
       help: { type: 'boolean' },

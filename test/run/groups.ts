@@ -31,6 +31,9 @@ const shared: readonly (readonly [folder: string, files: number])[] = [
   ['protocols', whole],
 ]
 
+/** Single files that take as long as a room: what begins last leaves processors with nothing to do. */
+const long: readonly string[] = ['fuzz/fuzz.test.ts', 'attack/attack.test.ts']
+
 /**
  * Which files run together, each group in a process of its own. Long ones come first.
  *
@@ -44,7 +47,9 @@ export function groupsOf(files: readonly TestFile[], atLeast: number): TestFile[
     for (const file of found) left.delete(file)
     return inParts(found, size)
   })
-  const all = [...groups, ...[...left].map((file) => [file])]
+  const single = [...left].map((file) => [file])
+  const isLong = ([file]: TestFile[]): boolean => long.includes(file?.name ?? '')
+  const all = [...single.filter(isLong), ...groups, ...single.filter((group) => !isLong(group))]
   while (all.length < Math.min(atLeast, files.length)) {
     const largest = all.reduce((one, other) => (other.length > one.length ? other : one))
     all.splice(all.indexOf(largest), 1, ...inParts(largest, Math.ceil(largest.length / 2)))

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 
 import type { Clock } from './clock.ts'
 import type { Events } from './events.ts'
+import { Line } from './line.ts'
 
 export interface ConnectionCapOptions {
   /** How many there may be at a time. */
@@ -12,6 +13,11 @@ export interface ConnectionCapOptions {
 }
 
 interface Connection {
+  readonly socket: Socket
+  /** Where it stands: in one of the lines, or in none any more. */
+  line: Line<Connection> | undefined
+  before: Connection | undefined
+  behind: Connection | undefined
   /** Answers that are not complete. */
   open: number
   /** The request that came last, and when. */
@@ -53,40 +59,40 @@ const refusal = [
  */
 export function capConnections(server: Server, options: ConnectionCapOptions): void {
   const { most, clock } = options
+  const all = new Map<Socket, Connection>()
   /** Each in the order in which nothing has happened over them. */
-  const silent = new Map<Socket, Connection>()
-  const idle = new Map<Socket, Connection>()
-  const busy = new Map<Socket, Connection>()
+  const silent = new Line<Connection>()
+  const idle = new Line<Connection>()
+  const busy = new Line<Connection>()
   const refused = new Set<Socket>()
   const tell = createTelling(options)
 
-  const leave = (socket: Socket): void => {
-    silent.delete(socket)
-    idle.delete(socket)
-    busy.delete(socket)
+  const leave = (connection: Connection): void => {
+    connection.line?.delete(connection)
+    all.delete(connection.socket)
   }
   let lookAgainAtMs = -Infinity
   /** Of those whose request is still to come, the one that has sent least; or one that reads nothing. */
-  const slowest = (): Socket | undefined => {
+  const slowest = (): Connection | undefined => {
     const nowMs = clock.now()
     if (nowMs < lookAgainAtMs) return undefined
-    let sender: Socket | undefined
-    let reader: Socket | undefined
-    for (const [socket, connection] of busy) {
+    let sender: Connection | undefined
+    let reader: Connection | undefined
+    for (const connection of busy) {
       if (isSending(connection, nowMs)) {
-        if (socket.bytesRead < (sender?.bytesRead ?? Infinity)) sender = socket
-      } else if (isStuck(socket, connection, nowMs)) reader ??= socket
+        const { bytesRead } = connection.socket
+        if (bytesRead < (sender?.socket.bytesRead ?? Infinity)) sender = connection
+      } else if (isStuck(connection, nowMs)) reader ??= connection
     }
     const found = sender ?? reader
     if (found === undefined) lookAgainAtMs = nowMs + lookEveryMs
     return found
   }
   const makeRoom = (): boolean => {
-    const [unused] = silent.size > 0 ? silent.keys() : idle.keys()
-    const victim = unused ?? slowest()
+    const victim = silent.first ?? idle.first ?? slowest()
     if (victim === undefined) return false
     leave(victim)
-    victim.destroy()
+    victim.socket.destroy()
     tell('closed')
     return true
   }
@@ -107,21 +113,20 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
   const takers = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
-    const isFull = silent.size + idle.size + busy.size >= most
-    if (isFull && !makeRoom()) {
+    if (all.size >= most && !makeRoom()) {
       refuse(socket)
       return
     }
-    silent.set(socket, connectionOf(socket))
-    socket.once('close', () => leave(socket))
+    const connection = connectionOf(socket)
+    all.set(socket, connection)
+    silent.add(connection)
+    socket.once('close', () => leave(connection))
     for (const take of takers) take.call(server, socket)
   })
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request
-    const connection = idle.get(socket) ?? silent.get(socket) ?? busy.get(socket)
+    const connection = all.get(request.socket)
     if (connection === undefined) return
-    leave(socket)
-    busy.set(socket, connection)
+    busy.add(connection)
     connection.open += 1
     connection.request = request
     connection.atMs = clock.now()
@@ -130,6 +135,10 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
 
   function connectionOf(socket: Socket): Connection {
     const connection: Connection = {
+      socket,
+      line: undefined,
+      before: undefined,
+      behind: undefined,
       open: 0,
       request: undefined,
       atMs: clock.now(),
@@ -139,7 +148,7 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
         if (connection.open > 0) return
         // All that was made for it would stay as long as the connection.
         connection.request = undefined
-        if (busy.delete(socket) && !socket.destroyed) idle.set(socket, connection)
+        if (connection.line === busy && !socket.destroyed) idle.add(connection)
       },
     }
     return connection
@@ -151,7 +160,8 @@ function isSending({ open, request, atMs }: Connection, nowMs: number): boolean 
 }
 
 /** Of an answer that waits for its client, not one byte went out since the last looks. */
-function isStuck(socket: Socket, connection: Connection, nowMs: number): boolean {
+function isStuck(connection: Connection, nowMs: number): boolean {
+  const { socket } = connection
   const bytes = socket.bytesWritten - socket.writableLength
   if (socket.writableLength === 0) delete connection.read
   else if (connection.read?.bytes !== bytes) connection.read = { bytes, sinceMs: nowMs }

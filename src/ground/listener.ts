@@ -15,6 +15,7 @@ import { capConnections } from './connections.ts'
 import { answerEarly } from './early-answers.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
+import { FewSet } from './few.ts'
 import { answerNoRequest } from './no-request.ts'
 import type { PassedSocket } from './passed-sockets.ts'
 import { hasTwoHosts, routedTarget } from './request-target.ts'
@@ -27,7 +28,7 @@ interface Door {
   nextId(): string
   isClosed: boolean
   /** Answers that are not complete. */
-  responses: Set<ServerResponse>
+  responses: FewSet<ServerResponse>
   /** `localhost` is two addresses: these hand their connections to the listener's own server. */
   further: Server[]
 }
@@ -107,7 +108,7 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     capConnections(app.server, { ...options, most: options.connections })
   }
   const slowBodies = cutSlowBodies(app.server, clock)
-  const door: Door = { nextId, isClosed: false, responses: new Set(), further: [] }
+  const door: Door = { nextId, isClosed: false, responses: new FewSet(), further: [] }
   doors.set(app.server, door)
   function isAnsweringTo(socket: Socket): boolean {
     for (const response of door.responses) {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../ground/clock.ts'
+import { FewMap } from '../ground/few.ts'
 import { idKey, isRpcId } from '../ground/jsonrpc.ts'
 import type { RpcId, RpcMessage } from '../ground/jsonrpc.ts'
 
@@ -42,8 +43,8 @@ const lapseMs = 5000
 const rememberedIds = 1000
 
 export function createExchanges(clock: Clock): Exchanges {
-  const open = new Map<string, Exchange>()
-  const byToken = new Map<string, Exchange>()
+  const open = new FewMap<string, Exchange>()
+  const byToken = new FewMap<string, Exchange>()
   const lapsed = new Set<string>()
   const knownTasks = new Set<string>()
 
@@ -83,7 +84,7 @@ export function createExchanges(clock: Clock): Exchanges {
       return exchange
     },
     closeAll() {
-      const all = [...open.values()]
+      const all = open.values()
       for (const exchange of all) forget(exchange)
       return all
     },
@@ -100,7 +101,7 @@ export function createExchanges(clock: Clock): Exchanges {
     byToken: (token) => (isRpcId(token) ? byToken.get(idKey(token))?.answer : undefined),
     byTask(taskId) {
       if (taskId === undefined) return undefined
-      const exchanges = [...open.values()]
+      const exchanges = open.values()
       const waiting = exchanges.findLast((exchange) => exchange.taskId === taskId)
       if (waiting !== undefined || knownTasks.has(taskId)) return waiting?.answer
       // Until its creation is answered nobody can tell which of several new tasks this one is.

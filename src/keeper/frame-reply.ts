@@ -18,111 +18,129 @@ export interface FrameReplyOptions {
   onClose(): void
 }
 
+/** @see FrameReply */
+export const createFrameReply = (options: FrameReplyOptions): FrameReply => new Framed(options)
+
 /**
  * Whoever reads gets no more than the window; the rest waits here, and `writableLength` says how much
  * that is, so that who writes can break it off.
+ *
+ * A class, because one is made for every request: an object with getters of its own is dear to make.
  */
-export function createFrameReply({ add, unsentBytes, onClose }: FrameReplyOptions): FrameReply {
-  const waiting: Buffer[] = []
-  let waitingBytes = 0
-  let creditBytes = windowBytes
-  let hasEnded = false
-  let isClosed = false
-  let closeListeners: (() => void)[] | undefined
-  let drainListeners: (() => void)[] | undefined
+class Framed implements FrameReply {
+  private readonly options: FrameReplyOptions
+  private readonly waiting: Buffer[] = []
+  private waitingBytes = 0
+  private creditBytes = windowBytes
+  private hasEnded = false
+  private isClosed = false
+  private closeListeners: (() => void)[] | undefined
+  private drainListeners: (() => void)[] | undefined
 
-  function close(): void {
-    if (isClosed) return
-    isClosed = true
-    waiting.length = 0
-    waitingBytes = 0
-    onClose()
-    const listeners = closeListeners
-    closeListeners = undefined
-    drainListeners = undefined
+  constructor(options: FrameReplyOptions) {
+    this.options = options
+  }
+
+  get destroyed(): boolean {
+    return this.isClosed
+  }
+
+  get writableEnded(): boolean {
+    return this.hasEnded || this.isClosed
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.waitingBytes > 0
+  }
+
+  get writableLength(): number {
+    const unsent = this.isClosed ? 0 : this.options.unsentBytes()
+    return this.waitingBytes + Math.min(unsent, windowBytes - this.creditBytes)
+  }
+
+  writeHead(statusCode: number, headers: Parameters<Reply['writeHead']>[1]): void {
+    if (!this.isClosed) this.options.add(frames.head, writeAnswer(statusCode, headers), 'latin1')
+  }
+
+  /** It leaves with what else is sent in this turn. */
+  flushHeaders(): void {
+    return undefined
+  }
+
+  write(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+    if (this.isClosed || this.hasEnded || text === '') return
+    // It is at most three bytes a character.
+    if (this.waitingBytes === 0 && text.length * 3 <= framePieceBytes) {
+      const bytes = Buffer.byteLength(text, encoding)
+      if (bytes <= this.creditBytes) {
+        this.creditBytes -= bytes
+        this.options.add(frames.data, text, encoding)
+        return
+      }
+    }
+    const bytes = Buffer.from(text, encoding)
+    this.waiting.push(bytes)
+    this.waitingBytes += bytes.length
+    this.pump()
+  }
+
+  end(text?: string): void {
+    if (text !== undefined) this.write(text)
+    if (this.hasEnded || this.isClosed) return
+    this.hasEnded = true
+    this.pump()
+  }
+
+  destroy(): void {
+    if (this.isClosed) return
+    this.options.add(frames.reset)
+    this.drop()
+  }
+
+  on(event: 'close' | 'drain', listener: () => void): void {
+    if (event === 'close') (this.closeListeners ??= []).push(listener)
+    else (this.drainListeners ??= []).push(listener)
+  }
+
+  grant(bytes: number): boolean {
+    this.creditBytes += bytes
+    if (this.creditBytes > windowBytes) return false
+    this.pump()
+    return true
+  }
+
+  drop(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.waiting.length = 0
+    this.waitingBytes = 0
+    this.options.onClose()
+    const listeners = this.closeListeners
+    this.closeListeners = undefined
+    this.drainListeners = undefined
     for (const tell of listeners ?? []) tell()
   }
 
   /** Sends of what waits as much as may be sent. */
-  function pump(): void {
-    const wasBehind = waitingBytes > 0
+  private pump(): void {
+    const { waiting } = this
+    const wasBehind = this.waitingBytes > 0
     let first = waiting[0]
-    while (first !== undefined && creditBytes > 0) {
-      const piece = first.subarray(0, Math.min(creditBytes, framePieceBytes))
-      add(frames.data, piece)
-      creditBytes -= piece.length
-      waitingBytes -= piece.length
+    while (first !== undefined && this.creditBytes > 0) {
+      const piece = first.subarray(0, Math.min(this.creditBytes, framePieceBytes))
+      this.options.add(frames.data, piece)
+      this.creditBytes -= piece.length
+      this.waitingBytes -= piece.length
       if (piece.length === first.length) waiting.shift()
       else waiting[0] = first.subarray(piece.length)
       first = waiting[0]
     }
     if (first !== undefined) return
-    if (hasEnded) {
-      add(frames.end)
-      close()
+    if (this.hasEnded) {
+      this.options.add(frames.end)
+      this.drop()
     } else if (wasBehind) {
-      for (const tell of drainListeners ?? []) tell()
+      for (const tell of this.drainListeners ?? []) tell()
     }
-  }
-
-  function write(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
-    if (isClosed || hasEnded || text === '') return
-    // It is at most three bytes a character.
-    if (waitingBytes === 0 && text.length * 3 <= framePieceBytes) {
-      const bytes = Buffer.byteLength(text, encoding)
-      if (bytes <= creditBytes) {
-        creditBytes -= bytes
-        add(frames.data, text, encoding)
-        return
-      }
-    }
-    const bytes = Buffer.from(text, encoding)
-    waiting.push(bytes)
-    waitingBytes += bytes.length
-    pump()
-  }
-
-  return {
-    get destroyed() {
-      return isClosed
-    },
-    get writableEnded() {
-      return hasEnded || isClosed
-    },
-    get writableNeedDrain() {
-      return waitingBytes > 0
-    },
-    get writableLength() {
-      const unsent = isClosed ? 0 : unsentBytes()
-      return waitingBytes + Math.min(unsent, windowBytes - creditBytes)
-    },
-    writeHead(statusCode, headers) {
-      if (!isClosed) add(frames.head, writeAnswer(statusCode, headers), 'latin1')
-    },
-    // It leaves with what else is sent in this turn.
-    flushHeaders: () => undefined,
-    write,
-    end(text) {
-      if (text !== undefined) write(text)
-      if (hasEnded || isClosed) return
-      hasEnded = true
-      pump()
-    },
-    destroy() {
-      if (isClosed) return
-      add(frames.reset)
-      close()
-    },
-    on(event, listener) {
-      if (event === 'close') (closeListeners ??= []).push(listener)
-      else (drainListeners ??= []).push(listener)
-    },
-    grant(bytes) {
-      creditBytes += bytes
-      if (creditBytes > windowBytes) return false
-      pump()
-      return true
-    },
-    drop: close,
   }
 }

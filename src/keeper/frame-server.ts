@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { createRequestReader } from '../ground/frame-heads.ts'
 import type { FramedRequest } from '../ground/frame-heads.ts'
 import { createFrameReader, createFrameWriter, frames, framesProtocol } from '../ground/frames.ts'
+import { FewMap } from '../ground/few.ts'
 import type { OnFault } from '../ground/guarded.ts'
 import { guarded } from '../ground/guarded.ts'
 import { createPile } from '../ground/pile.ts'
@@ -76,7 +77,7 @@ function connect(
   serve: (asked: Asked, reply: Reply) => void,
   onFault: OnFault,
 ): Connection {
-  const streams = new Map<number, Stream>()
+  const streams = new FewMap<number, Stream>()
   const readRequest = createRequestReader()
   const reader = createFrameReader(take)
   const writer = createFrameWriter(
@@ -115,7 +116,7 @@ function connect(
       step()
     } catch (thrown) {
       onFault(thrown)
-      guarded(reply.destroy, onFault)()
+      guarded(() => reply.destroy(), onFault)()
     }
   }
 
@@ -171,7 +172,7 @@ function connect(
         return stream === undefined || more(stream, payload, type === frames.lastBody)
       case frames.cancel:
         if (payload.length > 0) return false
-        if (stream !== undefined) alone(stream, stream.reply.drop)
+        if (stream !== undefined) alone(stream, () => stream.reply.drop())
         return true
       case frames.window:
         return payload.length === 4 && grant(stream, payload.readUInt32BE(0))
@@ -184,7 +185,7 @@ function connect(
     if (!reader.push(chunk)) socket.destroy()
   }, broken)
   const over = guarded(() => {
-    for (const { reply } of [...streams.values()]) guarded(reply.drop, onFault)()
+    for (const { reply } of streams.values()) guarded(() => reply.drop(), onFault)()
   }, onFault)
   socket.on('data', read)
   socket.once('end', () => socket.destroy())

@@ -10,6 +10,7 @@ import {
   frames,
   lastStream,
 } from '../ground/frames.ts'
+import { FewMap } from '../ground/few.ts'
 import type { FaultOwner } from '../ground/guarded.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { isOutOfRoom } from '../ground/room.ts'
@@ -43,9 +44,9 @@ interface Early {
 export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner): FrameLink {
   const tell = tellFault('a connection to a keeper', owner)
   const tellOfStream = tellFault('reading what a worker has answered', owner)
-  const streams = new Map<number, FrameStream>()
+  const streams = new FewMap<number, FrameStream>()
   /** What waits for the connection: nothing of it has been sent. */
-  const early = new Map<number, Early>()
+  const early = new FewMap<number, Early>()
   let wakers: (() => void)[] = []
   let newest = 0
   let isClosed = false
@@ -97,8 +98,8 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
     isClosed = true
     clearTimeout(idle)
     socket.destroy()
-    const unsent = [...early.values()]
-    const sent = [...streams.values()]
+    const unsent = early.values()
+    const sent = streams.values()
     early.clear()
     streams.clear()
     const unreached = upgrade.isDone() ? cause : unreachedBy(cause)
@@ -114,7 +115,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
   }
 
   function sendEarly(): void {
-    const all = [...early]
+    const all = early.entries()
     early.clear()
     for (const [number, { asking, stream }] of all) send(number, asking, stream)
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
+import { FewSet } from '../ground/few.ts'
 import type { Hold } from '../ground/hold.ts'
 import { createHold } from '../ground/hold.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
@@ -38,7 +39,7 @@ export interface Traffic {
   readonly session: Session
   readonly hold: Hold
   /** Every response to a client of this session that is not finished. */
-  readonly streams: Set<ClientStream>
+  readonly streams: FewSet<ClientStream>
   /** How many exchanges are in progress on a stream of this gateway. */
   size(): number
   /** Counts a request in, carried by the connection it came on. */
@@ -128,10 +129,10 @@ const maxAdrift = 64
 const maxOrphans = 64
 
 export function createTraffic(session: Session, clock: Clock, events: Events): Traffic {
-  /** By request id: of several with one, which only a server without sessions is sent, the newest. */
-  const exchanges = new Map<string, Exchange>()
-  const open = new Set<Exchange>()
+  const open = new FewSet<Exchange>()
   const adrift = new Set<Exchange>()
+  /** Of several with one id, which only a server without sessions is sent, the newest. */
+  const find = (key: string): Exchange | undefined => open.newest((one) => one.key === key)
   const observer = createObserver(session, clock, events)
   const handle = session.handle
   const server = session.server.name
@@ -139,7 +140,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
   const traffic: Traffic = {
     session,
     hold: createHold(clock),
-    streams: new Set(),
+    streams: new FewSet(),
     size: () => open.size - adrift.size,
 
     open(request) {
@@ -156,7 +157,6 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         eventIds: [],
         isOver: false,
       }
-      exchanges.set(key, exchange)
       open.add(exchange)
       if (method === 'tools/call' || method === 'invocations') session.counts.calls += 1
       traffic.carry(exchange)
@@ -198,8 +198,6 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       adrift.delete(exchange)
       exchange.release?.()
       exchange.release = undefined
-      const { key } = exchange
-      if (exchanges.get(key) === exchange) exchanges.delete(key)
       const durationMs = clock.now() - exchange.startedAtMs
       events.emit('exchange.ended', {
         session: handle,
@@ -211,7 +209,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
     },
 
     isAwaited(id) {
-      const exchange = exchanges.get(idKey(id))
+      const exchange = find(idKey(id))
       return exchange !== undefined && !(session.isShared && adrift.has(exchange))
     },
 
@@ -221,7 +219,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       if (message.kind === 'response' && message.id !== undefined) {
         const key = idKey(message.id)
         const isMeant = (carries: Exchange): boolean => !carries.isOver && carries.key === key
-        const exchange = carried.find(isMeant) ?? exchanges.get(key)
+        const exchange = carried.find(isMeant) ?? find(key)
         if (exchange !== undefined) traffic.end(exchange, 'answered')
       } else {
         observer.fromWorker(message)
@@ -230,7 +228,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
 
     fromClient(message) {
       if (message.cancels !== undefined) {
-        const exchange = exchanges.get(idKey(message.cancels))
+        const exchange = find(idKey(message.cancels))
         if (exchange !== undefined) traffic.end(exchange, 'cancelled')
       }
       const answers = observer.fromClient(message)

@@ -24,7 +24,7 @@ test('a keeper loads nothing heavy: there is one for every session', () => {
   const modules = [...modulesOf(join(base, 'keeper/main.js'))]
   assert.ok(modules.includes('keeper/server-process.js'), 'the graph was followed')
   const allowed =
-    /^(node:\w+|keeper\/[\w-]+\.js|ground\/(clock|errors|frame-heads|frames|guarded|hold|json|jsonrpc|last-resort|mcp-versions|pile|process-tree|removal|shell|spoken)\.js)$/
+    /^(node:\w+|keeper\/[\w-]+\.js|ground\/(clock|errors|few|frame-heads|frames|guarded|hold|json|jsonrpc|last-resort|mcp-versions|pile|process-tree|removal|shell|spoken)\.js)$/
   assert.deepEqual(
     modules.filter((name) => !allowed.test(name)),
     [],

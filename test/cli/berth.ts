@@ -10,6 +10,7 @@ import { compiled } from '../support/config.ts'
 import { need } from '../support/needs.ts'
 import { longEnoughMs } from '../support/patience.ts'
 import { tempDir } from '../support/temp.ts'
+import { isBrief, runBrief } from './command-host.ts'
 import { installed } from './installed.ts'
 
 export const main = compiled('src/cli/main.js')
@@ -54,7 +55,10 @@ export interface Place {
   stateDir: string
   /** Writes a file below the folder, as JSON unless it is a text, and gives its path. */
   put(name: string, content: unknown): string
-  /** Runs the command to its end, with nobody at its stdin. */
+  /**
+   * Runs the command to its end, with nobody at its stdin. What is brief runs in a process that is
+   * there already (`command-host.ts`); `start` has one of its own.
+   */
   berth(args: string[], options?: RunOptions): Promise<Outcome>
   start(args: string[], options?: RunOptions): Running
   /** Starts `serve` on free ports; settles when it listens. */
@@ -76,12 +80,17 @@ export function place(t: TestContext): Place {
   mkdirSync(folder)
   const { command: program, env: usual } = installed(root)
 
+  const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+    ...plain(usual),
+    XDG_STATE_HOME: stateHome,
+    ...env,
+  })
   const run = (words: string[], options: RunOptions = {}): Running => {
     const { cwd = folder, env = {}, sockets = {} } = options
     const [command = '', ...args] = words
     const child = spawn(command, args, {
       cwd,
-      env: { ...plain(usual), XDG_STATE_HOME: stateHome, ...env },
+      env: environment(env),
       stdio: ['pipe', 'pipe', 'pipe', ...Object.values(sockets).map(descriptorOf)],
     })
     return follow(t, child as ChildProcessWithoutNullStreams)
@@ -117,7 +126,11 @@ export function place(t: TestContext): Place {
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
       return path
     },
-    berth(args, options) {
+    berth(args, options = {}) {
+      const { cwd = folder, env = {}, sockets } = options
+      if (sockets === undefined && isBrief(args)) {
+        return runBrief({ script: program, words: args, cwd, env: environment(env) })
+      }
       const { child, done } = start(args, options)
       child.stdin.end()
       return done

@@ -3,6 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { TestContext } from 'node:test'
 
 import { tempDir } from '../support/temp.ts'
+import { isBrief, runBrief } from './command-host.ts'
 import { installed } from './installed.ts'
 
 export interface Outcome {
@@ -30,5 +31,7 @@ export function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcom
 }
 
 export function berth(t: TestContext, ...args: string[]): Promise<Outcome> {
-  return outcomeOf(start(t, ...args))
+  if (!isBrief(args)) return outcomeOf(start(t, ...args))
+  const { command: script, env } = installed(tempDir(t))
+  return runBrief({ script, words: args, cwd: process.cwd(), env })
 }

@@ -139,10 +139,18 @@ export function logEvents(
   const flood = createFloodLimit<Source>(clock, (source, leftOut) =>
     logger.warn({ ...source, leftOut }, 'lines.left-out'),
   )
-  events.onAny((name, news) => {
-    const level = levels[name] as Level | ((about: typeof news) => Level) | undefined
-    if (level === undefined) return
-    const at = typeof level === 'function' ? level(news) : level
+  for (const name of Object.keys(levels) as EventName[]) listen(name)
+
+  function listen(name: EventName): void {
+    const level = levels[name] as Level | ((news: never) => Level)
+    // What is never written is not listened to: some of it happens with every call.
+    if (typeof level === 'string' && !logger.isLevelEnabled(level)) return
+    events.on(name, (news) =>
+      write(name, typeof level === 'string' ? level : level(news as never), news),
+    )
+  }
+
+  function write(name: EventName, at: Level, news: object): void {
     if (!logger.isLevelEnabled(at)) return
     const shown = shortenedIn(isOutputShown ? withoutOutput(news) : news)
     if (atWill.test(name)) {
@@ -150,8 +158,8 @@ export function logEvents(
       const key = source.session ?? `${name} ${source.server ?? source.code ?? ''}`
       if (!flood.admits(key, source, JSON.stringify(shown).length)) return
     }
-    logger[at](shown, name as string)
-  })
+    logger[at](shown, name)
+  }
 }
 
 function withoutOutput(news: object): object {

@@ -36,6 +36,8 @@ export interface Gateway {
 export interface GatewayOptions {
   /** The clone, built. Default: this one. */
   root?: string | undefined
+  /** Of Node. */
+  flags?: string[]
   servers: Record<string, Entry>
 }
 
@@ -47,7 +49,7 @@ const anyPorts = ['--listen-port', '0', '--admin-port', '0']
  */
 export async function startGateway(
   owner: Owner,
-  { root = projectDir, servers }: GatewayOptions,
+  { root = projectDir, flags = [], servers }: GatewayOptions,
 ): Promise<Gateway> {
   const stateDir = tempDir(owner)
   const file = join(stateDir, 'berth.json')
@@ -56,7 +58,16 @@ export async function startGateway(
   const main = join(root, 'dist/src/cli/main.js')
   const collector = ['--expose-gc', '--import', compiled('test/bench/collect.js')]
   const target = startTarget(owner, {
-    command: [process.execPath, ...collector, main, 'serve', '--config', file, ...anyPorts],
+    command: [
+      process.execPath,
+      ...flags,
+      ...collector,
+      main,
+      'serve',
+      '--config',
+      file,
+      ...anyPorts,
+    ],
     log: join(stateDir, 'berth.log'),
   })
   const found = async (pattern: RegExp): Promise<string> => {

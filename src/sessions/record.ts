@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import type { EndReason } from '../ground/events.ts'
 import { endReasons } from '../ground/events.ts'
 import { Type } from '../ground/schema.ts'
+import { shownPid } from '../workers/driver.ts'
 
 /** `queued → starting → live → closing → closed`: one field, one compare-and-set per transition. */
 export const states = ['queued', 'starting', 'live', 'closing', 'closed'] as const
@@ -110,3 +111,7 @@ export function leanTombstone({
 export function keyOf(name: string, server: string, principal: string): string {
   return createHash('sha256').update([server, principal, name].join('\n')).digest('hex')
 }
+
+/** The process of its worker, as people are shown it. */
+export const pidOf = ({ handle }: SessionRecord): number | undefined =>
+  handle === undefined ? undefined : shownPid(handle)

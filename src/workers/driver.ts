@@ -250,6 +250,16 @@ export interface WorkerHandle {
   [key: string]: string | number | boolean | null
 }
 
+/**
+ * The process that people are shown for a worker: all of its own stand below it, and nothing of another
+ * worker's. A keeper may keep several, so where a worker has a PID namespace it is the init of that.
+ */
+export function shownPid(handle: Readonly<Record<string, unknown>>): number | undefined {
+  const { initPid, pid } = handle
+  if (typeof initPid === 'number') return initPid
+  return typeof pid === 'number' ? pid : undefined
+}
+
 /** Where a worker is reached, over HTTP/1.1. */
 export interface Endpoint {
   /** `http://127.0.0.1:PORT`, or the origin of a `url` server. */

@@ -14,6 +14,7 @@ import type {
   WorkerMarker,
   WorkerSpec,
 } from './driver.ts'
+import { shownPid } from './driver.ts'
 import { isAlive } from './identity.ts'
 import { isSame } from './process-handle.ts'
 
@@ -94,7 +95,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const worker = await driver.start(spec, signal)
       const { session, server, workerId } = spec
       const news = { session, server, workerId, driver: name }
-      const pid = typeof worker.handle.pid === 'number' ? worker.handle.pid : undefined
+      const pid = shownPid(worker.handle)
       events.emit('worker.started', { ...news, pid, startMs: clock.now() - beganAtMs })
       seeThrough(worker, news)
       return worker

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { suite, test } from 'node:test'
 
 import type { Worker } from '../../src/workers/driver.ts'
+import { shownPid } from '../../src/workers/driver.ts'
 import { eventually } from '../support/eventually.ts'
 import { alive, descendants } from '../support/processes.ts'
 import type { Rig } from './rig.ts'
@@ -26,10 +27,13 @@ function serverOf(worker: Worker): number {
 suite('workers that share a keeper', { concurrency: 3, skip: skipWithoutNamespace }, () => {
   test('are as many as one may keep, and the next gets another', async (t) => {
     const rig = startRig(t, sharing)
-    const keepers = (await several(rig, 4)).map(keeperOf)
+    const workers = await several(rig, 4)
+    const keepers = workers.map(keeperOf)
     assert.deepEqual([...new Set(keepers)].length, 2)
     const counts = [...new Set(keepers)].map((pid) => keepers.filter((each) => each === pid).length)
     assert.deepEqual(counts.sort(), [1, 3])
+    const shown = workers.map(({ handle }) => shownPid(handle))
+    assert.equal(new Set(shown).size, 4, 'each is shown as a process of its own')
   })
 
   test('are of one server', async (t) => {

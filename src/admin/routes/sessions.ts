@@ -11,7 +11,7 @@ import type { SessionDirectories } from '../../sessions/directories.ts'
 import type { Sessions } from '../../sessions/manager.ts'
 import { followOutput } from '../../sessions/output.ts'
 import type { SessionRecord } from '../../sessions/record.ts'
-import { states, UsageRecord } from '../../sessions/record.ts'
+import { pidOf, states, UsageRecord } from '../../sessions/record.ts'
 
 const time = Type.String({ description: 'ISO 8601' })
 
@@ -187,7 +187,7 @@ export function sessionRoutes(
       ...optional('protocolVersion', record.protocolVersion),
       ...optional('driver', typeof worker?.driver === 'string' ? worker.driver : undefined),
       workerId: record.workerId,
-      ...optional('pid', isOpen && typeof worker?.pid === 'number' ? worker.pid : undefined),
+      ...optional('pid', isOpen ? pidOf(record) : undefined),
       openedAt: iso(record.openedAtMs),
       ...optional('liveAt', record.liveAtMs === undefined ? undefined : iso(record.liveAtMs)),
       ...optional('idleEndsAt', record.state === 'live' ? iso(record.idleAtMs) : undefined),

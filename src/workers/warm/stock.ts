@@ -4,6 +4,7 @@ import type { Events, WarmReason } from '../../ground/events.ts'
 import { guarded, inBackground, tellFault } from '../../ground/guarded.ts'
 import { spoken } from '../../ground/spoken.ts'
 import type { LocalSpec, Outlives, Worker } from '../driver.ts'
+import { shownPid } from '../driver.ts'
 import { asNoRoom } from '../no-room.ts'
 import type { Supervisor } from '../supervisor.ts'
 import type { Ahead, WarmSpec } from './ahead.ts'
@@ -56,7 +57,7 @@ export interface WarmStock extends WarmWish {
 export interface WarmView {
   session: string
   workerId: string
-  pid?: number
+  pid: number | undefined
   state: string
   sinceMs: number
 }
@@ -294,7 +295,7 @@ export function createStock(server: WarmServer, options: StockOptions): Stock {
       workers: all.map(({ spec, worker, state, sinceMs }) => ({
         session: spec.session,
         workerId: spec.workerId,
-        ...(typeof worker?.handle.pid === 'number' ? { pid: worker.handle.pid } : {}),
+        pid: worker === undefined ? undefined : shownPid(worker.handle),
         state,
         sinceMs,
       })),

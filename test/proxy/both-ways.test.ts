@@ -48,6 +48,11 @@ async function outcome(url: string, options: RawRequest): Promise<unknown> {
     const answer = await rawRequest(url, { ...options, signal: limit.signal })
     const headers = { ...answer.headers }
     delete headers.date
+    // A short stream says its length where it came in one go, which is for the system to say.
+    if (headers['content-type'] === 'text/event-stream') {
+      delete headers['content-length']
+      delete headers['transfer-encoding']
+    }
     const isIdle = options.method === 'GET' && answer.status === 200
     return { status: answer.status, headers, body: isIdle ? '' : alike(await answer.text()) }
   } catch (thrown) {

@@ -27,6 +27,13 @@ export async function removeDeadSockets(folder: string): Promise<void> {
   )
 }
 
+/** Of a keeper that was killed; one that ends by itself removes those that nobody has taken. */
+export function removePipesOf(folder: string, keeperPid: number): void {
+  for (const name of namesIn(folder)) {
+    if (pipeName.exec(name)?.[1] === String(keeperPid)) removeFile(join(folder, name))
+  }
+}
+
 /** They begin with the pid of the keeper that has made them. */
 const pipeName = /^(\d+)-\d+\.(?:in|out|err)$/
 

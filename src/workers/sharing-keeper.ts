@@ -7,6 +7,7 @@ import type { KeeperHostOptions, StartedKeeper } from './keeper-host.ts'
 import { newSocket, startTimeoutMs } from './keeper-host.ts'
 import type { KeeperEnd } from './keeper-process.ts'
 import { spawnKeeper } from './keeper-process.ts'
+import { removePipesOf } from './keeper-sockets.ts'
 
 /** A keeper's process that keeps several workers, of this gateway's own. */
 export interface SharingKeeper {
@@ -65,6 +66,7 @@ export function startSharingKeeper(options: SharingOptions): SharingKeeper {
   )
   const over = ended.then((end) => {
     isOver = true
+    if (end.code !== 0 && child.pid !== undefined) removePipesOf(runtimeDir, child.pid)
     const how = end.signal ?? `exit code ${end.code ?? ''}`
     for (const each of [...kept.values()]) {
       each.fail(`it ended (${how})`)

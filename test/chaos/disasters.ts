@@ -90,10 +90,11 @@ export function startDisasters(options: DisasterOptions): Disasters {
     const [first, ...rest] = markers.all()
     if (first === undefined) return
     const { handle, session } = chances.pick([first, ...rest])
-    const tree = [
-      Number(handle['pid']),
-      ...descendants(Number(handle['pid'])).map(({ pid }) => pid),
-    ]
+    // The keeper, where several share one: then what is below it is of all of them.
+    const outermost = Number(handle['pid'])
+    const inside = typeof handle['initPid'] === 'number' ? handle['initPid'] : outermost
+    const tree = [outermost, inside, ...descendants(inside).map(({ pid }) => pid)]
+    const beside = markers.all().filter(({ handle: other }) => Number(other['pid']) === outermost)
     const victims = tree.filter((pid) => {
       if (kind === 'server killed') return isServer(commandOf(pid))
       return kind !== 'keeper killed' || isKeeper(commandOf(pid))
@@ -101,6 +102,7 @@ export function startDisasters(options: DisasterOptions): Disasters {
     const victim = victims[chances.upTo(victims.length)]
     if (victim === undefined) return
     attacked.add(session)
+    if (victim === outermost) for (const other of beside) attacked.add(other.session)
     count(kind, session)
     try {
       process.kill(victim, 'SIGKILL')

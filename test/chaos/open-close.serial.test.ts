@@ -10,7 +10,7 @@ import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import type { TestGateway } from '../support/gateway.ts'
 import { startTestGateway } from '../support/gateway.ts'
-import { commandOf, descendants, processesWith } from '../support/processes.ts'
+import { commandOf, descendants, processesOf, processesWith } from '../support/processes.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { callTool, openSession } from '../support/raw-mcp.ts'
 import { meanwhile } from '../support/patience.ts'
@@ -43,11 +43,15 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
     env,
     graceMs: 500,
   }
-  const gateway = await startTestGateway(t, {
+  const servers: Record<string, TestServer> = {
     stdio: echo,
+    warm: { ...echo, warm: { min: 2, max: 4, maxAgeMs: 600_000 } },
     http: { ...echo, http: true },
     relayed: { ...echo, http: true, relay: true },
-  })
+    alone: { ...echo, sessionsPerKeeper: 1 },
+  }
+  const gateway = await startTestGateway(t, servers)
+  const names = Object.keys(servers) as [string, ...string[]]
   const answers = { right: 0, failed: 0 }
 
   /** Calls that may fail, when their session ends, but may not be answered by another session. */
@@ -66,13 +70,18 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
   }
 
   const play = async (): Promise<void> => {
-    const server = chances.pick(['stdio', 'http', 'relayed'])
+    const server = chances.pick(names)
     if (chances.upTo(8) === 0) {
       await abandon(gateway.mcp(server), chances.upTo(250))
       return
     }
     const fate = chances.pick(fates)
-    const id = await openSession({ url: gateway.mcp(server) })
+    const id = await openSession({ url: gateway.mcp(server) }).catch((thrown: unknown) => {
+      // With the keeper that was killed under it.
+      if (server === 'alone') throw thrown
+      answers.failed += 1
+    })
+    if (id === undefined) return
     const calls = Array.from({ length: 1 + chances.upTo(4) }, () => callAtRandom(server, id))
     await meanwhile(chances.upTo(60))
     await meet(fate, gateway, server, id)
@@ -80,7 +89,8 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
     if (fate === 'left open') return
     const handle = handleOf(id)
     const { reason } = await gateway.saw('session.closed', ({ session }) => session === handle)
-    assert.equal(reason, fate === 'deleted' ? 'client-deleted' : 'worker-exited')
+    const isLost = server !== 'alone' && reason === 'worker-exited'
+    if (!isLost) assert.equal(reason, fate === 'deleted' ? 'client-deleted' : 'worker-exited')
   }
 
   let left = sessionCount
@@ -94,7 +104,9 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
   t.diagnostic(`${answers.right} calls were answered, ${answers.failed} failed with their session`)
   assert.ok(answers.right > 0)
 
-  // What was left open is all that is there.
+  assert.ok(gateway.seen('warm.claimed').length > 0)
+
+  // What was left open is all that is there, beside what waits.
   const open = await eventually(async () => {
     const sessions = await listSessions(gateway)
     assert.ok(
@@ -103,10 +115,11 @@ test(`sessions opened and closed at random leave nothing (BERTH_CHAOS_SEED=${see
     )
     return sessions
   })
-  assert.equal(readdirSync(join(gateway.stateDir, 'workers')).length, open.length)
   await eventually(() => {
-    const servers = processesWith(mark).filter(({ pid }) => pid !== process.pid)
-    assert.equal(servers.length, open.length)
+    const workers = open.length + warmIn(gateway)
+    assert.equal(readdirSync(join(gateway.stateDir, 'workers')).length, workers)
+    const servers = processesWith(mark).filter(({ pid }) => isServer(pid))
+    assert.equal(servers.length, workers)
   })
 
   await gateway.close({ drainMs: 0 })
@@ -154,7 +167,7 @@ async function meet(
   const url = gateway.mcp(server)
   if (fate === 'deleted') {
     const answer = await rawRequest(url, { method: 'DELETE', headers: { 'mcp-session-id': id } })
-    assert.equal(answer.status, 200)
+    if (server === 'alone') assert.equal(answer.status, 200)
   } else if (fate === 'exits') {
     await callTool({ url }, id, 'exit', { code: 1 }).catch(() => undefined)
   } else {
@@ -162,17 +175,31 @@ async function meet(
       'worker.started',
       ({ session }) => session === handleOf(id),
     )
+    const isKeeper = (each: number): boolean => /^\S*node .*main\.js$/.test(commandOf(each))
     const tree = [pid, ...descendants(pid).map((entry) => entry.pid)]
-    const isServer = (command: string): boolean => command.endsWith('tells-who.js')
-    const isKeeper = (command: string): boolean => /^\S*node .*main\.js$/.test(command)
-    const victims = tree.filter((each) => {
-      const command = commandOf(each)
-      if (fate === 'server killed') return isServer(command)
-      if (fate === 'keeper killed') return isKeeper(command)
+    // Below a keeper that is shared there are processes of others as well.
+    const own = server === 'alone' ? tree : [...tree.filter(isKeeper), ...processesOf(id)]
+    const victims = own.filter((each) => {
+      if (fate === 'server killed') return isServer(each)
+      if (fate === 'keeper killed') return isKeeper(each)
       return true
     })
-    process.kill(victims[chances.upTo(victims.length)] ?? pid, 'SIGKILL')
+    try {
+      process.kill(victims[chances.upTo(victims.length)] ?? pid, 'SIGKILL')
+    } catch {
+      // It has just ended: with the keeper that it shared.
+    }
   }
+}
+
+const isServer = (pid: number): boolean => /^\S*node \S*tells-who\.js$/.test(commandOf(pid))
+
+/** How many workers wait for a session. */
+function warmIn(gateway: TestGateway): number {
+  const [started, ...gone] = (['warm.started', 'warm.claimed', 'warm.retired'] as const).map(
+    (name) => gateway.seen(name).length,
+  ) as [number, ...number[]]
+  return gone.reduce((left, count) => left - count, started)
 }
 
 /** Sessions that have not ended, as the admin API knows them. */

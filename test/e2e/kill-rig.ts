@@ -46,8 +46,8 @@ export async function startKillRig(
   const env = { PATH: process.env['PATH'] ?? '', BERTH_TEST_MARK: mark }
   const gateway = await startGatewayProcess(
     t,
-    // Nothing of it ends for being asked to.
-    { deep: { command, env, graceMs: 200, ...server } },
+    // Nothing of it ends for being asked to. With a keeper of its own, which is in the tree.
+    { deep: { command, env, graceMs: 200, sessionsPerKeeper: 1, ...server } },
     options,
   )
   const target = { url: gateway.mcp('deep') }

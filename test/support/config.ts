@@ -23,6 +23,8 @@ export interface TestServer extends Partial<Omit<Server, 'launch'>> {
   /** What the configuration says of `url`; by default the same. */
   shown?: string
   limits?: Limits
+  /** Default: 8, as the configuration has it. */
+  sessionsPerKeeper?: number
   preload?: string[]
   sandbox?: Partial<SandboxOptions>
 }
@@ -42,6 +44,7 @@ export function testServer(name: string, options: TestServer): Server {
     url,
     shown = url,
     limits = {},
+    sessionsPerKeeper = 8,
     preload,
     sandbox = {},
     ...rest
@@ -67,6 +70,7 @@ export function testServer(name: string, options: TestServer): Server {
             ...(port === undefined ? {} : { port }),
             path,
             relay,
+            sessionsPerKeeper,
             limits,
             ...(preload === undefined ? {} : { preload }),
             sandbox: { ...noSandbox, ...sandbox },

@@ -60,6 +60,10 @@ export function processesWith(...texts: string[]): ProcessEntry[] {
   })
 }
 
+/** The processes of the worker of a session, its keeper not among them, by its public id. */
+export const processesOf = (sessionId: string): number[] =>
+  processesWith(`BERTH_SESSION_ID=${sessionId}`).map(({ pid }) => pid)
+
 /** The command line, for people. */
 export function commandOf(pid: number): string {
   if (!hasProc) return ps(['-ww', '-o', 'command=', '-p', String(pid)]).trim()

@@ -11,6 +11,7 @@ const folder = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', '
 export const pythonServer = join(folder, 'server.py')
 export const pythonClient = join(folder, 'client.py')
 export const pythonCalls = join(folder, 'calls.py')
+export const pythonKeeps = join(folder, 'keeps.py')
 export const pythonOrdinary = join(folder, 'ordinary.py')
 
 /** What a Python wrote into the line that tells where it listens. */

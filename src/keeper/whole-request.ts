@@ -17,7 +17,8 @@ export function servedWhole(
   return (request, response) => {
     const { method = '', headers } = request
     const hand = guarded(
-      (body: string | undefined) => {
+      (chunks: Buffer[] | undefined) => {
+        const body = chunks && Buffer.concat(chunks).toString()
         serve({ method, headers: headers as Asked['headers'], body }, response)
       },
       (thrown) => {
@@ -26,12 +27,12 @@ export function servedWhole(
       },
     )
     if (method === 'POST') readBody(request, hand)
-    else hand('')
+    else hand([])
   }
 }
 
-/** Reads a body as text; undefined when it is longer than a body may be. */
-function readBody(request: IncomingMessage, onRead: (text: string | undefined) => void): void {
+/** Reads a body; undefined when it is longer than a body may be. To put it together is not done here. */
+function readBody(request: IncomingMessage, onRead: (chunks: Buffer[] | undefined) => void): void {
   let chunks: Buffer[] = []
   let bodyBytes = 0
   request.on('data', (chunk: Buffer) => {
@@ -40,6 +41,6 @@ function readBody(request: IncomingMessage, onRead: (text: string | undefined) =
     else chunks.push(chunk)
   })
   request.on('end', () => {
-    onRead(bodyBytes > bodyLimitBytes ? undefined : Buffer.concat(chunks).toString())
+    onRead(bodyBytes > bodyLimitBytes ? undefined : chunks)
   })
 }

@@ -124,6 +124,8 @@ export interface RigOptions {
   /** For workers that outlive their gateway, unless their own specification says otherwise. */
   outlives?: NonNullable<LocalSpec['outlives']>
   installation?: string
+  /** Words before a keeper that is shared. */
+  keeperPrefix?: string[]
   spares?: number
   ports?: Ports
   stateDir?: string
@@ -163,7 +165,7 @@ export function startRig(t: Owner, options: RigOptions = {}): Rig {
       : createSharedKeepers({
           ...keeping,
           house: foundHouse,
-          prefix: outlives === undefined ? withParent : [],
+          prefix: [...(outlives === undefined ? withParent : []), ...(options.keeperPrefix ?? [])],
           outlives: outlives !== undefined,
         })
   const { support, outbound } = foundSandbox

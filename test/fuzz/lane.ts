@@ -9,6 +9,8 @@ export interface Lane {
   openOnce(): Promise<void>
   /** Calls something and reads the whole answer, whatever it is. */
   call(): Promise<void>
+  /** Whether there is a session that the next call goes to. */
+  isOpen(): boolean
   /** Ends the session that there is. */
   end(): Promise<void>
 }
@@ -61,6 +63,7 @@ export function createLane(url: string): Lane {
       const answer = await post(message, sessionId)
       if (answer?.status === 404) sessionId = undefined
     },
+    isOpen: () => sessionId !== undefined,
     async end() {
       await end(sessionId)
       sessionId = undefined

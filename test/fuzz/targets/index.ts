@@ -2,6 +2,7 @@ import type { Target } from '../target.ts'
 import { answers } from './answers.ts'
 import { client } from './client.ts'
 import { disk } from './disk.ts'
+import { liveFrames } from './frames.ts'
 import { readersTarget } from './readers.ts'
 import { redis } from './redis.ts'
 import { tokens } from './tokens.ts'
@@ -14,6 +15,7 @@ export const targets: readonly Target[] = [
   answers,
   workerHttp,
   workerStdio,
+  liveFrames,
   client,
   tokens,
   redis,

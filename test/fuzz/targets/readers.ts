@@ -251,7 +251,7 @@ const cases: Arbitrary<Case> = fc.oneof(
 export const readersTarget: Target = {
   name: 'readers',
   about: 'whatever reads bytes of a client or a worker, alone',
-  share: 90_660,
+  share: 90_460,
   async run(_t, about) {
     // It is the one target that waits for nothing.
     await Promise.resolve()

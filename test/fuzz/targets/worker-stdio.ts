@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 import fc from 'fast-check'
 
 import { compiled } from '../../support/config.ts'
@@ -7,6 +9,7 @@ import { startStdioSpeaker } from '../speaker.ts'
 import { startStand } from '../stand.ts'
 import type { Target } from '../target.ts'
 import { messageText, nastyBytes, nastyText } from '../values.ts'
+import { openNeighbour } from './neighbour.ts'
 
 /** What it writes before it answers, and whether that is before it is anybody's session. */
 const said = fc.record({
@@ -33,17 +36,22 @@ export const workerStdio: Target = {
         },
       },
     })
+    // The one that may not notice: what it asks is answered as it should be.
+    let own: Socket | undefined
+    speaker.say = (_asked, socket) => (own = socket)
+    const neighbour = await openNeighbour(stand, 'attacker')
     const lane = createLane(stand.mcp('attacker'))
     await tryBatches('worker-stdio', cases, { made: said, size }, async (batch) => {
       for (const { isFirst, lines, between } of batch) {
         speaker.say = ({ id }, socket) => {
+          if (socket === own) return
           for (const line of lines) {
             const named = typeof line === 'string' ? line.replaceAll('@id@', String(id)) : line
             socket.write(named)
             socket.write(between)
           }
         }
-        if (isFirst) await lane.openOnce()
+        if (isFirst) await Promise.all([lane.openOnce(), neighbour.check()])
         else {
           // Its own session opens as it should.
           const say = speaker.say
@@ -53,6 +61,7 @@ export const workerStdio: Target = {
           await lane.call()
         }
       }
+      await neighbour.check()
       speaker.say = undefined
       await stand.check()
     })

@@ -179,9 +179,10 @@ export function keep(options: KeptOptions): Kept {
         : undefined
     const beganAtMs = systemClock.now()
     try {
-      const spawn = await spawnerFor(boot, makePipes, onFault)
+      const { spawn, callOff } = await spawnerFor(boot, makePipes, onFault)
       // It was told to stop meanwhile, or to start another.
       if (isTaken()) {
+        callOff()
         answer(response, 409)
         return
       }

@@ -27,7 +27,7 @@ export async function removeDeadSockets(folder: string): Promise<void> {
   )
 }
 
-/** Of a keeper that was killed; one that ends by itself removes those that nobody has taken. */
+/** Of a keeper that is gone: killed, or ended in the middle of a start. */
 export function removePipesOf(folder: string, keeperPid: number): void {
   for (const name of namesIn(folder)) {
     if (pipeName.exec(name)?.[1] === String(keeperPid)) removeFile(join(folder, name))

@@ -66,7 +66,7 @@ export function startSharingKeeper(options: SharingOptions): SharingKeeper {
   )
   const over = ended.then((end) => {
     isOver = true
-    if (end.code !== 0 && child.pid !== undefined) removePipesOf(runtimeDir, child.pid)
+    if (child.pid !== undefined) removePipesOf(runtimeDir, child.pid)
     const how = end.signal ?? `exit code ${end.code ?? ''}`
     for (const each of [...kept.values()]) {
       each.fail(`it ended (${how})`)

@@ -86,9 +86,10 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
   const words = [process.execPath, compiled('src/load/probes/isolation-probe.js')]
   if (kind.spec.http === true) words.push('--http')
 
-  const start: Stage['start'] = async (own = limits) => {
+  const start = async (own: Limits = limits, isWarm = false): Promise<Probe> => {
     const spec = rig.spec(words, {
       ...kind.spec,
+      ...(isWarm ? { isWarm } : {}),
       limits: own,
       cwd: project.folder,
       sandbox: { ...kind.spec.sandbox, hidden: project.secrets },
@@ -97,7 +98,8 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
     mkdirSync(tmp, { mode: 0o700 })
     return startProbe(rig, { ...spec, env: { ...spec.env, HOME: home.folder, TMPDIR: tmp } })
   }
-  const [attacker, victim] = await Promise.all([start(), start()])
+  // It has waited for its session, and has one since; that opens no way to another.
+  const [attacker, victim] = await Promise.all([start(limits, true), start()])
   const [planted, gateway] = await Promise.all([victim.plant(), playGateway(t, rig)])
   const groups = createLimitGroups({ installation })
   const { env } = attacker.spec
@@ -105,7 +107,7 @@ export async function startStage(t: Owner, column: Column): Promise<Stage> {
   return {
     attacker,
     victim,
-    start,
+    start: (own) => start(own),
     disks:
       column === 'process'
         ? [env['TMPDIR'] ?? '']
@@ -149,6 +151,7 @@ function leavingOpen(folder: string): PidNamespace {
 
 async function startProbe(rig: Rig, spec: LocalSpec): Promise<Probe> {
   const worker = await rig.startSpec(spec)
+  if (spec.isWarm === true) assert.ok(await worker.claim())
   const sessionId = await open(worker)
   const call = async (name: string, args: object = {}): Promise<unknown> => {
     const message = {

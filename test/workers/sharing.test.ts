@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from 'node:fs'
 import { suite, test } from 'node:test'
 
 import type { Worker } from '../../src/workers/driver.ts'
@@ -100,26 +101,38 @@ suite('workers that share a keeper', { concurrency: 3, skip: skipWithoutNamespac
     await rig.nothingLeft()
   })
 
-  test('bear no trace of each other', async (t) => {
-    const rig = startRig(t, sharing)
-    const secret = 'the secret of the first'
-    const first = await rig.start(['tells-who.js'], { env: { SECRET: secret } })
-    await call(first, await open(first), 'write', { stderr: 'words of the first\n' })
-    const second = await rig.start(['tells-who.js'])
-    assert.equal(keeperOf(first), keeperOf(second))
-    const sessionId = await open(second)
-    const { env } = await call<{ env: Record<string, string> }>(second, sessionId, 'about')
-    assert.deepEqual(Object.keys(env).sort(), given)
-    assert.ok(!JSON.stringify(env).includes(secret))
-    for (const { pid } of descendants(initOf(second))) {
-      assert.ok(!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(secret))
-    }
-    const others = filesOf(serverOf(first))
-    const shared = filesOf(serverOf(second)).filter((file) => others.includes(file))
-    assert.deepEqual(shared, [])
-    assert.ok(!(await second.lastLines()).includes('words of the first'))
-    assert.deepEqual(readdirSync(rig.runtimeDir).filter(isTaken), [])
-  })
+  for (const isWarm of [false, true]) {
+    const how = isWarm ? ', also one that has waited for its session' : ''
+    test(`bear no trace of each other${how}`, async (t) => {
+      const rig = startRig(t, sharing)
+      const secret = `the secret of the first, ${randomBytes(8).toString('hex')}`
+      const waiting = isWarm ? await rig.start(['tells-who.js'], { isWarm }) : undefined
+      const first = await rig.start(['tells-who.js'], { env: { SECRET: secret } })
+      const firstId = await open(first)
+      await call(first, firstId, 'echo', { secret })
+      await call(first, firstId, 'write', { stderr: 'words of the first\n' })
+      const second = waiting ?? (await rig.start(['tells-who.js']))
+      if (isWarm) assert.ok(await second.claim())
+      assert.equal(keeperOf(first), keeperOf(second))
+      const sessionId = await open(second)
+      const { env } = await call<{ env: Record<string, string> }>(second, sessionId, 'about')
+      assert.deepEqual(Object.keys(env).sort(), given)
+      assert.ok(!JSON.stringify(env).includes(secret))
+      for (const { pid } of descendants(initOf(second))) {
+        assert.ok(!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(secret))
+      }
+      if (hasInMemory(serverOf(first), secret)) {
+        assert.ok(!hasInMemory(serverOf(second), secret))
+      } else {
+        t.diagnostic('the memory of another process cannot be read here')
+      }
+      const others = filesOf(serverOf(first))
+      const shared = filesOf(serverOf(second)).filter((file) => others.includes(file))
+      assert.deepEqual(shared, [])
+      assert.ok(!(await second.lastLines()).includes('words of the first'))
+      assert.deepEqual(readdirSync(rig.runtimeDir).filter(isTaken), [])
+    })
+  }
 
   test('are found by another gateway, and buried one by one', async (t) => {
     const rig = startRig(t, { ...sharing, outlives: long })
@@ -154,6 +167,39 @@ const isTaken = (name: string): boolean => /-[12]\.(in|out|err)$/.test(name)
 
 /** What the rig gives, and what a server is found by. */
 const given = ['BERTH_TEST_MARK', 'BERTH_WORKER_ID', 'BERTH_WORKSPACE', 'PATH']
+
+/** Whether a text stands anywhere in what a process may write to. */
+function hasInMemory(pid: number, text: string): boolean {
+  const places = readFileSync(`/proc/${pid}/maps`, 'latin1').matchAll(/^(\w+)-(\w+) rw/gm)
+  const piece = Buffer.alloc(1024 * 1024)
+  let memory: number
+  try {
+    memory = openSync(`/proc/${pid}/mem`, 'r')
+  } catch {
+    return false
+  }
+  try {
+    for (const [, from = '', to = ''] of places) {
+      const end = BigInt(`0x${to}`)
+      for (let at = BigInt(`0x${from}`); at < end; at += BigInt(piece.length - text.length)) {
+        const most = Number(end - at < BigInt(piece.length) ? end - at : BigInt(piece.length))
+        if (piece.subarray(0, lengthOf(memory, piece, most, at)).includes(text)) return true
+      }
+    }
+    return false
+  } finally {
+    closeSync(memory)
+  }
+}
+
+/** How much could be read: some of it may be mapped to nothing. */
+function lengthOf(memory: number, piece: Buffer, most: number, at: bigint): number {
+  try {
+    return readSync(memory, piece, 0, most, at)
+  } catch {
+    return 0
+  }
+}
 
 /** The files that a process has open, by where they lead. */
 function filesOf(pid: number): string[] {

@@ -20,6 +20,7 @@ import { openStore } from './sessions/stores/index.ts'
 import { startCounting } from './telemetry/counting.ts'
 import type { examineMachine as Examine } from './workers/doctor.ts'
 import { isAlive, ownPidNamespace, ownPlace } from './workers/identity.ts'
+import type { ReadFreeMemory } from './workers/limits/free-memory.ts'
 import { setUpWorkers } from './workers/setup.ts'
 import type { Examined } from './workers/wishes.ts'
 
@@ -51,6 +52,8 @@ export interface GatewayOptions {
   clock?: Clock
   /** Without news for so long a host is lost. Default 15 000. */
   lostAfterMs?: number
+  /** Default: what the system tells. */
+  freeMemory?: ReadFreeMemory
   /** How many keepers are started ahead of the sessions that need them. Default 1. */
   spareKeepers?: number
   /** Whether what workers write comes as `worker.output` events too, for a terminal. */
@@ -101,6 +104,7 @@ export async function startGateway(
       store,
       supervisor: workers.supervisor,
       caps: config.caps,
+      freeMemory: options.freeMemory,
       retention: config.retention,
       followsOutput: options.followsOutput ?? false,
       lostAfterMs: options.lostAfterMs,

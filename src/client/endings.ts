@@ -58,6 +58,7 @@ const reasons = new Map([
   ['stopped', 'somebody has stopped it'],
   ['drained', 'the gateway was stopped'],
   ['evicted', 'it had to make room'],
+  ['memory-short', 'the machine had too little memory left'],
   ['abandoned', 'its client had gone'],
   ['host-lost', 'the machine of its server was lost'],
   ['upstream-lost', 'the server behind the gateway had lost it'],

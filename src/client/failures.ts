@@ -99,6 +99,7 @@ function unavailableText(code: string): string {
     case 'ERR_SESSIONS_FULL':
     case 'ERR_SESSIONS_QUEUE_FULL':
     case 'ERR_WORKERS_DISK':
+    case 'ERR_WORKERS_MEMORY':
     case 'ERR_WORKERS_NO_ROOM':
       return 'has no room now (503). Try again later.'
     case 'ERR_SESSIONS_STORE':

@@ -124,6 +124,7 @@ export function loadConfig(input: LoadInput): Config {
       maxSessionsPerPrincipal: general.maxSessionsPerPrincipal,
       maxStarting: general.maxStarting ?? 2 * os.availableParallelism(),
       maxQueued,
+      minFreeMemory: general.minFreeMemory,
     },
     drainMs,
     workerPorts,

@@ -134,6 +134,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_WORKERS_NO_ROOM: entry(503, -32000, 'operator', true, 'There is no room for another worker now: {why}. Raise the limits of the gateway (ulimit -n, ulimit -u, memory), or end sessions.'),
   // prettier-ignore
+  ERR_WORKERS_MEMORY: entry(503, -32000, 'operator', true, 'Only {free} of the memory is free, so no worker is started below {least} (minFreeMemory). End sessions, or give the gateway more memory.'),
+  // prettier-ignore
   ERR_WORKERS_FAILED: entry(502, -32603, 'worker', false, 'The worker answered {statusCode}.'),
   // prettier-ignore
   ERR_WORKERS_UNHEALTHY: entry(502, -32603, 'worker', false, 'The server {command} is not healthy: GET {path} {how}. With protocol: http it has to answer 200 with {"status": "Healthy"}.'),

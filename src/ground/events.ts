@@ -141,6 +141,7 @@ export const endReasons = [
   'start-failed',
   'abandoned',
   'evicted',
+  'memory-short',
   'drained',
   'host-lost',
   'upstream-lost',

@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts'
 import type { GatewayError } from '../ground/errors.ts'
 import type { EndReason, Events } from '../ground/events.ts'
+import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { WarmPool } from '../workers/warm/pool.ts'
 import { createAdopting } from './adopting.ts'
@@ -128,6 +129,7 @@ export interface SessionsOptions {
   supervisor: Supervisor
   directories: SessionDirectories
   caps: Caps
+  freeMemory: ReadFreeMemory
   host: string
   /** Name of this replica, for leases. */
   owner: string

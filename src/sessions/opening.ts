@@ -9,7 +9,10 @@ import type { Worker } from '../workers/driver.ts'
 import { asNoRoom, checkRoomForWorker } from '../workers/no-room.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { WarmPool, WarmWorker } from '../workers/warm/pool.ts'
+import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
 import type { Ending } from './ending.ts'
+import { createIdlest } from './idlest.ts'
+import { createMemoryRoom } from './memory.ts'
 import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { Move } from './moving.ts'
@@ -47,6 +50,7 @@ export interface OpeningOptions {
   specs: Specs
   warm: Pick<WarmPool, 'take'>
   caps: Caps
+  freeMemory: ReadFreeMemory
   host: string
   /** Without news for so long a gateway that starts a session is lost. */
   lostAfterMs: number
@@ -60,6 +64,8 @@ export interface OpeningOptions {
 export function createOpening(options: OpeningOptions): Opening {
   const { clock, events, store, supervisor, caps, host, sessions, ending } = options
   const { move, isDraining, lostAfterMs, starts, specs, warm } = options
+  const idlest = createIdlest(options)
+  const roomInMemory = createMemoryRoom({ ...options, idlest })
 
   async function begin(
     server: Server,
@@ -142,6 +148,7 @@ export function createOpening(options: OpeningOptions): Opening {
     const { server, record } = session
     session.endTurn = await starts.turn({ principal, server: server.name }, until)
     checkRoomForWorker()
+    if (server.launch.kind === 'local') await roomInMemory()
     await move(session, { state: 'starting' })
     session.startingAtMs = clock.now()
     const spec = specs.of(record, server, { credentials, maxMs: record.maxAtMs - clock.now() })
@@ -203,37 +210,15 @@ export function createOpening(options: OpeningOptions): Opening {
       if (outcome === 'gateway-full') {
         throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
       }
-      const idlest = await idlestOf(session.principal)
-      if (idlest === undefined) {
+      const longest = await idlest(({ principal }) => principal === session.principal)
+      if (longest === undefined) {
         throw new GatewayError('ERR_SESSIONS_PRINCIPAL_FULL', {
           params: { limit: storeCaps.maxSessionsPerPrincipal },
           retryAfterSeconds: 10,
         })
       }
-      await ending.close(idlest, 'evicted')
+      await ending.close(longest, 'evicted')
     }
-  }
-
-  /** A session of this principal that no gateway carries an exchange of. */
-  async function idlestOf(principal: string): Promise<OwnSession | undefined> {
-    const idle = [...sessions.values()]
-      .filter((other) => other.principal === principal)
-      .filter(({ record, carried, end }) => record.state === 'live' && carried === 0 && !end)
-      .sort((a, b) => lastActiveAtMs(a.record, a) - lastActiveAtMs(b.record, b))
-    if (!store.isShared) return idle[0]
-    for (const candidate of idle) {
-      // What is carried elsewhere is told in every interval, and seen here a while later.
-      const record = await store.get(candidate.id)
-      const isQuiet =
-        record !== undefined &&
-        lastActiveAtMs(record, candidate) < clock.now() - 2 * store.touchEveryMs
-      if (isQuiet) return candidate
-    }
-    return undefined
-  }
-
-  function lastActiveAtMs({ idleAtMs, idleMs }: SessionRecord, known: OwnSession): number {
-    return Math.max(idleAtMs - idleMs - store.touchEveryMs, known.lastActiveAtMs)
   }
 }
 

@@ -80,6 +80,14 @@ export const capOptions = {
     description:
       'Sessions that wait for a start. One more is refused, or one of whoever has most of them.',
   }),
+  minFreeMemory: Type.Integer({
+    minimum: 0,
+    maximum: 90,
+    default: 5,
+    'x-unit': 'percent',
+    description:
+      'Percent of the memory below which no worker starts, and the longest-idle session of whoever has most makes room. 0: never.',
+  }),
 }
 
 const addresses = (description: string, example: string) =>

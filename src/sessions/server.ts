@@ -77,4 +77,6 @@ export interface Caps {
   maxStarting: number
   /** Sessions that wait for a start. Default 100. */
   maxQueued: number
+  /** Percent of the memory below which no worker starts; 0: it is not looked at. Default 5. */
+  minFreeMemory: number
 }

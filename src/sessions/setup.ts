@@ -2,6 +2,8 @@ import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
 import { stateFolder } from '../ground/state-dir.ts'
 import type { Place } from '../workers/identity.ts'
+import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
+import { createMemoryReader } from '../workers/limits/free-memory.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { Retention, SessionDirectories } from './directories.ts'
 import { createSessionDirectories } from './directories.ts'
@@ -23,6 +25,8 @@ export interface SessionsSetup {
   supervisor: Supervisor
   servers: readonly Server[]
   caps: Caps
+  /** Default: what the system tells. */
+  freeMemory: ReadFreeMemory | undefined
   retention: Retention & { logFileBytes: number }
   /** Whether what workers write comes as `worker.output` events too. */
   followsOutput: boolean
@@ -54,6 +58,7 @@ export function setUpSessions(options: SessionsSetup): SessionsSet {
     supervisor,
     directories,
     caps,
+    freeMemory: options.freeMemory ?? createMemoryReader(),
     host: place.host,
     owner: `${owner.bootId}.${owner.pid}.${owner.startTime}`,
     installation: place.installation,

@@ -2,10 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto'
 
 import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
+import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { WarmPool, WarmServer } from '../workers/warm/pool.ts'
 import { createWarmPool } from '../workers/warm/pool.ts'
 import type { SessionDirectories } from './directories.ts'
+import { memoryShortage } from './memory.ts'
 import type { Caps, Server } from './server.ts'
 import type { Specs } from './specs.ts'
 import type { Starts } from './starts.ts'
@@ -17,6 +19,7 @@ export interface WarmingOptions {
   directories: SessionDirectories
   servers: readonly Server[]
   caps: Caps
+  freeMemory: ReadFreeMemory
   sessions: ReadonlyMap<string, unknown>
   specs: Specs
   starts: Starts
@@ -47,7 +50,8 @@ export function createWarming(options: WarmingOptions): WarmPool {
       return { id: named.id, spec: specs.ahead(named, server, launch) }
     },
     turn: (name, signal) => starts.leisure(name, signal),
-    room: () => caps.maxSessions - sessions.size,
+    // Those that wait give back their memory before a session has to.
+    room: () => (memoryShortage(options) === undefined ? caps.maxSessions - sessions.size : 0),
     forget: ({ session }) => directories.finish(session),
   })
   if (kept.length > 0) {

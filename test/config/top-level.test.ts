@@ -41,6 +41,7 @@ test('a file with servers alone gets every default', (t) => {
       maxSessionsPerPrincipal: 100,
       maxStarting: 2 * os.availableParallelism(),
       maxQueued: 100,
+      minFreeMemory: 5,
     },
     drainMs: 10_000,
     workerPorts: undefined,
@@ -76,6 +77,7 @@ test('every setting of the file arrives', (t) => {
     maxSessionsPerPrincipal: 2,
     maxStarting: 1,
     maxQueued: 0,
+    minFreeMemory: 90,
     drainMs: 0,
     stateDir: '../state',
     retention: { maxAgeMs: 0, maxTotalBytes: 2_000_000, logFileBytes: 5000 },
@@ -96,6 +98,7 @@ test('every setting of the file arrives', (t) => {
     maxSessionsPerPrincipal: 2,
     maxStarting: 1,
     maxQueued: 0,
+    minFreeMemory: 90,
   })
   assert.equal(config.drainMs, 0)
   assert.equal(config.stateDir, path.join(path.dirname(config.file ?? ''), '../state'))

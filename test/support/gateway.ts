@@ -1,7 +1,6 @@
-import type { Clock } from '../../src/ground/clock.ts'
 import type { BerthEvents, EventName } from '../../src/ground/events.ts'
 import { invocationUrl } from '../../src/config/runtime-arn.ts'
-import type { Gateway } from '../../src/gateway.ts'
+import type { Gateway, GatewayOptions } from '../../src/gateway.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { atEnd } from './at-end.ts'
 import type { TestConfig, TestServer } from './config.ts'
@@ -30,14 +29,14 @@ export async function startTestGateway(
   t: Owner,
   servers: Record<string, TestServer>,
   overrides: TestConfig = {},
-  { clock }: { clock?: Clock } = {},
+  options: Pick<GatewayOptions, 'clock' | 'freeMemory'> = {},
 ): Promise<TestGateway> {
   const stateDir = tempDir(t)
   const configured = Object.entries(servers).map(([name, options]) => testServer(name, options))
   const gateway = await startGateway(testConfig(stateDir, configured, overrides), {
     // Most tests have one session, and a spare keeper would be started for nobody.
     spareKeepers: 0,
-    ...(clock === undefined ? {} : { clock }),
+    ...options,
   })
   atEnd(t, () => gateway.close({ drainMs: 0 }))
   const log: { name: EventName; news: unknown }[] = []

@@ -22,6 +22,7 @@ export interface SessionView {
   driver?: string
   workerId: string
   pid?: number
+  reopened?: { was: string; reason: string; times: number }
   openedAt: string
   liveAt?: string
   idleEndsAt?: string
@@ -51,7 +52,7 @@ export function sessionTable(sessions: SessionView[]): string[] {
 }
 
 export function sessionLines(session: SessionView): string[] {
-  const { end, counts, usage } = session
+  const { end, counts, usage, reopened } = session
   const { enforced, lacking } = limitTexts(session.limits ?? [])
   // The hint stands in the message, too.
   const { lastLines, oom, hint: _, ...details } = end?.details ?? {}
@@ -65,6 +66,7 @@ export function sessionLines(session: SessionView): string[] {
     ['driver', session.driver],
     ['worker', session.workerId],
     ['pid', session.pid],
+    ['goes on for', reopened && `${reopened.was}, which ended: ${reopened.reason}`],
     ['opened', session.openedAt],
     ['live', session.liveAt],
     ['ends idle', session.idleEndsAt],

@@ -76,7 +76,7 @@ export function readEntry(
     problems.add(where, 'is not a valid server.')
     return undefined
   }
-  const { startTimeoutMs, graceMs, requireLimits, default: isMarked } = options
+  const { startTimeoutMs, graceMs, onExpired, requireLimits, default: isMarked } = options
   const requestHeaders = allowedHeaders(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
@@ -84,7 +84,7 @@ export function readEntry(
   if (problems.found.length > before) return undefined
   if (leadsNowhereElse(entry, launch, context)) return undefined
   const { authorizerConfiguration: authorizer, agentRuntimeArn } = options
-  const times = { lifecycle, startTimeoutMs, graceMs }
+  const times = { lifecycle, startTimeoutMs, graceMs, onExpired }
   const { protocol, mode } = options
   const names = { isMarked, agentRuntimeArn, protocol, mode }
   return { ...launch, ...times, ...names, ...warm, requireLimits, requestHeaders, authorizer }

@@ -81,6 +81,7 @@ const remoteKeys = ['url', 'headers']
 const httpKeys = ['port', 'path', 'relay']
 const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
+  'onExpired',
   ...['type', 'transport', 'isolation', 'agentRuntimeArn', 'requestHeaderConfiguration'],
   ...['protocol', 'mode', 'credentialHeaders', 'warm'],
 ]

@@ -20,6 +20,8 @@ export interface BerthEvents {
     /** What its worker has used, as far as that is known. */
     usage?: UsageCounts
   }
+  /** It goes on under the public id of one that had ended for this reason; see `onExpired`. */
+  'session.reopened': SessionNews & { was: string; reason: EndReason; times: number }
   /** This gateway serves, from now on, a session that another one has opened. */
   'session.adopted': SessionNews
   /** Another gateway ends a session that this one served too. */

@@ -82,6 +82,7 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Level) }> = {
   'session.opened': 'info',
   'session.live': 'info',
+  'session.reopened': 'info',
   'session.closed': ({ reason }) => (reason === 'start-failed' ? 'error' : 'info'),
   'session.missed': 'info',
   'exchange.started': 'debug',

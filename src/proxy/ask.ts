@@ -63,7 +63,7 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
     ask(request, admitted) {
       const { method } = request
       const asked = examine(request, admitted, takenFrom(request.headers, admitted.server))
-      const { session, server, principal, publicId } = asked
+      const { session, publicId } = asked
       const any = publicId ?? asked.chosenId
       // Whoever chose an id may be about to open the session of it.
       const mayOpen = session === undefined && publicId === undefined && method === 'POST'
@@ -72,7 +72,7 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
         mark(request, asked)
         return undefined
       }
-      const looked = session === undefined ? sessions.lookup(any, server.name, principal) : session
+      const looked = session ?? lookup(any, asked)
       const equip = async (found: Session): Promise<Session> => {
         // To end a session nothing is needed of its caller.
         if (method !== 'DELETE') await equipping.equip(found, asked)
@@ -93,6 +93,17 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
           },
         )
     },
+  }
+
+  async function lookup(id: string, { publicId, server, principal }: Asked): Promise<Session> {
+    try {
+      return await sessions.lookup(id, server.name, principal)
+    } catch (missing) {
+      const next =
+        publicId === undefined ? undefined : await sessions.reopening.lookup(id, server, principal)
+      if (next === undefined) throw missing
+      return next
+    }
   }
 
   /** What its head says, as far as that is known here. */
@@ -146,7 +157,11 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
         ? undefined
         : (chosenIds.find(chosenId, { server, principal }) ??
           sessions.findNamed(chosenId, server.name, principal))
-    return chosen ?? sessions.find(id, server.name, principal)
+    return (
+      chosen ??
+      sessions.find(id, server.name, principal) ??
+      sessions.reopening.find(id, server, principal)
+    )
   }
 
   function mark(request: Incoming, asked: Asked): void {

@@ -20,6 +20,7 @@ import { createFirstAnswer, firstAnswerBytes } from './first-answer.ts'
 import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
 import { wordsOfRefusal } from './refusal.ts'
+import { keptOf } from './reopening.ts'
 import { whyUnfit } from './unfit-answer.ts'
 import { brokenError, failedWith, startError } from './worker-errors.ts'
 import { createTimes } from './times.ts'
@@ -190,7 +191,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
 }
 
 function bind(
-  { sessions, protocol, messages }: InitializeOptions,
+  { sessions, server, protocol, messages, body }: InitializeOptions,
   session: Session,
   { headers }: Answered,
   result: Peek | undefined,
@@ -199,6 +200,7 @@ function bind(
     workerSessionId: protocol.workerSessionId(headers),
     protocolVersion: result?.protocolVersion,
     client: messages[0]?.client,
+    initialize: protocol.isStateless ? undefined : keptOf(server, messages[0], body),
   })
 }
 

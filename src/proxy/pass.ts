@@ -8,6 +8,7 @@ import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import { asItComes, inPieces, isLong } from './bodies.ts'
@@ -17,6 +18,7 @@ import { forward } from './forward.ts'
 import type { Guard } from './guard.ts'
 import type { Incoming, Outgoing } from './incoming.ts'
 import { recipientOf } from './recipient.ts'
+import { tellReopened } from './told-reopened.ts'
 import type { TrafficOf } from './traffics.ts'
 import { whereTo } from './unfit-answer.ts'
 import { brokenError } from './worker-errors.ts'
@@ -35,7 +37,9 @@ export interface Passed {
   isStandalone?: boolean
   onAnswer?: (() => void) | undefined
   /** What the client calls the session, where that is not its id. */
-  name?: string
+  name?: string | undefined
+  /** The session is another one than the client believes, which its answer is to say. */
+  reopened?: Reopened | undefined
 }
 
 export interface Passing {
@@ -100,6 +104,9 @@ export function createPassing(options: {
         publicId: name ?? session.id,
         isElsewhere: session.server.launch.kind === 'remote',
       })
+      if (what.reopened !== undefined) {
+        tellReopened(downstream, what.ids[0], protocol, what.reopened)
+      }
       forward({
         upstreams: traffic.upstreams,
         protocol,

@@ -5,6 +5,7 @@ import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import type { Asked } from './asked.ts'
@@ -18,6 +19,7 @@ import type { Incoming, Outgoing } from './incoming.ts'
 import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
+import { createReopening } from './reopening.ts'
 import type { Traffic } from './traffic.ts'
 import { checkIds, checkRoom, checkStreams } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
@@ -44,6 +46,7 @@ export type Serve = (request: Incoming, reply: Outgoing) => undefined | Promise<
 
 export function createServing(options: ServingOptions): Serve {
   const { clock, sessions, traffics, chosenIds, passing, invoke, equipping } = options
+  const reopening = createReopening({ ...options, trafficOf: traffics.of })
 
   /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
   return function serve(request, reply) {
@@ -51,7 +54,7 @@ export function createServing(options: ServingOptions): Serve {
     if (asked === null) throw new GatewayError('ERR_PROXY_INTERNAL')
     const { session, protocol } = asked
     if (protocol.isPlain) return invoke(request, reply, asked)
-    if (asked.missing !== undefined) throw asked.missing as Error
+    if (asked.missing !== undefined) return goOn(request, reply, asked)
     if (request.method === 'POST') return handlePost(request, reply, asked)
     if (session === undefined) throw idRequired(request.headers)
     if (request.method === 'GET') {
@@ -64,7 +67,7 @@ export function createServing(options: ServingOptions): Serve {
     } else if (protocol.endsOnDelete) {
       const closed = sessions.close(session, 'client-deleted')
       inBackground(closed, tellFault('ending a session', ownerOf(session)))
-      const headers = protocol.toClient({}, session.id)
+      const headers = protocol.toClient({}, asked.publicId ?? session.id)
       reply.say(200, { ...passing.extraHeaders(request, protocol), ...headers })
     } else throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
     return undefined
@@ -72,7 +75,7 @@ export function createServing(options: ServingOptions): Serve {
 
   function handlePost(request: Incoming, reply: Outgoing, asked: Asked): undefined | Promise<void> {
     const { session, chosenId, protocol } = asked
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const body = bodyOf(request)
     const posted = protocol.read(body)
     if (posted.form === 'not-json') throw new GatewayError('ERR_PROXY_NOT_JSON')
     if (posted.form === 'too-much') throw new GatewayError('ERR_PROXY_TOO_INTRICATE')
@@ -96,24 +99,41 @@ export function createServing(options: ServingOptions): Serve {
       .then((found) => postTo(found, request, reply, asked, { messages, body }))
   }
 
+  /** Its session has ended: another one, where that is configured, or what there is to say. */
+  function goOn(request: Incoming, reply: Outgoing, asked: Asked): undefined | Promise<void> {
+    const body = bodyOf(request)
+    const isAsking = request.method === 'POST' && asked.server.onExpired === 'reopen'
+    const posted = isAsking ? asked.protocol.read(body) : undefined
+    if (posted?.form !== 'message' || !reopening.mayOpen(asked, posted.messages)) {
+      throw asked.missing as Error
+    }
+    const { messages } = posted
+    return reopening
+      .open(request, asked, goneOf(reply.raw))
+      .then(({ session, reopened }) =>
+        postTo(session, request, reply, asked, { messages, body, reopened }),
+      )
+  }
+
   function postTo(
     session: Session,
     request: Incoming,
     reply: Outgoing,
     asked: Asked,
-    { messages, body }: { messages: Peek[]; body: Buffer },
+    { messages, body, reopened }: Message,
   ): undefined | Promise<void> {
     const { protocol } = asked
+    const name = nameOf(session, asked)
     const traffic = traffics.of(session)
     const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
     const confirmed = sessions.confirm(session)
     if (held === undefined && confirmed === undefined) {
-      post(request, reply, traffic, { protocol, messages, body })
+      post(request, reply, traffic, { protocol, messages, body, name, reopened })
       return undefined
     }
     return Promise.all([held, confirmed])
       .then(() => checkOpen(session))
-      .then(() => post(request, reply, traffic, { protocol, messages, body }))
+      .then(() => post(request, reply, traffic, { protocol, messages, body, name, reopened }))
   }
 
   /** It may have ended while the request waited. */
@@ -185,10 +205,23 @@ export function createServing(options: ServingOptions): Serve {
     request: Incoming,
     reply: Outgoing,
     traffic: ReturnType<typeof traffics.of>,
-    { protocol, messages, body }: { protocol: Protocol; messages: Peek[]; body: Buffer },
+    what: Message & { protocol: Protocol; name: string | undefined },
   ): void {
-    const { exchanges, ids } = countIn(traffic, messages)
-    passing.pass({ request, reply, protocol, traffic, exchanges, ids, body, method: 'POST' })
+    const { protocol, body, name, reopened } = what
+    const { exchanges, ids } = countIn(traffic, what.messages)
+    const method = 'POST'
+    passing.pass({
+      request,
+      reply,
+      protocol,
+      traffic,
+      exchanges,
+      ids,
+      body,
+      method,
+      name,
+      reopened,
+    })
   }
 
   /** Counts the requests of a POST in; answers and notifications are never counted. */
@@ -208,12 +241,8 @@ export function createServing(options: ServingOptions): Serve {
     return { exchanges, ids }
   }
 
-  function handleGet(
-    request: Incoming,
-    reply: Outgoing,
-    { protocol, release }: Asked,
-    session: Session,
-  ): void {
+  function handleGet(request: Incoming, reply: Outgoing, asked: Asked, session: Session): void {
+    const { protocol, release } = asked
     const traffic = traffics.of(session)
     const resumed = request.headers['last-event-id']
     const eventId = typeof resumed === 'string' && resumed !== '' ? resumed : undefined
@@ -238,9 +267,24 @@ export function createServing(options: ServingOptions): Serve {
       method: 'GET',
       isStandalone: eventId === undefined,
       onAnswer: release,
+      name: nameOf(session, asked),
     })
   }
 }
+
+interface Message {
+  messages: Peek[]
+  body: Buffer
+  /** The session is another one than the client believes. */
+  reopened?: Reopened | undefined
+}
+
+/** What the client calls a session that goes on under the id of another one. */
+function nameOf({ id }: Session, { publicId }: Asked): string | undefined {
+  return publicId === id ? undefined : publicId
+}
+
+const bodyOf = ({ body }: Incoming): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0))
 
 const isRequest = ({ kind }: Peek): boolean => kind === 'request'
 

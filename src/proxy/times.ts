@@ -9,7 +9,7 @@ export interface Remaining {
   end(): void
 }
 
-const unlimited: Remaining = { onHead: () => undefined, end: () => undefined }
+export const unlimited: Remaining = { onHead: () => undefined, end: () => undefined }
 
 /** @param expire called once, when the time is up */
 export function createTimes(

@@ -5,6 +5,8 @@ import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
 import type { Supervisor } from '../workers/supervisor.ts'
 import type { WarmPool } from '../workers/warm/pool.ts'
 import { createAdopting } from './adopting.ts'
+import type { Initialized } from './binding.ts'
+import { createBinding } from './binding.ts'
 import type { SessionDirectories } from './directories.ts'
 import type { Presence } from './draining.ts'
 import { createDrain } from './draining.ts'
@@ -16,6 +18,8 @@ import { createNaming } from './naming.ts'
 import type { Opener } from './opening.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
+import type { Reopening } from './reopening.ts'
+import { createReopening } from './reopening.ts'
 import type { Caps, Server } from './server.ts'
 import type { OwnSession, Session } from './session.ts'
 import { createSharing } from './sharing.ts'
@@ -52,6 +56,8 @@ export interface Sessions {
   findNamed(name: string, server: string, principal: string): Session | undefined
   /** The record of the session of this name, if there is one that has not ended. */
   recordOfName(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
+  /** How a session goes on under the public id of one that has ended, where that is configured. */
+  readonly reopening: Reopening
   /**
    * The worker has answered for the first time: the session is live.
    *
@@ -115,13 +121,6 @@ export interface Named {
   isNew: boolean
 }
 
-/** What its first answer said; nothing where it speaks no MCP. */
-export interface Initialized {
-  workerSessionId?: string | undefined
-  protocolVersion?: string | undefined
-  client?: string | undefined
-}
-
 export interface SessionsOptions {
   clock: Clock
   events: Events
@@ -146,7 +145,7 @@ export interface SessionsOptions {
 const sweepAtMostEveryMs = 30_000
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { events, store, host, owner, installation, servers } = options
+  const { store, host, owner, installation, servers } = options
   const lostAfterMs = options.lostAfterMs ?? hostLostAfterMs
   // Times in records are the store's.
   const clock: Clock = { ...options.clock, now: () => store.now() }
@@ -201,6 +200,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     ask: watch.ask,
   })
 
+  const reopening = createReopening({ store, sessions, naming })
+
   const finding = createFinding({ ...shared, adopting, recordOf: sharing.recordOf, ask: watch.ask })
 
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
@@ -218,34 +219,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     openNamed: naming.open,
     findNamed: naming.find,
     recordOfName: naming.recordOf,
+    reopening,
 
-    async bind(session, { workerSessionId, protocolVersion, client }) {
-      const found = own(session)
-      if (found === undefined) return false
-      const nowMs = clock.now()
-      const bound = await move(found, {
-        state: 'live',
-        liveAtMs: nowMs,
-        idleAtMs: nowMs + found.record.idleMs + store.touchEveryMs,
-        ...(workerSessionId === undefined ? {} : { workerSessionId }),
-        ...(protocolVersion === undefined ? {} : { protocolVersion }),
-        ...(client === undefined ? {} : { client }),
-      })
-      found.endTurn(true)
-      if (!bound) return false
-      found.touch()
-      // A copy that is missing is missed only if the store loses the record as well.
-      if (store.isShared) void writeBack.leaveCopy(found).catch(() => undefined)
-      const startMs = nowMs - found.record.openedAtMs
-      const { handle, server } = session
-      events.emit('session.live', {
-        session: handle,
-        server: server.name,
-        startMs,
-        protocolVersion,
-      })
-      return true
-    },
+    bind: createBinding({ ...options, clock, sessions, move, writeBack }),
 
     async fail(session, error) {
       await close(session, ...ending.reasonOf(error))

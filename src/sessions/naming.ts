@@ -2,7 +2,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { Adopting } from './adopting.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { endedError } from './ending.ts'
-import type { Opening } from './opening.ts'
+import type { Again, Opening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
 import { keyOf } from './record.ts'
 import type { Server } from './server.ts'
@@ -18,6 +18,8 @@ export interface Naming {
   find(name: string, server: string, principal: string): OwnSession | undefined
   /** The record of the session of this name; undefined when there is none that has not ended. */
   recordOf(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
+  /** The same session, live here or at another gateway; undefined where there is none. */
+  lookup(name: string, server: string, principal: string): Promise<OwnSession | undefined>
   /** `Sessions.openNamed`. */
   open(server: Server, opener: NamedOpener, name: string, signal: AbortSignal): Promise<Named>
 }
@@ -27,6 +29,7 @@ export interface NamedOpener {
   principal: string
   /** What its worker gets of that; asked for only if one is started. */
   credentials?: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
+  again?: Again | undefined
 }
 
 export interface Named {
@@ -100,7 +103,7 @@ export function createNaming(options: NamingOptions): Naming {
     }
   }
 
-  return {
+  const naming: Naming = {
     find(name, server, principal) {
       const session = known.get(wordOf(server, principal, name))
       return session?.record.state === 'live' && session.end === undefined ? session : undefined
@@ -113,6 +116,15 @@ export function createNaming(options: NamingOptions): Naming {
       return isEnding ? undefined : record
     },
 
+    async lookup(name, server, principal) {
+      const record = await stored(name, server, principal)
+      if (record?.state !== 'live') return undefined
+      const session = await adopting.adopt(record)
+      if (session === undefined) return undefined
+      remember(wordOf(server, principal, name), session)
+      return naming.find(name, server, principal)
+    },
+
     async open(server, opener, name, signal) {
       const { principal } = opener
       const word = wordOf(server.name, principal, name)
@@ -122,7 +134,7 @@ export function createNaming(options: NamingOptions): Naming {
         if (record === undefined) {
           const key = keyOf(name, server.name, principal)
           const credentials = await opener.credentials?.(signal)
-          const who = { principal, credentials }
+          const who = { principal, credentials, again: opener.again }
           const session = await opening.openKeyed(key, server, who, signal)
           // Another one was quicker.
           if (session === undefined) continue
@@ -141,4 +153,5 @@ export function createNaming(options: NamingOptions): Naming {
       }
     },
   }
+  return naming
 }

@@ -39,7 +39,11 @@ export interface Opener {
   principal: string
   /** Secret; undefined for a server that takes none. */
   credentials?: ResolvedCredentials | undefined
+  again?: Again | undefined
 }
+
+/** Of a session that goes on under the public id of one that has ended. */
+export type Again = Required<Pick<SessionRecord, 'initialize' | 'reopened'>>
 
 export interface OpeningOptions {
   clock: Clock
@@ -77,7 +81,7 @@ export function createOpening(options: OpeningOptions): Opening {
     const { touchEveryMs } = store
     // Its id is that of the worker that waits for it, if one does.
     const waiting = warm.take(server.name)
-    const record = newRecord(server, principal, waiting ?? newNames(), key)
+    const record = { ...newRecord(server, principal, waiting ?? newNames(), key), ...opener.again }
     const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
     let isOpened = false
     try {

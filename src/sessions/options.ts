@@ -31,8 +31,17 @@ export const lifecycleOptions = Type.Object(
   },
 )
 
+/** What a request gets whose session has ended by itself. */
+export const onExpiredKinds = ['not-found', 'reopen'] as const
+export type OnExpired = (typeof onExpiredKinds)[number]
+
 /** Keys of a server that are about the time of its sessions. */
 export const sessionTimeOptions = {
+  onExpired: Type.Enum([...onExpiredKinds], {
+    default: 'not-found',
+    description:
+      'What a request gets whose session ended by idleness, age or the loss of its host: not-found (404, as MCP has it), or reopen: a new session under the same id, without the state of the old one.',
+  }),
   startTimeoutMs: Type.Integer({
     minimum: 1,
     maximum: 3_600_000,

@@ -47,6 +47,21 @@ export const SessionRecord = Type.Object({
   workerSessionId: Type.Optional(Type.String({ description: "The worker's own Mcp-Session-Id" })),
   protocolVersion: Type.Optional(Type.String()),
   client: Type.Optional(Type.String({ description: 'Name and version, as the client says' })),
+  initialize: Type.Optional(
+    Type.String({ description: 'What its client said in initialize; only where it is reopened' }),
+  ),
+  reopened: Type.Optional(
+    Type.Object(
+      {
+        /** Handle of the one that its client was given the id of, or that came after that. */
+        was: Type.String(),
+        reason: Type.Enum([...endReasons]),
+        endedAtMs: time('When that one ended'),
+        times: Type.Integer({ minimum: 1 }),
+      },
+      { description: 'Of a session that goes on under the public id of one that has ended' },
+    ),
+  ),
   openedAtMs: time('When it was opened'),
   liveAtMs: Type.Optional(time('When its worker answered initialize')),
   idleMs: Type.Integer({ minimum: 1 }),
@@ -70,6 +85,7 @@ export const recordLength = 512 * 1024
 
 export type SessionRecord = Static<typeof SessionRecord>
 export type SessionEnd = NonNullable<SessionRecord['end']>
+export type Reopened = NonNullable<SessionRecord['reopened']>
 
 /** What the owner of a session is told of its end; a stranger is told nothing. */
 export function toldOf({ reason, details }: SessionEnd): { reason: EndReason; oom?: true } {

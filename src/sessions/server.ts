@@ -3,6 +3,7 @@ import type { ProtocolName } from '../ground/paths.ts'
 import type { Speaking } from '../protocols/protocols.ts'
 import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import type { WarmWish } from '../workers/warm/options.ts'
+import type { OnExpired } from './options.ts'
 
 /** One entry of the configuration as the rooms need it: checked, filled, frozen. */
 export interface Server {
@@ -29,6 +30,8 @@ export interface Server {
   startTimeoutMs: number
   /** Between asking a worker to stop and killing it. Default 5 000. */
   graceMs: number
+  /** What a request gets whose session has ended by itself. Default `not-found`. */
+  onExpired?: OnExpired
   /** Whether a limit that cannot be enforced here keeps the gateway from starting. */
   requireLimits: boolean
   /** How many workers are started ahead of sessions; undefined where none are. */

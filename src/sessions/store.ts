@@ -158,6 +158,7 @@ export type RecordChanges = Partial<
     | 'workerSessionId'
     | 'protocolVersion'
     | 'client'
+    | 'initialize'
     | 'liveAtMs'
     | 'idleAtMs'
     | 'end'

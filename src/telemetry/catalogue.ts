@@ -34,6 +34,12 @@ export function createMetrics(events: Listening, servers: readonly string[]): Me
     labelNames: ['server'],
     registers,
   })
+  const reopened = new Counter({
+    name: 'berth_sessions_reopened_total',
+    help: 'Sessions that went on under the id of one that had ended, by server.',
+    labelNames: ['server'],
+    registers,
+  })
   const start = new Histogram({
     name: 'berth_session_start_seconds',
     help: 'From opening a session until its worker answered initialize, by server.',
@@ -106,6 +112,7 @@ export function createMetrics(events: Listening, servers: readonly string[]): Me
   for (const server of servers) {
     open.set({ server }, 0)
     missed.inc({ server }, 0)
+    reopened.inc({ server }, 0)
     start.zero({ server })
     warm.set({ server }, 0)
     for (const outcome of ['hit', 'miss']) claims.inc({ server, outcome }, 0)
@@ -125,6 +132,7 @@ export function createMetrics(events: Listening, servers: readonly string[]): Me
     open.dec({ server })
     closed.inc({ server, reason })
   })
+  events.on('session.reopened', ({ server }) => reopened.inc({ server }))
   events.on('session.missed', ({ server }) => missed.inc({ server }))
   // The one event of the hot path: its children are looked up once.
   const children = new Map<string, { observe(seconds: number): void }>()

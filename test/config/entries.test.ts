@@ -22,6 +22,7 @@ test('every key of a server with a command arrives', (t) => {
     lifecycleConfiguration: { idleRuntimeSessionTimeout: 2, maxLifetime: 3 },
     startTimeoutMs: 4,
     graceMs: 5,
+    onExpired: 'reopen',
     default: true,
   }
   const config = load(t, withServer(server), { files })
@@ -49,6 +50,12 @@ test('every key of a server with a command arrives', (t) => {
   assert.deepEqual([found.env.A, found.env.FROM_FILE], ['b', '1'])
   assert.deepEqual(found.lifecycle, { idleMs: 2000, maxMs: 3000 })
   assert.deepEqual([found.startTimeoutMs, found.graceMs, found.isDefault], [4, 5, true])
+  assert.equal(found.onExpired, 'reopen')
+  assert.equal(serverOf(load(t, withServer({}))).onExpired, 'not-found')
+  assert.match(
+    problemsOf(t, withServer({ onExpired: 'open' }))['mcpServers.demo.onExpired'] ?? '',
+    /reopen/,
+  )
 })
 
 test('a server needs a command or a url, and not both', (t) => {

@@ -35,6 +35,10 @@ export const SessionView = Type.Object({
   driver: Type.Optional(Type.String()),
   workerId: Type.String(),
   pid: Type.Optional(Type.Integer()),
+  /** It goes on under the public id of `was`, which had ended. */
+  reopened: Type.Optional(
+    Type.Object({ was: Type.String(), reason: Type.String(), times: Type.Integer() }),
+  ),
   openedAt: time,
   liveAt: Type.Optional(time),
   idleEndsAt: Type.Optional(time),
@@ -188,6 +192,7 @@ export function sessionRoutes(
       ...optional('driver', typeof worker?.driver === 'string' ? worker.driver : undefined),
       workerId: record.workerId,
       ...optional('pid', isOpen ? pidOf(record) : undefined),
+      ...optional('reopened', reopenedView(record)),
       openedAt: iso(record.openedAtMs),
       ...optional('liveAt', record.liveAtMs === undefined ? undefined : iso(record.liveAtMs)),
       ...optional('idleEndsAt', record.state === 'live' ? iso(record.idleAtMs) : undefined),
@@ -208,6 +213,12 @@ export function sessionRoutes(
           }),
     }
   }
+}
+
+function reopenedView({ reopened }: SessionRecord): SessionView['reopened'] {
+  if (reopened === undefined) return undefined
+  const { was, reason, times } = reopened
+  return { was, reason, times }
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString()

@@ -20,14 +20,18 @@ export type ReadFreeMemory = () => FreeMemory | undefined
  * @param proc where the kernel tells of processes and memory
  */
 export function createMemoryReader(proc = '/proc'): ReadFreeMemory {
-  /** Long where containers run, and the same for as long as a process lives. */
-  let mountinfo: string | undefined
-  return () => {
-    mountinfo ??= readText(join(proc, 'self/mountinfo')) ?? ''
-    const cgroup = readText(join(proc, 'self/cgroup')) ?? ''
-    const groups = findHierarchies(cgroup, mountinfo)
+  let known: { cgroup: string; dirs: string[] } | undefined
+  const dirsOf = (cgroup: string): string[] => {
+    const mountinfo = readText(join(proc, 'self/mountinfo')) ?? ''
+    return findHierarchies(cgroup, mountinfo)
       .filter(({ version }) => version === 2)
-      .flatMap(({ ownDir, mountPoint }) => upTo(mountPoint, ownDir).map(ofGroup))
+      .flatMap(({ ownDir, mountPoint }) => upTo(mountPoint, ownDir))
+  }
+  return () => {
+    const cgroup = readText(join(proc, 'self/cgroup')) ?? ''
+    // Mounts are many where containers run: they are read again only when this process has moved.
+    if (known?.cgroup !== cgroup) known = { cgroup, dirs: dirsOf(cgroup) }
+    const groups = known.dirs.map(ofGroup)
     return [ofMachine(join(proc, 'meminfo')), ...groups]
       .filter((each) => each !== undefined)
       .sort((a, b) => shareOf(a) - shareOf(b))[0]
@@ -42,7 +46,7 @@ function ofMachine(file: string): FreeMemory | undefined {
     const kib = new RegExp(String.raw`^${key}:\s+(\d+) kB$`, 'm').exec(text)?.[1]
     return kib === undefined ? undefined : Number(kib) * 1024
   }
-  return known(bytesOf('MemAvailable'), bytesOf('MemTotal'))
+  return memoryOf(bytesOf('MemAvailable'), bytesOf('MemTotal'))
 }
 
 function ofGroup(dir: string): FreeMemory | undefined {
@@ -51,10 +55,10 @@ function ofGroup(dir: string): FreeMemory | undefined {
   const used = readNumber(join(dir, 'memory.current'))
   if (most === undefined || used === undefined) return undefined
   const reclaimable = readKey(join(dir, 'memory.stat'), 'inactive_file') ?? 0
-  return known(Math.min(most, Math.max(0, most - used + reclaimable)), most)
+  return memoryOf(Math.min(most, Math.max(0, most - used + reclaimable)), most)
 }
 
-function known(freeBytes?: number, totalBytes?: number): FreeMemory | undefined {
+function memoryOf(freeBytes?: number, totalBytes?: number): FreeMemory | undefined {
   const isKnown = freeBytes !== undefined && totalBytes !== undefined && totalBytes > 0
   return isKnown ? { freeBytes, totalBytes } : undefined
 }

@@ -56,11 +56,13 @@ export function createReopening({ store, sessions, naming }: ReopeningOptions): 
 
   /** @returns undefined where it is no end after which a session goes on */
   function reopenedOf(record: SessionRecord): Reopened | undefined {
-    const { id, reopened } = record
+    const { id, reopened, handle } = record
     // That it has ended may be known here, and not be written yet.
     const end = record.end ?? sessions.get(id)?.end
-    // Somebody else opens it just now, or the client of whom that was has left.
-    if (end === undefined || end.reason === 'abandoned') return reopened
+    // Somebody else opens it just now, or the client of whom that was has left, or there was no room
+    // to start anything: in a while there may be.
+    const isUnstarted = end?.reason === 'start-failed' && handle === undefined
+    if (end === undefined || end.reason === 'abandoned' || isUnstarted) return reopened
     if (!expired.has(end.reason)) return undefined
     const { reason, atMs } = end
     return { was: handleOf(id), reason, endedAtMs: atMs, times: (reopened?.times ?? 0) + 1 }

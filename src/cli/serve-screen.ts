@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import type { Writable } from 'node:stream'
 
+import { readLocalIssuer } from '../auth/local-issuer.ts'
 import type { Config } from '../config/config.ts'
 import { describeServer } from '../config/describe.ts'
 import { defaultStateDir } from '../config/folders.ts'
@@ -41,7 +42,8 @@ export function banner(
   }
   lines.push(...authorizerLines(config.authorization.servers).map(dim))
   lines.push(...runtimeLines(servers).map(dim))
-  const notes = new Set([...config.warnings, ...loopNotes(servers, listen, gateway.url)])
+  const loops = loopNotes(servers, listen, gateway.url)
+  const notes = new Set([...config.warnings, ...loops, ...unusedIssuerNotes(config)])
   lines.push(...[...notes].map((warning) => yellow(`note: ${warning}`)))
 
   const first = servers.find(({ isDefault }) => isDefault) ?? servers[0]
@@ -60,6 +62,19 @@ function trialOf(server: Config['servers'][number], base: string): string {
   return server.protocol === 'http'
     ? `curl -i ${url} -H 'Content-Type: application/json' -d '{"prompt": "hello"}'`
     : `mcp-berth tools ${url}`
+}
+
+/** For who has made tokens, and not written down that servers are to ask for them. */
+function unusedIssuerNotes({ authorization, stateDir }: Config): string[] {
+  if (Object.values(authorization.servers).some((setting) => setting !== 'none')) return []
+  try {
+    if (readLocalIssuer(stateDir) === undefined) return []
+  } catch {
+    return [] // of no use, and nobody has asked for it
+  }
+  return [
+    'mcp-berth identity init has made a local issuer, but no server asks for its tokens: everybody is still anonymous. Write authorizerConfiguration: local, or what it printed, into the configuration (mcp-berth identity cleanup removes the issuer).',
+  ]
 }
 
 type AuthorizerSetting = Config['authorization']['servers'][string]

@@ -17,6 +17,7 @@ export interface FloodLimit<Source> {
 export function createFloodLimit<Source>(
   clock: Clock,
   tell: (source: Source, leftOut: number) => void,
+  most = linesAtMost,
 ): FloodLimit<Source> {
   const windows = new Map<string, { source: Source; lines: number; chars: number; out: number }>()
 
@@ -30,7 +31,7 @@ export function createFloodLimit<Source>(
       if (windows.size === 0) clock.after(windowMs, roll)
       const window = windows.get(key) ?? { source, lines: 0, chars: 0, out: 0 }
       windows.set(key, window)
-      const fits = window.lines < linesAtMost && window.chars + chars <= charsAtMost
+      const fits = window.lines < most && window.chars + chars <= charsAtMost
       if (fits) {
         window.lines += 1
         window.chars += chars

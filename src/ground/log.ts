@@ -104,9 +104,16 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
   'operator.warned': 'warn',
   'fault.caught': 'error',
   // That a session ended under a request is no fault, and `session.closed` says why.
-  'request.failed': ({ statusCode, code }) =>
-    statusCode < 500 ? 'debug' : code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error',
+  'request.failed': ({ statusCode, code }) => {
+    if (statusCode < 500) return refusals.has(statusCode) ? 'info' : 'debug'
+    return code === 'ERR_SESSIONS_ENDED' ? 'info' : 'error'
+  },
 }
+
+/** Who was not let in, or has asked for too much: the operator may have to do something about it. */
+const refusals = new Set([401, 403, 429])
+/** Of each code, in a window: whoever reaches the gateway can make as many as they like. */
+const refusalsAtMost = 20
 
 /** News that a worker or a client can make as many of as it likes. */
 const atWill =
@@ -137,9 +144,10 @@ export function logEvents(
   logger: Logger,
   { isOutputShown = false, clock = systemClock }: { isOutputShown?: boolean; clock?: Clock } = {},
 ): void {
-  const flood = createFloodLimit<Source>(clock, (source, leftOut) =>
-    logger.warn({ ...source, leftOut }, 'lines.left-out'),
-  )
+  const tell = (source: Source, leftOut: number): void =>
+    logger.warn({ ...source, leftOut }, 'lines.left-out')
+  const flood = createFloodLimit<Source>(clock, tell)
+  const refused = createFloodLimit<Source>(clock, tell, refusalsAtMost)
   for (const name of Object.keys(levels) as EventName[]) listen(name)
 
   function listen(name: EventName): void {
@@ -157,11 +165,15 @@ export function logEvents(
     if (atWill.test(name)) {
       const source = sourceOf(name, news)
       const key = source.session ?? `${name} ${source.server ?? source.code ?? ''}`
-      if (!flood.admits(key, source, JSON.stringify(shown).length)) return
+      const limit = isRefusal(news) ? refused : flood
+      if (!limit.admits(key, source, JSON.stringify(shown).length)) return
     }
     logger[at](shown, name)
   }
 }
+
+const isRefusal = (news: object): boolean =>
+  'statusCode' in news && refusals.has(Number(news.statusCode))
 
 function withoutOutput(news: object): object {
   if (!('details' in news) || typeof news.details !== 'object') return news

@@ -31,6 +31,7 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   here.put('berth.json', { ...block, mcpServers: { demo: server } })
   const [serving, token] = await Promise.all([here.serve([]), here.berth(['identity', 'token'])])
   assert.deepEqual([token.code, token.stderr], [0, ''])
+  assert.doesNotMatch(serving.said(), /still anonymous/)
   const tryIt = ' --header "Authorization: Bearer $(mcp-berth identity token)"\n'
   assert.ok(serving.said().includes(`mcp-berth tools ${serving.mcp('demo')}${tryIt}`))
   assert.match(token.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/)
@@ -66,6 +67,17 @@ test('without a provider: init, paste, serve, token, cleanup', async (t) => {
   const after = await here.berth(['identity', 'token'])
   assert.deepEqual([after.code, after.stdout], [1, ''])
   assert.match(after.stderr, /no local issuer in .*mcp-berth identity init/)
+})
+
+test('a gateway that asks for no token of the issuer says that everybody is still anonymous', async (t) => {
+  const here = place(t)
+  here.put('berth.json', { mcpServers: { demo: server } })
+  await here.berth(['identity', 'init'])
+  const serving = await here.serve([])
+  assert.match(
+    serving.said(),
+    /note: mcp-berth identity init has made .*everybody is still anonymous.*authorizerConfiguration: local/,
+  )
 })
 
 test('a token says what it is told to say', async (t) => {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
 
+import type { ErrorCode } from '../../src/ground/errors.ts'
 import { createEvents } from '../../src/ground/events.ts'
 import { createLogger, logEvents, redacted } from '../../src/ground/log.ts'
+import { fakeClock } from '../support/fake-clock.ts'
 
 function collect() {
   const lines: string[] = []
@@ -120,4 +122,30 @@ test('at the default level a session is told of without each of its calls', () =
     [line?.['msg'], line?.['durationMs'], line?.['counts'], line?.['usage']],
     ['session.closed', 5, counts, usage],
   )
+})
+
+test('who was refused is seen at info, and of many a few, with how many more there were', () => {
+  const { lines, stream } = collect()
+  const events = createEvents()
+  const clock = fakeClock()
+  logEvents(events, createLogger({ level: 'info', isPretty: false, stream }), { clock })
+  const refuse = (code: ErrorCode, statusCode: number): void =>
+    events.emit('request.failed', { requestId: 'r', code, statusCode, cause: 'c' })
+  for (let count = 0; count < 50; count += 1) refuse('ERR_AUTH_NO_TOKEN', 401)
+  refuse('ERR_AUTH_SCOPE', 403)
+  refuse('ERR_SESSIONS_PRINCIPAL_FULL', 429)
+  refuse('ERR_PROXY_NOT_JSON', 400)
+  clock.advance(10_000)
+  refuse('ERR_AUTH_NO_TOKEN', 401)
+  const told = lines.map((line) => {
+    const { level, code, leftOut } = JSON.parse(line) as Record<string, unknown>
+    return [level, code, ...(leftOut === undefined ? [] : [leftOut])].join(' ')
+  })
+  assert.deepEqual(told, [
+    ...Array.from({ length: 20 }, () => 'info ERR_AUTH_NO_TOKEN'),
+    'info ERR_AUTH_SCOPE',
+    'info ERR_SESSIONS_PRINCIPAL_FULL',
+    'warn ERR_AUTH_NO_TOKEN 30',
+    'info ERR_AUTH_NO_TOKEN',
+  ])
 })

@@ -10,7 +10,7 @@ import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import type { TestGateway } from '../support/gateway.ts'
 import { startTestGateway } from '../support/gateway.ts'
-import { commandOf, descendants, processesOf, processesWith } from '../support/processes.ts'
+import { commandOf, descendants, keeperAbove, processesWith } from '../support/processes.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { callTool, openSession } from '../support/raw-mcp.ts'
 import { meanwhile } from '../support/patience.ts'
@@ -177,8 +177,8 @@ async function meet(
     )
     const isKeeper = (each: number): boolean => /^\S*node .*main\.js$/.test(commandOf(each))
     const tree = [pid, ...descendants(pid).map((entry) => entry.pid)]
-    // Below a keeper that is shared there are processes of others as well.
-    const own = server === 'alone' ? tree : [...tree.filter(isKeeper), ...processesOf(id)]
+    // A keeper that is shared stands outside.
+    const own = [...new Set([...tree, ...tree.flatMap((each) => keeperAbove(each) ?? [])])]
     const victims = own.filter((each) => {
       if (fate === 'server killed') return isServer(each)
       if (fate === 'keeper killed') return isKeeper(each)

@@ -62,7 +62,13 @@ export async function startKillRig(
       await ask()
       const { pid = 0 } = await gateway.saw('worker.started', ({ session }) => session === handle)
       const all = listProcesses()
-      const tree = [...all.filter((entry) => entry.pid === pid), ...descendants(pid, all)]
+      // It is the init of a namespace, where there is one: what has made that stands above.
+      const above = all.find((entry) => entry.pid === pid)?.parentPid ?? 0
+      const outermost = /^\S*unshare /.test(commandOf(above)) ? above : pid
+      const tree = [
+        ...all.filter((entry) => entry.pid === outermost),
+        ...descendants(outermost, all),
+      ]
       return {
         id,
         handle,

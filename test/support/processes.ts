@@ -64,6 +64,15 @@ export function processesWith(...texts: string[]): ProcessEntry[] {
 export const processesOf = (sessionId: string): number[] =>
   processesWith(`BERTH_SESSION_ID=${sessionId}`).map(({ pid }) => pid)
 
+/** The keeper that a process stands below, if any; several workers may have the same. */
+export function keeperAbove(pid: number): number | undefined {
+  const parents = new Map(listProcesses().map((entry) => [entry.pid, entry.parentPid]))
+  for (let at = parents.get(pid); at !== undefined; at = parents.get(at)) {
+    if (/^\S*node .*keeper\/main\.js$/.test(commandOf(at))) return at
+  }
+  return undefined
+}
+
 /** The command line, for people. */
 export function commandOf(pid: number): string {
   if (!hasProc) return ps(['-ww', '-o', 'command=', '-p', String(pid)]).trim()

@@ -1,4 +1,5 @@
 import { handleOf } from '../../src/ground/handle.ts'
+import { messageOf } from './raw-mcp.ts'
 import type { RawResponse, RpcRequest } from './raw-http.ts'
 import { getStream, postRpc, rawRequest } from './raw-http.ts'
 
@@ -44,7 +45,8 @@ export async function openRaw(url: string, protocolVersion?: string): Promise<Ra
       return session.post({ jsonrpc: '2.0', id: calls, method: 'tools/call', params }, options)
     },
     async ask<T>(tool: string, args?: object) {
-      const { result } = await (await session.call(tool, args)).json()
+      // On a busy machine it comes as a stream.
+      const { result } = await messageOf(await session.call(tool, args))
       return result as T
     },
     stream: (options) => getStream(url, { sessionId: id, ...options }),

@@ -16,6 +16,12 @@ function fieldsOf(pid: number): string[] {
   return text.slice(text.lastIndexOf(')') + 2).split(' ')
 }
 
+/** Those above a process, its parent first. */
+export function ancestorsOf(pid: number): number[] {
+  const parent = Number(fieldsOf(pid)[1] ?? 0)
+  return parent > 0 ? [parent, ...ancestorsOf(parent)] : []
+}
+
 /** A process and everything below it. */
 export function treeOf(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`)

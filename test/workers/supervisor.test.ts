@@ -6,6 +6,7 @@ import { suite, test } from 'node:test'
 import { systemClock } from '../../src/ground/clock.ts'
 import { createEvents } from '../../src/ground/events.ts'
 import type { WorkerDriver, WorkerHandle } from '../../src/workers/driver.ts'
+import { shownPid } from '../../src/workers/driver.ts'
 import { ownIdentity } from '../../src/workers/identity.ts'
 import type { Supervisor } from '../../src/workers/supervisor.ts'
 import { createSupervisor } from '../../src/workers/supervisor.ts'
@@ -136,7 +137,7 @@ test('starts and ends of workers are told, and nothing secret with them', async 
   assert.equal(started, 'worker.started')
   const { startMs, ...rest } = startedNews as { startMs: number }
   assert.ok(startMs >= 0)
-  assert.deepEqual(rest, { ...who, pid: worker.handle.pid })
+  assert.deepEqual(rest, { ...who, pid: shownPid(worker.handle) })
   assert.equal(exited, 'worker.exited')
   const how = { code: null, signal: 'SIGTERM', how: 'killed by SIGTERM' }
   assert.deepEqual(exitedNews, { ...who, ...how })

@@ -5,7 +5,7 @@ import type { Session } from '../client/session.ts'
 import type { User } from '../drive/plan.ts'
 import { announce, echo, recall } from '../drive/steps.ts'
 import { knockAs } from '../drive/trespass.ts'
-import { commandOf, treeOf } from '../processes.ts'
+import { ancestorsOf, commandOf } from '../processes.ts'
 import type { Admin } from './admin.ts'
 import type { Fault, FaultName } from './fault.ts'
 
@@ -103,7 +103,7 @@ export async function commit(
 
 /** In another PID namespace than the gateway's the same number is somebody else. */
 const isWorker = (pid: number): boolean =>
-  treeOf(pid).some((each) => commandOf(each).includes('keeper/main.js'))
+  [...ancestorsOf(pid), pid].some((each) => commandOf(each).includes('keeper/main.js'))
 
 /** Nobody has broken a promise if the client has ended its session meanwhile, as churn does. */
 const broken = (session: Session, how: string): Result =>

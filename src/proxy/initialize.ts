@@ -4,7 +4,6 @@ import type { Clock } from '../ground/clock.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
-import { spoken } from '../ground/spoken.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
@@ -16,12 +15,12 @@ import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import type { Passage } from './first-answer.ts'
-import { createFirstAnswer, firstAnswerBytes } from './first-answer.ts'
+import { createFirstAnswer } from './first-answer.ts'
+import { firstAnswerErrors } from './first-answer-errors.ts'
 import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
 import { wordsOfRefusal } from './refusal.ts'
 import { keptOf } from './reopening.ts'
-import { whyUnfit } from './unfit-answer.ts'
 import { brokenError, failedWith, startError } from './worker-errors.ts'
 import { createTimes } from './times.ts'
 import type { TrafficOf } from './traffics.ts'
@@ -107,8 +106,6 @@ const deathMs = 2000
 const moment = (clock: Clock): Promise<void> =>
   new Promise((resolve) => clock.after(deathMs, resolve))
 
-const mebibyte = 1024 * 1024
-
 /** Sends the first request to the worker, and waits for whatever settles the matter. */
 function askWorker(options: InitializeOptions, session: Session, gone: AbortSignal): void {
   const { protocol, clock, server } = options
@@ -118,20 +115,8 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
   const isRemote = server.launch.kind === 'remote'
   const awaited = protocol.isStateless ? 'its first request' : 'initialize'
   const timeoutMs = session.startingAtMs + server.startTimeoutMs - clock.now()
-  const limit = clock.after(Math.max(timeoutMs, 1), () => {
-    const command = server.launch.shown
-    const params = { command, what: `answer ${awaited}`, time: spoken(server.startTimeoutMs) }
-    answer.giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
-  })
-  const refusal = (answered: Answered): GatewayError =>
-    new GatewayError('ERR_WORKERS_REFUSED', {
-      params: {
-        command: server.launch.shown,
-        what: awaited,
-        how: whyUnfit(answered, session),
-      },
-      details: { answered: answered.statusCode },
-    })
+  const { refusal, flooded, late } = firstAnswerErrors(session, awaited)
+  const limit = clock.after(Math.max(timeoutMs, 1), () => answer.giveUp(late()))
   // The log first: whoever has been answered may look there why.
   const fail = (error: GatewayError, tell: () => void): void => {
     options.onError(error)
@@ -169,11 +154,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
     },
     broken: (cause) => brokenError(cause, session),
     senseless: refusal,
-    flooded: () => {
-      const how = `it sent more than ${firstAnswerBytes / mebibyte} MiB before it did`
-      const params = { command: server.launch.shown, what: awaited, how }
-      return new GatewayError('ERR_WORKERS_REFUSED', { params })
-    },
+    flooded,
   })
   const abandon = (): void => answer.giveUp(new GatewayError('ERR_SESSIONS_ABANDONED'))
   gone.addEventListener('abort', guarded(abandon, onFault), { once: true })

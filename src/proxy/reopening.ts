@@ -3,7 +3,6 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
-import { spoken } from '../ground/spoken.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
@@ -13,13 +12,12 @@ import { ownerOf } from '../sessions/session.ts'
 import type { Asked } from './asked.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
-import { createFirstAnswer, firstAnswerBytes } from './first-answer.ts'
+import { createFirstAnswer } from './first-answer.ts'
+import { firstAnswerErrors } from './first-answer-errors.ts'
 import type { Incoming } from './incoming.ts'
-import type { Answered } from './judge.ts'
 import { recipientOf } from './recipient.ts'
 import { unlimited } from './times.ts'
 import type { TrafficOf } from './traffics.ts'
-import { whyUnfit } from './unfit-answer.ts'
 import { brokenError, startError } from './worker-errors.ts'
 
 /** How a request goes on whose session has ended, at a server with `onExpired: reopen`. */
@@ -108,12 +106,7 @@ export function createReopening(options: ReopeningOptions): Reopening {
     const body = Buffer.from(
       `{"jsonrpc":"2.0","id":"${initializeId}","method":"initialize","params":${record.initialize ?? '{}'}}`,
     )
-    const command = server.launch.shown
-    const refusal = (answered: Answered): GatewayError =>
-      new GatewayError('ERR_WORKERS_REFUSED', {
-        params: { command, what: 'initialize', how: whyUnfit(answered, session) },
-        details: { answered: answered.statusCode },
-      })
+    const { refusal, flooded, late } = firstAnswerErrors(session, 'initialize')
     const broken = (cause: Error): GatewayError => brokenError(cause, session)
     const ask = (what: { body: Buffer; workerSessionId?: string | undefined }) => {
       const recipient = recipientOf(session, request.id, publicId)
@@ -162,17 +155,9 @@ export function createReopening(options: ReopeningOptions): Reopening {
         fail,
         broken,
         senseless: refusal,
-        flooded: () => {
-          const how = `it sent more than ${firstAnswerBytes} bytes before it did`
-          return new GatewayError('ERR_WORKERS_REFUSED', {
-            params: { command, what: 'answer initialize', how },
-          })
-        },
+        flooded,
       })
-      const limit = clock.after(server.startTimeoutMs, () => {
-        const params = { command, what: 'answer initialize', time: spoken(server.startTimeoutMs) }
-        answer.giveUp(new GatewayError('ERR_WORKERS_START_TIMEOUT', { params }))
-      })
+      const limit = clock.after(server.startTimeoutMs, () => answer.giveUp(late()))
       const forget = session.onEnding((end) => answer.giveUp(startError(end, server)))
       gone.addEventListener('abort', abandon, { once: true })
       if (gone.aborted) abandon()
@@ -186,6 +171,7 @@ export function createReopening(options: ReopeningOptions): Reopening {
           sent: () => undefined,
           head(statusCode) {
             if (statusCode < 400) return
+            const command = server.launch.shown
             const how = `it answered ${statusCode}`
             const params = { command, what: 'notifications/initialized', how }
             reject(new GatewayError('ERR_WORKERS_REFUSED', { params }))

@@ -17,9 +17,6 @@ const ofAnswers = new Set([
   ...['traceparent', 'tracestate'],
 ])
 
-/** What nearly every answer has for its own hop: not to be looked at any further. */
-const ofHop = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding', 'server'])
-
 /** The protocol's own, what AgentCore lets agents make up, and what they say of their quotas. */
 const families = /^(mcp-|x-amzn-bedrock-agentcore-runtime-custom-|(x-)?ratelimit-)/
 
@@ -39,7 +36,7 @@ export function clientHeaders(
   const out: HeaderMap = {}
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || name === sessionHeader || ofHop.has(name)) continue
+    if (value === undefined || name === sessionHeader) continue
     if (ofAnswers.has(name) || families.test(name) || isUnbuffered(name, value)) out[name] = value
   }
   const challenge = headers['www-authenticate']

@@ -52,8 +52,7 @@ export const mcp: Protocol = {
   },
 
   isStream: (contentType) =>
-    contentType === 'text/event-stream' ||
-    (contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType)),
+    contentType !== undefined && /^\s*text\/event-stream\s*(;|$)/i.test(contentType),
 
   toWorker: (headers, recipient) => workerHeaders(headers, recipient, recipient.allowed),
 

@@ -83,14 +83,7 @@ export function workerHeaders(
  */
 const reserved = /^(x-amz-|amz-sdk-|x-berth-|x-amzn-bedrock-agentcore-(?!runtime-custom-))/
 
-/** What nearly every client sends: not to be looked at any further. */
-const usual = new Set([
-  ...['accept', 'accept-language', 'content-type', 'last-event-id', 'sec-fetch-mode', 'user-agent'],
-  'mcp-protocol-version',
-])
-
-const isPrivate = (name: string): boolean =>
-  !usual.has(name) && (credentials.has(name) || reserved.test(name))
+const isPrivate = (name: string): boolean => credentials.has(name) || reserved.test(name)
 
 function isListed(name: string, value: string | string[], allowed: readonly string[]): boolean {
   if (ofMcp.has(name) || name.startsWith('mcp-')) return true

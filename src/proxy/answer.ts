@@ -105,7 +105,7 @@ export function createAnswer(
       Object.assign(out, extraHeaders)
       if (isStream) {
         // What the worker meant to write is not all that may be written.
-        if (out['content-length'] !== undefined) delete out['content-length']
+        delete out['content-length']
         out['cache-control'] ??= 'no-cache, no-transform'
         out['x-accel-buffering'] ??= 'no'
         streamed = createStreamed(client, { statusCode, headers: out }, reader(), onFault)

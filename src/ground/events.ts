@@ -166,6 +166,8 @@ export interface Events extends Listening {
   onAny(listener: AnyListener): () => void
 }
 
+const nobody: readonly Listener<never>[] = []
+
 /**
  * Listeners are called at once and in order. What one throws reaches neither the emitter nor the
  * other listeners: it is told as an event of its own.
@@ -180,14 +182,11 @@ export function createEvents(): Events {
   }
   const events: Events = {
     emit(name, news) {
-      const listeners = byName.get(name)
-      if (listeners !== undefined) {
-        for (const listener of listeners) {
-          try {
-            ;(listener as Listener<typeof name>)(news)
-          } catch (thrown) {
-            failed(name, thrown)
-          }
+      for (const listener of byName.get(name) ?? nobody) {
+        try {
+          ;(listener as Listener<typeof name>)(news)
+        } catch (thrown) {
+          failed(name, thrown)
         }
       }
       for (const listener of any) {

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 
+import { FewMap } from '../ground/few.ts'
 import { createRequestReader } from '../ground/frame-heads.ts'
 import type { FramedRequest } from '../ground/frame-heads.ts'
 import { createFrameReader, createFrameWriter, frames, framesProtocol } from '../ground/frames.ts'
-import { FewMap } from '../ground/few.ts'
 import type { OnFault } from '../ground/guarded.ts'
 import { guarded } from '../ground/guarded.ts'
 import { createPile } from '../ground/pile.ts'

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 
+import { FewMap } from '../ground/few.ts'
 import { createAnswerReader, writeRequest } from '../ground/frame-heads.ts'
 import {
   createFrameReader,
@@ -10,7 +11,6 @@ import {
   frames,
   lastStream,
 } from '../ground/frames.ts'
-import { FewMap } from '../ground/few.ts'
 import type { FaultOwner } from '../ground/guarded.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { isOutOfRoom } from '../ground/room.ts'

@@ -209,7 +209,6 @@ export function createServing(options: ServingOptions): Serve {
   ): void {
     const { protocol, body, name, reopened } = what
     const { exchanges, ids } = countIn(traffic, what.messages)
-    const method = 'POST'
     passing.pass({
       request,
       reply,
@@ -218,7 +217,7 @@ export function createServing(options: ServingOptions): Serve {
       exchanges,
       ids,
       body,
-      method,
+      method: 'POST',
       name,
       reopened,
     })

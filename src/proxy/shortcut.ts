@@ -71,6 +71,14 @@ export function createShortcut(options: ShortcutOptions): Shortcut {
     return asking.askKnown(request, { protocol, server, caller }) ? request : undefined
   }
 
+  function takenUnlessRefused(raw: IncomingMessage): Taken | undefined {
+    try {
+      return take(raw)
+    } catch {
+      return undefined
+    }
+  }
+
   function answer(request: Incoming, reply: Outgoing): void {
     const fail = (thrown: unknown): void => sendError(request, reply, thrown)
     try {
@@ -90,14 +98,8 @@ export function createShortcut(options: ShortcutOptions): Shortcut {
   }
 
   return function shortcut(raw, response, nextId) {
-    let request: Taken | undefined
-    try {
-      request = take(raw)
-    } catch {
-      return false
-    }
-    if (request === undefined) return false
-    const incoming = request
+    const incoming = takenUnlessRefused(raw)
+    if (incoming === undefined) return false
     incoming.id = nextId()
     const reply = outgoingOf(response)
     const onBody = guarded((error: Error | null, body?: Buffer) => {

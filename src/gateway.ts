@@ -1,6 +1,7 @@
 import type { HandoverNews } from './admin/handover.ts'
 import { setUpBack } from './admin/setup.ts'
 import { setUpAuth } from './auth/setup.ts'
+import { setUpBundles } from './bundle/bundles.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './ground/clock.ts'
 import { systemClock } from './ground/clock.ts'
@@ -122,6 +123,7 @@ export async function startGateway(
       ...here,
       ...auth,
       sessions,
+      inside: setUpBundles({ ...here, sessions, bundles: config.bundles }),
       listen: config.listen,
       agentcore: config.agentcore,
       resource: authorization.resource,

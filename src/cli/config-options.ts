@@ -18,6 +18,14 @@ export const configOptions = {
   },
 } as const satisfies CommandOptions
 
+/** Of the commands for which it matters what is at /mcp. */
+export const bundleOption = {
+  bundle: {
+    type: 'boolean',
+    description: 'all servers of the file as one MCP endpoint, at /bundles/all/mcp and /mcp',
+  },
+} as const satisfies CommandOptions
+
 type LoadOptions = Omit<LoadInput, 'env' | 'homeDir' | 'cwd' | 'file'>
 
 /** Loads what the options and the environment say. @throws GatewayError naming every mistake */

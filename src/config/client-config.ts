@@ -16,7 +16,7 @@ export interface ClientConfig {
 export interface ClientConfigOptions {
   /** Where clients reach the gateway: `http://127.0.0.1:8080`, or `listen.publicUrl`. */
   baseUrl: string
-  servers: readonly Pick<Server, 'name' | 'protocol'>[]
+  servers: readonly Pick<Server, 'name' | 'protocol' | 'isBundle'>[]
 }
 
 /** @see https://code.claude.com/docs/en/mcp, https://code.visualstudio.com/docs/copilot/reference/mcp-configuration, https://cursor.com/docs/mcp, https://modelcontextprotocol.io/docs/tools/inspector */

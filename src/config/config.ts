@@ -1,5 +1,6 @@
 import type { AuthorizationConfig, SecretsConfig } from '../auth/options.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
+import type { Bundle } from '../bundle/options.ts'
 import type { ListenConfig } from '../proxy/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
@@ -28,7 +29,9 @@ export interface Config {
   /** Session folders and logs of ended sessions. */
   retention: { maxAgeMs: number; maxTotalBytes: number; logFileBytes: number }
   log: { level: string; pretty: 'auto' | boolean }
+  /** Those of the bundles are the last ones. */
   servers: Server[]
+  bundles: Bundle[]
   /** One sentence each; `serve` and `check` print them. */
   warnings: string[]
   /** Those of the warnings that whoever sets up a client has to know: files passed over, new names. */

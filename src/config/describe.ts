@@ -11,16 +11,18 @@ import { listed } from './problems.ts'
 export function describeServer(server: Server): string {
   const { launch, lifecycle, name } = server
   const facts =
-    launch.kind === 'remote'
-      ? ['remote', 'shared by its sessions', ...protocolTexts(server)]
-      : [
-          transportText(launch),
-          ...protocolTexts(server),
-          isolationText(server.driver, launch),
-          folderText(server.cwd),
-          ...limitTexts(launch.limits),
-          ...preloadTexts(launch),
-        ]
+    launch.kind === 'inside'
+      ? ['each with a session and an isolation of its own']
+      : launch.kind === 'remote'
+        ? ['remote', 'shared by its sessions', ...protocolTexts(server)]
+        : [
+            transportText(launch),
+            ...protocolTexts(server),
+            isolationText(server.driver, launch),
+            folderText(server.cwd),
+            ...limitTexts(launch.limits),
+            ...preloadTexts(launch),
+          ]
   const taken = credentialsOf(server.credentials).map(placeholderOf)
   if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)
   facts.push(...warmTexts(server))

@@ -101,6 +101,7 @@ function leadsNowhereElse(
     leaveOut(name, where, loopText)
     return true
   }
+  if (launch.kind === 'inside') return false
   const index = launch.args.findIndex(isOwnAddress)
   if (index >= 0) {
     warnings.push(

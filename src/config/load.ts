@@ -6,6 +6,7 @@ import type { Static } from 'typebox'
 import { plainLine } from '../ground/terminal.ts'
 import { listenOptions } from '../proxy/options.ts'
 import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
+import { readBundles } from './bundles.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import { readFileOf } from './clients/read.ts'
 import type { WrittenServer } from './clients/written.ts'
@@ -85,7 +86,16 @@ export function loadConfig(input: LoadInput): Config {
     general?.stateDir === undefined
       ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
       : path.resolve(base, expandHome(general.stateDir, input.homeDir))
-  const servers = guardMounts(read.servers, mounts, { stateDir, files: storeFiles, problems })
+  const own = guardMounts(read.servers, mounts, { stateDir, files: storeFiles, problems })
+  const bundled = readBundles(tree.bundles, {
+    servers: own,
+    isWanted: input.flags?.bundle === true,
+    usualLifecycle: isMap(tree.defaults) ? tree.defaults.lifecycleConfiguration : undefined,
+    account: agentcore ?? { accountId: '', region: '' },
+    problems,
+  })
+  const { servers } = bundled
+  for (const [name, setting] of bundled.authorizers) authorizers.set(name, setting)
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {
@@ -134,6 +144,7 @@ export function loadConfig(input: LoadInput): Config {
     log,
     secrets: secrets.config,
     servers,
+    bundles: bundled.bundles,
     warnings: warnings.map((text) => plainLine(text)),
     clientNotes: [...notes, ...renamed].map((text) => plainLine(text)),
   })

@@ -16,9 +16,11 @@ export interface Flags {
   stateDir?: string | undefined
   logLevel?: string | undefined
   logPretty?: string | boolean | undefined
+  /** A bundle of all servers, at /mcp where nothing else is. */
+  bundle?: boolean | undefined
 }
 
-const flagPaths: Readonly<Record<keyof Flags, Path>> = {
+const flagPaths: Readonly<Record<Exclude<keyof Flags, 'bundle'>, Path>> = {
   host: ['listen', 'host'],
   listenPort: ['listen', 'port'],
   publicUrl: ['listen', 'publicUrl'],

@@ -70,9 +70,8 @@ export function isWrittenFor(text: string, name: string): boolean {
 }
 
 /** What a server calls: its url, or, behind a bridge such as mcp-remote, one of its arguments. */
-export function addressesOf(
-  launch: { kind: 'remote'; url: string } | { kind: 'local'; args: readonly string[] },
-): readonly string[] {
+export function addressesOf(launch: Server['launch']): readonly string[] {
+  if (launch.kind === 'inside') return []
   return launch.kind === 'remote' ? [launch.url] : launch.args
 }
 

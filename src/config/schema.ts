@@ -6,6 +6,7 @@ import {
   serverAuthorizerOptions,
   tokenOptions,
 } from '../auth/options.ts'
+import { bundleOptions } from '../bundle/options.ts'
 import { agentcoreOptions, runtimeOptions } from '../protocols/options.ts'
 import { listenOptions } from '../proxy/options.ts'
 import { Type } from '../ground/schema.ts'
@@ -109,7 +110,7 @@ export const overridable: Shape = {
 }
 
 /** The keys at the top that are settings of Berth. */
-export const settingKeys = Object.keys(overridable.properties ?? {})
+export const settingKeys = [...Object.keys(overridable.properties ?? {}), 'bundles']
 
 /** Keys of a server that other clients have too, or might. */
 export const sharedWords = [
@@ -147,6 +148,11 @@ export function configJsonSchema(): object {
       ...Object.fromEntries(
         Object.entries(overridable.properties ?? {}).map(([key, shape]) => [key, forFile(shape)]),
       ),
+      bundles: {
+        type: 'object',
+        additionalProperties: { $ref: '#/definitions/bundle' },
+        description: 'Several servers as one MCP endpoint, by name: /bundles/NAME/mcp.',
+      },
       mcpServers: { ...servers, description: 'The servers by name, as desktop clients have them.' },
       servers: { ...servers, description: 'The same, as VS Code calls it.' },
       inputs: {
@@ -155,7 +161,7 @@ export function configJsonSchema(): object {
           'Questions of VS Code. Berth cannot ask them; the variable API_KEY answers ${input:api-key}.',
       },
     },
-    definitions: { server },
+    definitions: { server, bundle: forFile(bundleOptions) },
   }
 }
 
@@ -185,6 +191,7 @@ export function configReference(): ConfigReferenceRow[] {
     ...rowsOf({ properties: settings }, ''),
     { key: 'defaults', type: 'map', default: '', description: defaults?.description ?? '' },
     ...rowsOf(serverOptions, 'mcpServers.NAME.'),
+    ...rowsOf(bundleOptions, 'bundles.NAME.'),
   ]
 }
 

@@ -32,7 +32,7 @@ export function readWarm(
 }
 
 function whyCold({ driver, launch, credentials }: Launched): string | undefined {
-  if (launch.kind === 'remote') return 'nothing is started for a url.'
+  if (launch.kind !== 'local') return 'nothing is started for a url.'
   const taken = credentialsOf(credentials).map(placeholderOf)
   if (taken.length > 0) {
     const keys = [...Object.keys(credentials?.env ?? {})].map((name) => `env.${name}`)

@@ -64,6 +64,12 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_ORIGIN: entry(403, -32000, 'client', false, 'Forbidden: the Origin is not allowed. Add it to listen.allowedOrigins.'),
   // prettier-ignore
+  ERR_PROXY_UNKNOWN_BUNDLE: entry(404, -32000, 'client', false, 'There is no bundle {bundle} here.{hint}'),
+  // prettier-ignore
+  ERR_BUNDLE_MEMBER_LOST: entry(409, -32001, 'worker', true, 'The session of {server} ended before it had answered, and what the server kept in it is gone. The next call opens a new one.'),
+  // prettier-ignore
+  ERR_BUNDLE_MEMBER_ENDED: entry(409, -32001, 'client', true, 'The session of {server} had ended ({reason}), and what the server kept in it is gone. A new one is open: call again.'),
+  // prettier-ignore
   ERR_PROXY_UNKNOWN_SERVER: entry(404, -32000, 'client', false, 'There is no server {server} here.{hint}'),
   // prettier-ignore
   ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp, agents with protocol: http at /servers/NAME/invocations.{hint}'),

@@ -37,6 +37,11 @@ export interface OutlineOptions {
   maxElements?: number
   /** How much may be done, about a nanosecond each. Default 5 million. */
   maxSteps?: number
+  /**
+   * Told of each wanted member of an object, and of those in it first: its names from the top on,
+   * with `/` between them, and where its value stands. Of lists nothing is told.
+   */
+  onMember?: (path: string, from: number, to: number) => void
 }
 
 /** Levels that are looked into: of a message, `params._meta["…"].taskId` is the lowest. */
@@ -159,7 +164,7 @@ function endOfNest(
  * than for its brackets and quotes.
  */
 export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson {
-  const { wanted, maxElements = 1000 } = options
+  const { wanted, maxElements = 1000, onMember } = options
   const { length } = bytes
   let left = options.maxSteps ?? usualSteps
   let at = 0
@@ -225,11 +230,11 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
     return Number.POSITIVE_INFINITY
   }
 
-  const value = (level: number): unknown => {
+  const value = (level: number, path?: string): unknown => {
     const first = peek()
     if (first === quote) return string()
     if (first === openObject) {
-      if (level <= levels) return object(level)
+      if (level <= levels) return object(level, path)
       skipNest()
       return {}
     }
@@ -247,7 +252,7 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
     else scalar()
   }
 
-  const object = (level: number): unknown => {
+  const object = (level: number, path?: string): unknown => {
     const members = new Map<string, unknown>()
     expect(openObject)
     if (peek() === closeObject) {
@@ -259,8 +264,15 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
       if (peek() !== quote) throw new Problem('not-json')
       const name = string()
       expect(colon)
-      if (wanted.has(name)) members.set(name, value(level + 1))
-      else skip()
+      if (!wanted.has(name)) skip()
+      else if (onMember === undefined || path === undefined) members.set(name, value(level + 1))
+      else {
+        const inner = path + name
+        peek()
+        const from = at
+        members.set(name, value(level + 1, `${inner}/`))
+        onMember(inner, from, at)
+      }
       if (peek() === closeObject) {
         at += 1
         return Object.fromEntries(members)
@@ -289,7 +301,7 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
   }
 
   try {
-    const found = value(1)
+    const found = value(1, '')
     if (peek() !== -1) return notJson
     return { ok: true, value: found }
   } catch (thrown) {

@@ -2,9 +2,15 @@
 export const protocolPaths = { mcp: '/mcp', http: '/invocations' } as const
 export type ProtocolName = keyof typeof protocolPaths
 
+interface Found {
+  name: string
+  protocol: ProtocolName
+  isBundle?: boolean
+}
+
 /** Where clients find a server. */
-export function endpointPath(server: { name: string; protocol: ProtocolName }): string {
-  return `/servers/${server.name}${protocolPaths[server.protocol]}`
+export function endpointPath(server: Found): string {
+  return `/${server.isBundle === true ? 'bundles' : 'servers'}/${server.name}${protocolPaths[server.protocol]}`
 }
 
 /** Where they find the default one, too. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 
 import type { HeaderMap } from '../protocols/protocol.ts'
+import type { From } from './from.ts'
 import type { Receiver } from './received.ts'
 
 /** A request to a worker. */
@@ -11,6 +12,8 @@ export interface Asking {
   headers: HeaderMap
   /** One that comes as it is read has its length in the headers. */
   body: Buffer | Readable | null
+  /** For a worker inside the gateway. */
+  from?: From | undefined
 }
 
 /** The connections to a session's worker, as many as it takes: each stream needs its own. */

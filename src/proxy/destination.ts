@@ -34,14 +34,18 @@ export interface DestinationOptions {
 
 export function createDestination(options: DestinationOptions): Destination {
   const { servers, listenHost } = options
-  const byName = new Map(servers.map((server) => [server.name, server]))
+  const isBundle = (server: Server): boolean => server.isBundle === true
+  const named = (some: readonly Server[]) => new Map(some.map((one) => [one.name, one]))
+  const byName = named(servers.filter((server) => !isBundle(server)))
+  const bundles = named(servers.filter(isBundle))
   const defaultServer = servers.find(({ isDefault }) => isDefault)
   const runtimes = createRuntimes(servers)
 
   function serverOf(request: Incoming): Server | undefined {
     if (request.is404) return undefined
-    const { server: name, runtime } = request.params as Named
+    const { server: name, runtime, bundle } = request.params as Named
     if (runtime !== undefined) return runtimes.find(runtime, request.query as RuntimeQuery)
+    if (bundle !== undefined) return bundles.get(bundle)
     return name === undefined ? defaultServer : byName.get(name)
   }
 
@@ -71,11 +75,16 @@ export function createDestination(options: DestinationOptions): Destination {
     },
 
     nothingHere(request) {
-      const { server: name, runtime } = request.params as Named
+      const { server: name, runtime, bundle } = request.params as Named
       if (runtime !== undefined) return runtimes.missing(runtime, request.query as RuntimeQuery)
       if (isOfRuntimes(request)) {
         const operation = `${request.method} ${writtenPath(request)}`
         return new GatewayError('ERR_AGENTCORE_UNKNOWN_OPERATION', { params: { operation } })
+      }
+      if (bundle !== undefined) {
+        return new GatewayError('ERR_PROXY_UNKNOWN_BUNDLE', {
+          params: { bundle, hint: hint() },
+        })
       }
       if (name !== undefined) {
         return new GatewayError('ERR_PROXY_UNKNOWN_SERVER', {

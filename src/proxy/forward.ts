@@ -7,6 +7,7 @@ import { inBackground, tellFault } from '../ground/guarded.ts'
 import { isUnreached } from '../ground/unreached.ts'
 import type { HeaderMap, Protocol } from '../protocols/protocol.ts'
 import type { Downstream } from './downstream.ts'
+import type { From } from './from.ts'
 import { failedWith } from './worker-errors.ts'
 import { createTimes } from './times.ts'
 import type { Upstreams } from './asking.ts'
@@ -20,6 +21,7 @@ export interface ForwardOptions {
   headers: HeaderMap
   /** Gone once it is sent: what is asked again has none. */
   body: Buffer | Readable | null
+  from?: From | undefined
   downstream: Downstream
   /** The worker has answered, or never will: what waits for that may go on. */
   onAnswer(): void
@@ -98,7 +100,7 @@ export function forward(options: ForwardOptions): void {
     const { body } = options
     options.body = null
     upstreams.dispatch(
-      { method, path, headers, body },
+      { method, path, headers, body, from: options.from },
       {
         sent(controller) {
           downstream.upstream = controller

@@ -15,6 +15,7 @@ import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
 import { createDownstream } from './downstream.ts'
 import type { Passage } from './first-answer.ts'
+import type { From } from './from.ts'
 import { createFirstAnswer } from './first-answer.ts'
 import { firstAnswerErrors } from './first-answer-errors.ts'
 import type { Answered } from './judge.ts'
@@ -44,6 +45,7 @@ export interface InitializeOptions {
   credentials: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
   headers: IncomingHttpHeaders
   body: Buffer
+  from: From | undefined
   response: ServerResponse
   requestId: string
   extraHeaders: Readonly<Record<string, string>>
@@ -166,6 +168,7 @@ function askWorker(options: InitializeOptions, session: Session, gone: AbortSign
       path: endpoint.path,
       headers: protocol.toWorker(options.headers, recipientOf(session, options.requestId)),
       body: options.body,
+      from: options.from,
     },
     answer,
   )

@@ -4,16 +4,16 @@ import type { Login } from '../auth/check.ts'
 import { metadataOf, wellKnown } from '../auth/metadata.ts'
 import type { Authorizers } from '../auth/setup.ts'
 import { GatewayError } from '../ground/errors.ts'
-import type { ProtocolName } from '../ground/paths.ts'
 import { protocolPaths, shortPath } from '../ground/paths.ts'
 import { asGatewayError, rpcReply } from '../ground/replies.ts'
 import { hostsOf, segmentsOf, writtenPath } from '../ground/request-target.ts'
+import type { Server } from '../sessions/server.ts'
 import type { Guard } from './guard.ts'
 
 export interface MetadataOptions {
   authorizers: Authorizers
   guard: Guard
-  servers: readonly { name: string; isDefault: boolean; protocol: ProtocolName }[]
+  servers: readonly Pick<Server, 'name' | 'isDefault' | 'protocol' | 'isBundle'>[]
   resource: 'server' | 'gateway'
   /** The server behind an id or ARN of `/runtimes/…`, if there is one. */
   serverOfRuntime(runtime: string): string | undefined
@@ -98,7 +98,8 @@ export async function metadataPlugin(
     if (second === undefined) return endpoints.has(first) ? defaultServer?.name : undefined
     if (third === undefined || !endpoints.has(third) || more.length > 0) return undefined
     if (first === 'runtimes' && third === 'invocations') return options.serverOfRuntime(second)
-    return first === 'servers' ? second : undefined
+    const isBundle = byName.get(second)?.isBundle === true
+    return first === (isBundle ? 'bundles' : 'servers') ? second : undefined
   }
 }
 

@@ -14,7 +14,9 @@ import { ownerOf } from '../sessions/session.ts'
 import { asItComes, inPieces, isLong } from './bodies.ts'
 import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
+import type { ForwardOptions } from './forward.ts'
 import { forward } from './forward.ts'
+import { fromOf } from './from.ts'
 import type { Guard } from './guard.ts'
 import type { Incoming, Outgoing } from './incoming.ts'
 import { recipientOf } from './recipient.ts'
@@ -42,7 +44,17 @@ export interface Passed {
   reopened?: Reopened | undefined
 }
 
+/** A request as it goes to the worker of a session, and who is told of its answer. */
+export interface Sent extends Pick<
+  ForwardOptions,
+  'protocol' | 'method' | 'headers' | 'body' | 'from' | 'downstream' | 'onAnswer'
+> {
+  traffic: ReturnType<TrafficOf>
+}
+
 export interface Passing {
+  /** Sends it, once. */
+  send(what: Sent): void
   /** Sends the request to the worker of its session, and its answer to the client as it comes. */
   pass(what: Passed): void
   /** What every reply of this protocol carries. */
@@ -81,8 +93,35 @@ export function createPassing(options: {
     return protocol.isPlain ? endedError(session.end) : sessions.explain(id, server.name, principal)
   }
 
+  function send({ traffic, protocol, ...what }: Sent): void {
+    const { session } = traffic
+    forward({
+      ...what,
+      upstreams: traffic.upstreams,
+      protocol,
+      clock,
+      path: session.endpoint.path,
+      onForgotten: () => {
+        const isRemote = session.server.launch.kind === 'remote'
+        const closed = sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
+        inBackground(closed, tellFault('ending a session', ownerOf(session)))
+      },
+      explainRefusal: (cause) => explainRefusal(session, protocol, cause),
+      broken: (cause) => brokenError(cause, session),
+      redirected: (statusCode, location) => {
+        const how = whereTo(statusCode, location, session)
+        if (how === undefined) return undefined
+        const { shown: command } = session.server.launch
+        const params = { command, what: 'a request of its session', how }
+        return new GatewayError('ERR_WORKERS_REFUSED', { params })
+      },
+      explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
+    })
+  }
+
   return {
     extraHeaders,
+    send,
 
     pass(what) {
       const { request, reply, protocol, traffic, method, name } = what
@@ -107,34 +146,18 @@ export function createPassing(options: {
       if (what.reopened !== undefined) {
         tellReopened(downstream, what.ids[0], protocol, what.reopened)
       }
-      forward({
-        upstreams: traffic.upstreams,
+      send({
+        traffic,
         protocol,
-        clock,
         method,
-        path: recipient.endpoint.path,
         headers: Object.assign(protocol.toWorker(request.headers, recipient), outgoing.headers),
         body: outgoing.body,
+        from: fromOf(request),
         downstream,
         onAnswer() {
           outgoing.sent()
           what.onAnswer?.()
         },
-        onForgotten: () => {
-          const isRemote = session.server.launch.kind === 'remote'
-          const closed = sessions.close(session, isRemote ? 'upstream-lost' : 'worker-exited')
-          inBackground(closed, tellFault('ending a session', ownerOf(session)))
-        },
-        explainRefusal: (cause) => explainRefusal(session, protocol, cause),
-        broken: (cause) => brokenError(cause, session),
-        redirected: (statusCode, location) => {
-          const how = whereTo(statusCode, location, session)
-          if (how === undefined) return undefined
-          const { shown: command } = session.server.launch
-          const params = { command, what: 'a request of its session', how }
-          return new GatewayError('ERR_WORKERS_REFUSED', { params })
-        },
-        explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
       })
     },
   }

@@ -24,6 +24,8 @@ import { createDestination } from './destination.ts'
 import { createEquipping } from './equip.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
+import type { Inside } from './inner.ts'
+import { createInnerDoor } from './inner.ts'
 import { createInvoke } from './invoke.ts'
 import { createPassing } from './pass.ts'
 import { startPings } from './pings.ts'
@@ -46,6 +48,8 @@ export interface ProxyOptions {
   authorizers: Authorizers
   credentials: Credentials
   guard: Guard
+  /** The way to the worker of a bundle's session, which uses the door to those of its members. */
+  inside: Inside
   /** Whether unknown names may be answered with the known ones. */
   listenHost: string
   /** The sessions go on without this gateway: clients are to listen to another one … */
@@ -60,12 +64,13 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
   const destination = createDestination(options)
   const { serverOf, protocolOf, limitOf, nothingHere } = destination
   const { sendError, headersOf, report } = createTelling({ ...options, destination })
-  const traffics = createTraffics(clock, events)
+  const traffics = createTraffics(clock, events, (session) => options.inside(session, door))
   const chosenIds = createChosenIds()
   const longest = Math.max(options.bodyLimitBytes, options.runtimes.bodyLimitBytes)
   const bodies = createBodies(mostHeld(longest))
   const equipping = createEquipping(options.credentials)
   const passing = createPassing(options)
+  const door = createInnerDoor({ ...options, equipping, passing, trafficOf: traffics.of })
   const shared = { ...options, traffics, chosenIds, passing, equipping }
   const asking = createAsking(shared)
   const invoke = createInvoke(shared)

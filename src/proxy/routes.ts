@@ -6,13 +6,14 @@ import type { Incoming, Place } from './incoming.ts'
 export interface Named {
   server?: string
   runtime?: string
+  bundle?: string
 }
 
 export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
 
 /** The routes of this room, as they are registered: nothing else says what a request is. */
 export const routes = {
-  mcp: ['/servers/:server/mcp', '/mcp'],
+  mcp: ['/servers/:server/mcp', '/bundles/:bundle/mcp', '/mcp'],
   invocations: ['/servers/:server/invocations', '/invocations'],
   runtimes: ['/runtimes/:runtime/invocations'],
   stop: ['/runtimes/:runtime/stopruntimesession'],

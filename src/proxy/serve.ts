@@ -14,6 +14,7 @@ import type { ChosenIds } from './chosen-ids.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import type { Exchange } from './exchange.ts'
+import { fromOf } from './from.ts'
 import { idRequired } from './id-required.ts'
 import type { Incoming, Outgoing } from './incoming.ts'
 import { initialize } from './initialize.ts'
@@ -187,6 +188,7 @@ export function createServing(options: ServingOptions): Serve {
       messages,
       headers: request.headers,
       body,
+      from: fromOf(request),
       response: reply.raw,
       requestId: request.id,
       extraHeaders: passing.extraHeaders(request, protocol),

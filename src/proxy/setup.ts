@@ -14,6 +14,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import { createGuard } from './guard.ts'
 import { openHealthy } from './health.ts'
+import type { Inside } from './inner.ts'
 import { metadataPlugin } from './metadata.ts'
 import type { ListenConfig } from './options.ts'
 import { proxyPlugin } from './plugin.ts'
@@ -25,6 +26,7 @@ export interface FrontSetup {
   servers: readonly Server[]
   authorizers: Authorizers
   credentials: Credentials
+  inside: Inside
   listen: ListenConfig
   agentcore: AgentcoreDialect & { bodyLimitBytes: number }
   /** What protected resource metadata names: each server, or the gateway for all. */
@@ -87,6 +89,7 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
     },
     authorizers,
     credentials,
+    inside: options.inside,
     guard,
     listenHost: listen.host,
     leaving: leaving.signal,

@@ -143,7 +143,8 @@ function placesOf(servers: readonly Server[]): ReadonlyMap<string, Place> {
     const isUsual = (credentials?.clientHeaders ?? []).length === 0 && mode !== 'stateless'
     if (protocol !== 'mcp' || !isUsual) continue
     if (encodeURIComponent(name) === name) {
-      places.set(endpointPath(server), { server, params: { server: name } })
+      const params = server.isBundle === true ? { bundle: name } : { server: name }
+      places.set(endpointPath(server), { server, params })
     }
     if (server.isDefault) places.set(shortPath(server), { server, params: {} })
   }

@@ -89,7 +89,7 @@ const beforeResult =
  * @param text bytes (latin1) of one message
  * @returns undefined for what is not the result of this request, or is written as nobody does
  */
-function withMember(text: string, id: RpcId | undefined, member: string): string | undefined {
+export function withMember(text: string, id: RpcId | undefined, member: string): string | undefined {
   const [before] = beforeResult.exec(text) ?? []
   const read = parseJson(Buffer.from(text, 'latin1').toString())
   if (before === undefined || !read.ok) return undefined

@@ -20,16 +20,22 @@ export interface Traffics {
   leave(which: (stream: ClientStream) => boolean): void
 }
 
-export function createTraffics(clock: Clock, events: Events): Traffics {
+/** @param inside the way to a worker that is a part of the gateway */
+export function createTraffics(
+  clock: Clock,
+  events: Events,
+  inside: (session: Session) => Upstreams,
+): Traffics {
   const open = new Map<Session, ReturnType<TrafficOf>>()
   return {
     of(session) {
       const found = open.get(session)
       if (found !== undefined) return found
-      const direct = openUpstreams(session, clock)
+      const isInside = session.server.launch.kind === 'inside'
+      const direct = isInside ? inside(session) : openUpstreams(session, clock)
       // An agent that speaks no MCP may redirect its clients wherever it likes.
       const isPlain = session.server.protocol === 'http'
-      const upstreams = isPlain ? direct : followRedirects(direct, session)
+      const upstreams = isPlain || isInside ? direct : followRedirects(direct, session)
       const traffic = Object.assign(createTraffic(session, clock, events), { upstreams })
       open.set(session, traffic)
       session.onEnding(() => {

@@ -48,7 +48,7 @@ export function whereTo(
   const to = `it redirects (${statusCode}) to`
   const isHere = isOwn(target, asked)
   const isCircle = isHere && isFollowed(statusCode)
-  if (launch.kind === 'local') {
+  if (launch.kind !== 'remote') {
     const { pathname } = target
     if (!isHere) return `${to} ${target.href}, which is not the server itself`
     if (isCircle) return `${to} ${pathname} again and again; look at its path`

@@ -43,6 +43,9 @@ export interface AdoptingOptions {
   lostAfterMs: number
 }
 
+/** Drivers whose workers are on no host. */
+const nowhere: ReadonlySet<unknown> = new Set(['remote', 'inside'])
+
 export function createAdopting(options: AdoptingOptions): Adopting {
   const { clock, events, store, supervisor, host, sessions, ending, lostAfterMs } = options
   const byName = new Map(options.servers.map((server) => [server.name, server]))
@@ -66,8 +69,8 @@ export function createAdopting(options: AdoptingOptions): Adopting {
   ): Promise<OwnSession | undefined> {
     const server = byName.get(record.server)
     const { handle } = record
-    // A `url` server is reached from everywhere.
-    const isHere = record.host === host || handle?.driver === 'remote'
+    // A `url` server is reached from everywhere, and a bundle is in every gateway.
+    const isHere = record.host === host || nowhere.has(handle?.driver)
     if (server === undefined || handle === undefined || !isHere) {
       throw new GatewayError('ERR_SESSIONS_ELSEWHERE', { retryAfterSeconds: 1 })
     }

@@ -37,6 +37,8 @@ export interface EndingOptions {
   /** Who carries the end out, and for how long nobody else tries. */
   lease: Lease
   goodbye(session: Session): Promise<void>
+  /** Ends the sessions that belong to it, where it has any. */
+  endMembers(session: Session): Promise<void>
   move: Move
   forget(id: string): void
   /** Whether this gateway is about to go and waits for nothing any more. */
@@ -105,6 +107,7 @@ export function createEnding(options: EndingOptions): Ending {
     // A start that is called off may take a while to be undone.
     const worker = session.worker ?? (await session.starting?.catch(() => undefined))
     let usage: Usage = {}
+    await attempt(session, () => options.endMembers(session))
     if (worker !== undefined && ending.reason !== 'host-lost') {
       if (isPolite) await attempt(session, () => goodbye(session))
       if (await stopped(session, worker)) {

@@ -18,6 +18,8 @@ import { createNaming } from './naming.ts'
 import type { Opener } from './opening.ts'
 import { createOpening } from './opening.ts'
 import type { SessionRecord } from './record.ts'
+import type { Members } from './members.ts'
+import { createMembers } from './members.ts'
 import type { Reopening } from './reopening.ts'
 import { createReopening } from './reopening.ts'
 import type { Caps, Server } from './server.ts'
@@ -58,6 +60,8 @@ export interface Sessions {
   recordOfName(name: string, server: string, principal: string): Promise<SessionRecord | undefined>
   /** How a session goes on under the public id of one that has ended, where that is configured. */
   readonly reopening: Reopening
+  /** The sessions that a bundle's session has at its servers. */
+  readonly members: Members
   /**
    * The worker has answered for the first time: the session is live.
    *
@@ -160,6 +164,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     lease: { owner, leaseMs: lostAfterMs },
     forget: (id) => sessions.delete(id),
     hasLeft: () => presence.stage === 'left',
+    endMembers: (session) => members.end(session),
   })
   const starts = createStarts({ ...options.caps, clock })
   const specs = createSpecs({ ...options, isShared: store.isShared })
@@ -202,6 +207,13 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const reopening = createReopening({ store, sessions, naming })
 
+  const members = createMembers({
+    store,
+    naming,
+    adopting,
+    close: (session, { reason }) => ending.close(session, reason),
+  })
+
   const finding = createFinding({ ...shared, adopting, recordOf: sharing.recordOf, ask: watch.ask })
 
   const own = (session: Session): OwnSession | undefined => sessions.get(session.id)
@@ -220,6 +232,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     findNamed: naming.find,
     recordOfName: naming.recordOf,
     reopening,
+    members,
 
     bind: createBinding({ ...options, clock, sessions, move, writeBack }),
 

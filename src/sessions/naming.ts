@@ -30,6 +30,7 @@ export interface NamedOpener {
   /** What its worker gets of that; asked for only if one is started. */
   credentials?: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
   again?: Again | undefined
+  parent?: string | undefined
 }
 
 export interface Named {
@@ -134,7 +135,7 @@ export function createNaming(options: NamingOptions): Naming {
         if (record === undefined) {
           const key = keyOf(name, server.name, principal)
           const credentials = await opener.credentials?.(signal)
-          const who = { principal, credentials, again: opener.again }
+          const who = { principal, credentials, again: opener.again, parent: opener.parent }
           const session = await opening.openKeyed(key, server, who, signal)
           // Another one was quicker.
           if (session === undefined) continue

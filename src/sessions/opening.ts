@@ -40,6 +40,8 @@ export interface Opener {
   /** Secret; undefined for a server that takes none. */
   credentials?: ResolvedCredentials | undefined
   again?: Again | undefined
+  /** Handle of the bundle's session that it is to belong to. */
+  parent?: string | undefined
 }
 
 /** Of a session that goes on under the public id of one that has ended. */
@@ -77,11 +79,15 @@ export function createOpening(options: OpeningOptions): Opening {
     signal: AbortSignal,
     key?: string,
   ): Promise<OwnSession | undefined> {
-    const { principal } = opener
+    const { principal, parent } = opener
     const { touchEveryMs } = store
     // Its id is that of the worker that waits for it, if one does.
     const waiting = warm.take(server.name)
-    const record = { ...newRecord(server, principal, waiting ?? newNames(), key), ...opener.again }
+    const record = {
+      ...newRecord(server, principal, waiting ?? newNames(), key),
+      ...opener.again,
+      ...(parent === undefined ? {} : { parent }),
+    }
     const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
     let isOpened = false
     try {
@@ -230,5 +236,5 @@ const newNames = (): Named => ({ id: randomUUID(), workerId: randomBytes(8).toSt
 
 /** Whether a server that was started listens as well; of one with stdio only its answer shows that. */
 function isUp({ launch }: Server): boolean {
-  return launch.kind === 'remote' || launch.transport !== 'stdio'
+  return launch.kind !== 'local' || launch.transport !== 'stdio'
 }

@@ -39,6 +39,9 @@ export const SessionRecord = Type.Object({
   state: Type.Enum([...states]),
   server: Type.String(),
   principal: Type.String({ description: '`iss` and `sub` of the token, or `anonymous`' }),
+  parent: Type.Optional(
+    Type.String({ description: "Handle of the bundle's session that it belongs to" }),
+  ),
   workerId: Type.String(),
   host: Type.String({ description: 'Where the worker can be stopped from' }),
   handle: Type.Optional(

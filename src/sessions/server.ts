@@ -1,7 +1,7 @@
 import type { ServerCredentials } from '../ground/credentials.ts'
 import type { ProtocolName } from '../ground/paths.ts'
 import type { Speaking } from '../protocols/protocols.ts'
-import type { LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
+import type { InsideLaunch, LocalLaunch, RemoteLaunch } from '../workers/driver.ts'
 import type { WarmWish } from '../workers/warm/options.ts'
 import type { OnExpired } from './options.ts'
 
@@ -10,15 +10,17 @@ export interface Server {
   name: string
   /** Its name at `/runtimes/…`: `arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/ID`. */
   runtimeArn: string
+  /** Served below `/bundles`, and not below `/servers`: several servers as one. */
+  isBundle?: boolean
   /** Served at `/mcp` too, or at `/invocations`. */
   isDefault: boolean
   /** `http`: AgentCore's contract for agents that speak no MCP, `POST /invocations`, `GET /ping`. */
   protocol: ProtocolName
   /** Of MCP: `stateless` servers keep no sessions; their ids are the gateway's alone. */
   mode: Speaking['mode']
-  /** Name of the worker driver: `process`, `sandbox`, or `remote` for a `url`. */
+  /** Name of the worker driver: `process`, `sandbox`, `remote` for a `url`, or `inside` for a bundle. */
   driver: string
-  launch: LocalLaunch | RemoteLaunch
+  launch: LocalLaunch | RemoteLaunch | InsideLaunch
   /** `session`: an empty folder of the session's own; else an absolute path. */
   cwd: string
   /** The whole environment of a worker but for `PORT`, `TMPDIR` and `BERTH_*`. Secret. */

@@ -75,9 +75,10 @@ export function createSpecs(options: {
         const spec = local(named, server, launch, maxMs)
         return credentials === undefined ? spec : { ...spec, credentials: { ...credentials.env } }
       }
-      const headers = { ...launch.headers, ...credentials?.headers }
       const { id, workerId } = named
       const base = { workerId, session: handleOf(id), server: server.name }
+      if (launch.kind === 'inside') return { ...base, kind: 'inside', launch }
+      const headers = { ...launch.headers, ...credentials?.headers }
       return { ...base, kind: 'remote', launch: { ...launch, headers } }
     },
     ahead: (named, server, launch) => ({

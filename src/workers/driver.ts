@@ -79,7 +79,7 @@ export type Probe =
   { available: true; how: string; missing: string[] } | { available: false; why: string }
 
 /** What it takes to start the worker of one session. Paths are absolute. */
-export type WorkerSpec = LocalSpec | RemoteSpec
+export type WorkerSpec = LocalSpec | RemoteSpec | InsideSpec
 
 interface SpecBase {
   /** 16 lower-case hex digits. */
@@ -126,6 +126,11 @@ export interface Outlives {
 export interface RemoteSpec extends SpecBase {
   kind: 'remote'
   launch: RemoteLaunch
+}
+
+export interface InsideSpec extends SpecBase {
+  kind: 'inside'
+  launch: InsideLaunch
 }
 
 /** How a server of the configuration is started, placeholders filled but for `${PORT}`. */
@@ -209,6 +214,15 @@ export interface RemoteLaunch {
   url: string
   /** Sent with every request. Secret. */
   headers: Record<string, string>
+}
+
+/** A server that is a part of the gateway: a bundle. Nothing is started for it. */
+export interface InsideLaunch {
+  kind: 'inside'
+  /** For people: `a bundle of github and time`. */
+  shown: string
+  /** Names of the servers of which a session of it may have sessions. */
+  members: readonly string[]
 }
 
 /** One running copy of a server, serving one session. */

@@ -77,6 +77,7 @@ export function portsToDraw(
 /** A port that a server insists on, or that a url leads to: this machine's, as far as one can see. */
 export function fixedPortOf(launch: WorkerSpec['launch']): number[] {
   if (launch.kind === 'local') return launch.port === undefined ? [] : [launch.port]
+  if (launch.kind === 'inside') return []
   const port = URL.canParse(launch.url) ? Number(new URL(launch.url).port) : 0
   return port === 0 ? [] : [port]
 }

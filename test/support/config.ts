@@ -162,6 +162,7 @@ export function testConfig(
     },
     log: { level: 'info', pretty: false },
     servers,
+    bundles: [],
     warnings: [],
     clientNotes: [],
     ...rest,

@@ -2,7 +2,7 @@ import { clientConfig as entriesFor, clientKinds } from '../../config/client-con
 import { didYouMean } from '../../config/problems.ts'
 import { writeJson } from '../../ground/terminal.ts'
 import { defineCommand, UsageError } from '../command.ts'
-import { configOfServers, configOptions } from '../config-options.ts'
+import { bundleOption, configOfServers, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { ownUrl } from '../own-url.ts'
 import { serverOptions } from '../server-options.ts'
@@ -17,6 +17,7 @@ export const clientConfig = defineCommand({
   takesRest: true,
   options: {
     ...configOptions,
+    ...bundleOption,
     ...serverOptions,
     url: { type: 'string', value: 'URL', description: 'the address by which clients reach Berth' },
     json: { type: 'boolean', description: 'print the content of the file and nothing else' },
@@ -34,11 +35,15 @@ export const clientConfig = defineCommand({
       const meant = client === undefined ? '' : didYouMean(client, clientKinds)
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.${meant}`)
     }
-    const { listen, servers, authorization, clientNotes } = await configOfServers(
+    const { listen, servers: all, bundles, authorization, clientNotes } = await configOfServers(
       `${commandName} ${kind}`,
       { positionals: [], rest, env },
       values,
+      { bundle: values.bundle },
     )
+    // What is in a bundle is found there.
+    const bundled = new Set(bundles.flatMap(({ members }) => members.map(({ server }) => server)))
+    const servers = all.filter(({ name }) => !bundled.has(name))
     const baseUrl = ownUrl(listen, values.url)
     for (const note of clientNotes) writeLines(stderr, [asCalled(`note: ${note}`)])
     const others = servers.filter(({ protocol }) => protocol === 'http').map(({ name }) => name)

@@ -5,7 +5,7 @@ import { installLastResort } from '../../ground/last-resort.ts'
 import { takePassedSockets } from '../../ground/passed-sockets.ts'
 import { isTerminal } from '../../ground/terminal.ts'
 import { defineCommand } from '../command.ts'
-import { configOfServers, configOptions } from '../config-options.ts'
+import { bundleOption, configOfServers, configOptions } from '../config-options.ts'
 import { writeLines } from '../output.ts'
 import { banner, showOutput, stoppingLine } from '../serve-screen.ts'
 import { serverOptions } from '../server-options.ts'
@@ -20,6 +20,7 @@ export const serve = defineCommand({
   servesOthers: true,
   options: {
     ...configOptions,
+    ...bundleOption,
     ...serverOptions,
     'listen-port': {
       type: 'string',
@@ -55,6 +56,8 @@ export const serve = defineCommand({
     'Each server is at /servers/NAME/mcp. If there is only one, it is at /mcp as well. Agents with',
     'protocol: http are at /servers/NAME/invocations.',
     '',
+    'Bundles, several servers as one, are at /bundles/NAME/mcp; --bundle makes one of all servers.',
+    '',
     'Ctrl-C ends every worker. Where the store is redis, the workers stay for the next gateway.',
     '',
     '--takeover starts beside the gateway that has the same state directory and port. When it is',
@@ -76,6 +79,7 @@ export const serve = defineCommand({
   async run({ positionals, values, rest, stdout, stderr, env, asCalled, signal }) {
     const sockets = takePassedSockets(env)
     const configured = await configOfServers('serve', { positionals, rest, env }, values, {
+      bundle: values.bundle,
       host: values.host,
       listenPort: portValue('listen-port', values['listen-port'], 0),
       adminPort: portValue('admin-port', values['admin-port'], 0),

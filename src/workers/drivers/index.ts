@@ -1,4 +1,5 @@
 import type { WorkerDriver } from '../driver.ts'
+import { createInsideDriver } from './inside.ts'
 import { createProcessDriver } from './process.ts'
 import { createRemoteDriver } from './remote.ts'
 import type { SandboxDriverOptions } from './sandbox.ts'
@@ -12,6 +13,7 @@ export function createDrivers(
     createProcessDriver(options),
     createSandboxDriver(options),
     createRemoteDriver(options),
+    createInsideDriver(),
   ]
   return new Map(drivers.map((driver) => [driver.name, driver]))
 }

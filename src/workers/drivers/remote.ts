@@ -1,5 +1,6 @@
 import { GatewayError } from '../../ground/errors.ts'
-import type { RemoteLaunch, Worker, WorkerDriver, WorkerExit, WorkerHandle } from '../driver.ts'
+import type { RemoteLaunch, Worker, WorkerDriver, WorkerHandle } from '../driver.ts'
+import { lettingGo, unstartedWorker } from './unstarted.ts'
 
 /** `remote`: starts nothing and attaches to a URL, which all its sessions share. */
 export function createRemoteDriver(options: {
@@ -32,7 +33,7 @@ export function createRemoteDriver(options: {
       const launch = launchOfHandle(handle)
       return Promise.resolve(launch === undefined ? undefined : workerOf(handle, launch))
     },
-    bury: () => Promise.resolve({ code: null, signal: null, how: 'let go' }),
+    bury: () => Promise.resolve(lettingGo),
     // It leaves no process anywhere, so a sweep has nothing to find.
     list: () => Promise.resolve([]),
   }
@@ -44,26 +45,11 @@ export function createRemoteDriver(options: {
 
 function workerOf(handle: WorkerHandle, launch: RemoteLaunch): Worker {
   const url = new URL(launch.url)
-  let letGo: (exit: WorkerExit) => void
-  const exited = new Promise<WorkerExit>((resolve) => (letGo = resolve))
-  return {
-    handle,
-    endpoint: {
-      origin: url.origin,
-      host: url.host,
-      path: `${url.pathname}${url.search}`,
-      headers: launch.headers,
-      ordersStreams: false,
-    },
-    exited,
-    stop() {
-      letGo({ code: null, signal: null, how: 'let go' })
-      return Promise.resolve()
-    },
-    lastLines: () => Promise.resolve([]),
-    usage: () => Promise.resolve({}),
-    claim: () => Promise.resolve(false),
-    leaveNote: () => Promise.resolve(),
-    note: () => Promise.resolve(undefined),
-  }
+  return unstartedWorker(handle, {
+    origin: url.origin,
+    host: url.host,
+    path: `${url.pathname}${url.search}`,
+    headers: launch.headers,
+    ordersStreams: false,
+  })
 }

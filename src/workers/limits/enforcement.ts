@@ -21,7 +21,7 @@ export function enforcementOf(
   groups: LimitGroups,
   disk: Enforcement,
 ): Enforcement[] {
-  if (launch.kind === 'remote') return []
+  if (launch.kind !== 'local') return []
   const wanted = Object.entries(launch.limits).flatMap(([key, value]) =>
     value === undefined ? [] : [names[key as keyof Limits]],
   )
@@ -33,7 +33,7 @@ export function enforcementOf(
 export type SetLimit = Enforcement & { value: number }
 
 export function withValues(launch: WorkerSpec['launch'], found: Enforcement[]): SetLimit[] {
-  if (launch.kind === 'remote') return []
+  if (launch.kind !== 'local') return []
   const set = Object.entries(launch.limits) as [keyof Limits, number][]
   return found.flatMap((enforcement) => {
     const value = set.find(([key]) => names[key] === enforcement.limit)?.[1]

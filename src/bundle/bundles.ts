@@ -1,0 +1,130 @@
+import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
+import { tellFault } from '../ground/guarded.ts'
+import type { Inside } from '../proxy/inner.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Catalogue, Known, ListKind } from './catalogue.ts'
+import { createCatalogue } from './catalogue.ts'
+import type { Bundle } from './options.ts'
+import { openBundle } from './session.ts'
+import type { View } from './view.ts'
+import { createView } from './view.ts'
+
+export interface BundlesSetup {
+  clock: Clock
+  events: Events
+  stateDir: string
+  sessions: Sessions
+  bundles: readonly Bundle[]
+  servers: readonly Server[]
+}
+
+/** What the sessions of one bundle share. */
+export interface BundleRoom {
+  readonly bundle: Bundle
+  readonly catalogue: Catalogue
+  /** The servers of its members, in their order. */
+  readonly servers: ReadonlyMap<string, Server>
+  /** What a session of this principal sees, as long as its own servers tell nothing else. */
+  viewFor(principal: string): View
+  /** Tells the operator, once in a while. */
+  warn(server: string, message: string): void
+  /** The sessions that want to know of lists that change. */
+  readonly listeners: Set<ListListener>
+}
+
+export interface ListListener {
+  readonly principal: string
+  changed(server: string, kinds: readonly ListKind[]): void
+}
+
+/** So many different warnings of a bundle are told; a hostile server could think of any number. */
+const mostWarnings = 200
+
+/** The ways to the workers of all bundles. */
+export function setUpBundles(options: BundlesSetup): Inside {
+  const { bundles, events } = options
+  const byName = new Map(options.servers.map((server) => [server.name, server]))
+  const taking = options.servers.filter(({ name }) =>
+    bundles.some(({ members }) => members.some(({ server }) => server === name)),
+  )
+  const rooms = new Map<string, BundleRoom>()
+  const catalogue = createCatalogue({
+    ...options,
+    servers: taking,
+    onFault: tellFault('keeping the catalogue'),
+    onChange(server, principal, kinds) {
+      const isOwn = catalogue.isPersonal(server)
+      for (const { listeners } of rooms.values()) {
+        for (const listener of listeners) {
+          if (!isOwn || listener.principal === principal) listener.changed(server.name, kinds)
+        }
+      }
+    },
+  })
+  for (const bundle of bundles) rooms.set(bundle.name, roomOf(bundle))
+
+  return (session, door) => {
+    const room = rooms.get(session.server.name)
+    if (room === undefined) throw new Error(`there is no bundle ${session.server.name}`)
+    return openBundle({ ...options, room, session, door })
+  }
+
+  function roomOf(bundle: Bundle): BundleRoom {
+    const servers = new Map(
+      bundle.members.flatMap(({ server: name }) => {
+        const server = byName.get(name)
+        return server === undefined ? [] : [[name, server] as const]
+      }),
+    )
+    const isPersonal = [...servers.values()].some((server) => catalogue.isPersonal(server))
+    const told = new Set<string>()
+    let view: View | undefined
+    let revision = -1
+    const warn = (server: string, message: string): void => {
+      const key = `${server}\n${message}`
+      if (told.has(key) || told.size >= mostWarnings) return
+      told.add(key)
+      events.emit('operator.warned', { server, message: `Bundle ${bundle.name}: ${message}` })
+    }
+    const make = (principal: string): View => {
+      const known = (name: string): Known | undefined => {
+        const server = servers.get(name)
+        return server === undefined ? undefined : catalogue.of(server, principal)
+      }
+      const made = createView(bundle, known)
+      tellClashes(made, warn)
+      return made
+    }
+    return {
+      bundle,
+      catalogue,
+      servers,
+      warn,
+      listeners: new Set(),
+      viewFor(principal) {
+        if (isPersonal) return make(principal)
+        if (view === undefined || revision !== catalogue.revision) {
+          revision = catalogue.revision
+          view = make(principal)
+        }
+        return view
+      },
+    }
+  }
+}
+
+export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
+  for (const { wanted, servers, became } of [...tools.clashes, ...prompts.clashes]) {
+    const [first, second] = servers
+    if (first === second) warn(second, `${second} lists ${JSON.stringify(wanted)} twice.`)
+    else {
+      const instead = became === undefined ? 'left out' : `called ${became}`
+      warn(
+        second,
+        `${first} and ${second} both have ${JSON.stringify(wanted)}; that of ${second} is ${instead}. Give it another name with rename.`,
+      )
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
+import { parseJson } from '../ground/json.ts'
+import type { Peek } from '../protocols/protocol.ts'
+import { serverProtocols } from '../protocols/protocols.ts'
+import type { From } from '../proxy/from.ts'
+import type { InnerDoor, InnerSink } from '../proxy/inner.ts'
+import { createWholeEvents } from '../proxy/whole-events.ts'
+import type { SessionEnd } from '../sessions/record.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import { ownerOf } from '../sessions/session.ts'
+import type { Known } from './catalogue.ts'
+import type { Ask } from './learning.ts'
+import { fieldsOf, isObject } from './message.ts'
+
+/** The sessions that one session of a bundle has at its servers. */
+export interface MemberSet {
+  /** The session at this server: one that is open, else a new one. */
+  get(server: Server, from: From): Session | Promise<Session>
+  /** Those that are open. */
+  all(): { server: Server; session: Session }[]
+  /** What is to be said of it with its next result: its state of before is gone. Said once. */
+  takeEnd(server: string): SessionEnd | undefined
+}
+
+export interface MemberSetOptions {
+  clock: Clock
+  parent: Session
+  servers: ReadonlyMap<string, Server>
+  door: InnerDoor
+  /** `params` of the client's `initialize`, as JSON. */
+  hello(): string
+  /** A new one answers from now on; what it is told before anything else is said here. */
+  opened(server: Server, session: Session, from: From): Promise<void> | undefined
+  /** What a fresh one says of itself. */
+  introduced(server: Server, session: Session, said: Known['capabilities'], from: From): void
+}
+
+interface Member {
+  session: Session | undefined
+  opening: Promise<Session> | undefined
+  end: SessionEnd | undefined
+}
+
+/** Ends after which nothing was lost: it had never served. */
+const neverLived: ReadonlySet<SessionEnd['reason']> = new Set(['start-failed', 'abandoned'])
+
+export function createMemberSet(options: MemberSetOptions): MemberSet {
+  const { parent, servers, door, hello } = options
+  const members = new Map<string, Member>()
+  const isLive = (session: Session | undefined): session is Session =>
+    session !== undefined && session.end === undefined
+
+  const memberOf = (name: string): Member => {
+    const known = members.get(name)
+    if (known !== undefined) return known
+    const made = { session: undefined, opening: undefined, end: undefined }
+    members.set(name, made)
+    return made
+  }
+
+  async function open(member: Member, server: Server, from: From): Promise<Session> {
+    // What has asked for it may go away; others may wait for it by then.
+    const { signal } = new AbortController()
+    const opened = await door.open(parent, server, { params: hello(), from }, signal)
+    const { session, before, initialized } = opened
+    if (before !== undefined && !neverLived.has(before.reason)) member.end = before
+    await options.opened(server, session, from)
+    member.session = session
+    if (initialized !== undefined) {
+      options.introduced(server, session, resultIn(initialized), from)
+    }
+    return session
+  }
+
+  return {
+    get(server, from) {
+      const member = memberOf(server.name)
+      if (isLive(member.session)) return member.session
+      member.opening ??= open(member, server, from).finally(() => (member.opening = undefined))
+      return member.opening
+    },
+
+    all() {
+      return [...members].flatMap(([name, { session }]) => {
+        const server = servers.get(name)
+        return server !== undefined && isLive(session) ? [{ server, session }] : []
+      })
+    },
+
+    takeEnd(server) {
+      const member = members.get(server)
+      const end = member?.end
+      if (member !== undefined) member.end = undefined
+      return end
+    },
+  }
+}
+
+/** The result of `initialize`, whether it came as JSON or in a stream. */
+function resultIn(answer: Buffer): Readonly<Record<string, unknown>> {
+  let result: unknown
+  const take = (text: string): void => {
+    const read = parseJson(text, mostBytes)
+    if (read.ok && isObject(read.value) && isObject(read.value.result)) result = read.value.result
+  }
+  take(answer.toString())
+  if (result === undefined) {
+    const push = createWholeEvents(({ data }) => take(data))
+    push(Buffer.concat([answer, Buffer.from('\n\n')]))
+  }
+  return fieldsOf(result)
+}
+
+/** `firstAnswerBytes`, and all that comes before it. */
+const mostBytes = 4 * 1024 * 1024
+let asked = 0
+/** A list that takes longer is none. */
+const askMs = 10_000
+
+/**
+ * Asks a member something of the gateway's own.
+ *
+ * @param other what comes beside the answer: requests and news of the server
+ */
+export function createAsk(
+  { clock, door }: { clock: Clock; door: InnerDoor },
+  session: Session,
+  from: From,
+  other: (data: string, message: Peek) => void,
+): Ask {
+  return (method, params) =>
+    new Promise((resolve, reject) => {
+      asked += 1
+      const id = `berth-${method}-${asked}`
+      const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+      const { messages } = serverProtocols.usual.read(body) as { messages: Peek[] }
+      const late = (): void => upstream.abort(new GatewayError('ERR_PROXY_REQUEST_TIMEOUT'))
+      const limit = clock.after(askMs, late)
+      const take = (data: string, of: readonly Peek[]): void => {
+        for (const message of of) {
+          if (message.kind !== 'response') other(data, message)
+          else if (message.id === id) resolve(resultOf(data))
+        }
+      }
+      const sink: InnerSink = {
+        open: () => undefined,
+        event: (data, of) => take(data, of),
+        answer: (bytes, of) => take(bytes.toString(), of),
+        end() {
+          limit.cancel()
+          // After an answer this says nothing any more.
+          resolve(undefined)
+        },
+        fail(error) {
+          limit.cancel()
+          reject(error)
+        },
+      }
+      const upstream = door.send(session, { method: 'POST', body, messages, from }, sink)
+    })
+}
+
+function resultOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  const read = parseJson(text, mostBytes)
+  const result = read.ok && isObject(read.value) ? read.value.result : undefined
+  return isObject(result) ? result : undefined
+}
+
+/** Says something to a member, and waits for no more than that it was taken. */
+export function tellMember(
+  door: InnerDoor,
+  session: Session,
+  body: Buffer,
+  from: From,
+): Promise<void> {
+  const { messages } = serverProtocols.usual.read(body) as { messages?: Peek[] }
+  return new Promise((resolve, reject) => {
+    door.send(session, { method: 'POST', body, messages: messages ?? [], from }, {
+      open: () => undefined,
+      event: () => undefined,
+      answer: () => undefined,
+      end: resolve,
+      fail: reject,
+    })
+  })
+}
+
+/** The same where nobody waits for it. */
+export function mention(door: InnerDoor, session: Session, body: Buffer, from: From): void {
+  inBackground(
+    tellMember(door, session, body, from),
+    tellFault('telling a member of a bundle', ownerOf(session)),
+  )
+}

@@ -1,0 +1,254 @@
+import { GatewayError } from '../ground/errors.ts'
+import type { RpcId } from '../ground/jsonrpc.ts'
+import { idKey } from '../ground/jsonrpc.ts'
+import { asGatewayError, rpcError } from '../ground/replies.ts'
+import type { Peek } from '../protocols/protocol.ts'
+import type { Upstream } from '../proxy/client-end.ts'
+import type { From } from '../proxy/from.ts'
+import type { InnerSink } from '../proxy/inner.ts'
+import type { Receiver } from '../proxy/received.ts'
+import { reopenedKey, withMember } from '../proxy/told-reopened.ts'
+import type { SessionEnd } from '../sessions/record.ts'
+import type { Server } from '../sessions/server.ts'
+import type { BundleRoom } from './bundles.ts'
+import type { ListKind } from './catalogue.ts'
+import { listKinds } from './catalogue.ts'
+import type { Pending } from './from-member.ts'
+import { fromMember } from './from-member.ts'
+import { listsOf } from './learning.ts'
+import { logMessage } from './log-message.ts'
+import type { Out } from './out.ts'
+import { outTo } from './out.ts'
+import type { View } from './view.ts'
+
+/** The way of members' messages to the client, and which of its requests each of them answers. */
+export interface Passage {
+  /** What the client is told of a message that belongs to no request of its own. */
+  hear(server: Server, data: string, peek: Peek, from: From): string | undefined
+  /**
+   * Lets a member answer a request of the client.
+   *
+   * @param start sends it @throws what that throws
+   */
+  send(what: Awaited, start: (sink: InnerSink) => Upstream): void
+  /** The server that was asked this. */
+  serverOf(id: RpcId): string | undefined
+  /** Goes on with a stream of a member where it broke off. */
+  resume(what: Resumed, start: (sink: InnerSink) => Upstream): void
+}
+
+export interface Awaited {
+  server: Server
+  id: RpcId
+  /** The client's progress token, as JSON. */
+  token: string | undefined
+  from: From
+  out: Out
+  /** How the session before this one ended, which the result is to say. */
+  end: SessionEnd | undefined
+}
+
+export interface Resumed {
+  server: Server
+  receiver: Receiver
+  from: From
+}
+
+export interface PassageOptions {
+  room: BundleRoom
+  view(): View
+  changed(server: Server, kind: ListKind, from: From): void
+  say(message: string): void
+}
+
+interface InFlight {
+  server: string
+  token: string | undefined
+}
+
+export function createPassage({ room, view, changed, say }: PassageOptions): Passage {
+  const inFlight = new Map<string, InFlight>()
+
+  const hasToken = (server: string, token: unknown): boolean => {
+    const key = JSON.stringify(token)
+    for (const one of inFlight.values()) if (one.server === server && one.token === key) return true
+    return false
+  }
+  const shownUri = (server: string, uri: string): string => view().uris.shown(server, uri)
+  const usual: Pending = {
+    isAwaited: (server, id) => inFlight.get(idKey(id))?.server === server,
+    hasToken,
+    shownUri,
+  }
+  /** What goes on there was asked at a time, or a gateway, of which nothing is known here. */
+  const ofResumed: Pending = {
+    isAwaited: (server, id) => (inFlight.get(idKey(id))?.server ?? server) === server,
+    hasToken(server, token) {
+      const key = JSON.stringify(token)
+      return [...inFlight.values()].every((one) => one.token !== key || one.server === server)
+    },
+    shownUri,
+  }
+
+  function pass(
+    { name }: Server,
+    data: string,
+    peek: Peek,
+    pending: Pending,
+  ): string | undefined {
+    const passed = fromMember(name, data, peek, pending)
+    if ('text' in passed) return passed.text
+    room.warn(name, `${name} sent ${passed.dropped}; the client does not get it.`)
+    return undefined
+  }
+
+  function heard(
+    server: Server,
+    data: string,
+    peek: Peek,
+    from: From,
+    pending: Pending,
+  ): string | undefined {
+    const kinds = listsThatChange(peek.method)
+    if (kinds.length === 0) return pass(server, data, peek, pending)
+    // The client is told when it is known what the list is now.
+    for (const kind of kinds) changed(server, kind, from)
+    return undefined
+  }
+
+  /** Each message of what came, as it goes on. */
+  function each(
+    { server, from }: Pick<Awaited, 'server' | 'from'>,
+    data: string,
+    messages: readonly Peek[],
+    pending: Pending,
+    pass: (text: string, peek: Peek) => void,
+  ): void {
+    const [only, ...more] = messages
+    const parts = more.length === 0 ? [data] : partsOf(data)
+    for (const [index, part] of parts.entries()) {
+      const peek = more.length === 0 ? only : messages[index]
+      const text = peek && heard(server, part, peek, from, pending)
+      if (text !== undefined && peek !== undefined) pass(text, peek)
+    }
+  }
+
+  function sinkOf({ server, id, from, out, end }: Awaited, pending: Pending): InnerSink {
+    const { name } = server
+    const key = idKey(id)
+    const isIt = (peek: Peek): boolean => peek.kind === 'response' && peek.id === id
+    const told = (text: string): string => (end === undefined ? text : withEnd(text, id, name, end))
+    return {
+      open() {
+        out.open()
+        if (end !== undefined) out.event(goneMessage(name, end), undefined)
+      },
+      event(data, messages, eventId) {
+        const shownId = eventId === undefined ? undefined : `${name}~${eventId}`
+        if (data === '') out.event('', shownId)
+        each({ server, from }, data, messages, pending, (text, peek) => {
+          out.event(isIt(peek) ? told(text) : text, shownId)
+        })
+      },
+      answer(body, messages) {
+        each({ server, from }, body.toString(), messages, pending, (text, peek) => {
+          if (!isIt(peek)) say(text)
+          else {
+            if (end !== undefined) say(goneMessage(name, end))
+            inFlight.delete(key)
+            out.answer(told(text))
+          }
+        })
+      },
+      end() {
+        inFlight.delete(key)
+        out.end()
+      },
+      fail(error) {
+        inFlight.delete(key)
+        out.answer(JSON.stringify(rpcError(asMembers(error, name), from.requestId, id)))
+      },
+    }
+  }
+
+  return {
+    hear: (server, data, peek, from) => heard(server, data, peek, from, usual),
+
+    send(what, start) {
+      const { server, id, token } = what
+      const key = idKey(id)
+      inFlight.set(key, { server: server.name, token })
+      try {
+        start(sinkOf(what, usual))
+      } catch (thrown) {
+        inFlight.delete(key)
+        throw asGatewayError(thrown)
+      }
+    },
+
+    serverOf: (id) => inFlight.get(idKey(id))?.server,
+
+    resume({ server, receiver, from }, start) {
+      const out = outTo(receiver)
+      const refuse = (statusCode: number, body: string | Buffer): void => {
+        receiver.head(statusCode, { 'content-type': 'application/json' })
+        receiver.data(Buffer.from(body))
+        receiver.end()
+      }
+      let isOpen = false
+      const upstream = start({
+        open() {
+          isOpen = true
+          out.open()
+        },
+        event(data, messages, eventId) {
+          const shownId = eventId === undefined ? undefined : `${server.name}~${eventId}`
+          if (data === '') out.event('', shownId)
+          each({ server, from }, data, messages, ofResumed, (text) => out.event(text, shownId))
+        },
+        answer(body) {
+          refuse(400, body)
+        },
+        end() {
+          if (isOpen) out.end()
+        },
+        fail(error) {
+          if (isOpen) out.end()
+          else refuse(400, JSON.stringify(rpcError(error, from.requestId, null)))
+        },
+      })
+      receiver.sent(upstream)
+    },
+  }
+}
+
+function partsOf(batch: string): string[] {
+  return (JSON.parse(batch) as unknown[]).map((part) => JSON.stringify(part))
+}
+
+const changes = new Map<string, ListKind[]>()
+for (const kind of listKinds) {
+  const method = `notifications/${listsOf[kind].capability}/list_changed`
+  changes.set(method, [...(changes.get(method) ?? []), kind])
+}
+const listsThatChange = (method: string | undefined): readonly ListKind[] =>
+  (method === undefined ? undefined : changes.get(method)) ?? none
+const none: readonly ListKind[] = []
+
+/** The session of a bundle goes on when that of a member has ended. */
+function asMembers(error: GatewayError, server: string): GatewayError {
+  if (error.code !== 'ERR_SESSIONS_ENDED') return error
+  return new GatewayError('ERR_BUNDLE_MEMBER_LOST', { cause: error, params: { server } })
+}
+
+const goneMessage = (server: string, { reason }: SessionEnd): string =>
+  logMessage(
+    `The session of ${server} had ended (${reason}). A new one goes on: what the server kept in the old one is gone.`,
+  )
+
+function withEnd(text: string, id: RpcId, server: string, { reason, atMs }: SessionEnd): string {
+  const about = { server, reason, endedAt: new Date(atMs).toISOString() }
+  const bytes = Buffer.from(text).toString('latin1')
+  const told = withMember(bytes, id, `"${reopenedKey}":${JSON.stringify(about)}`)
+  return told === undefined ? text : Buffer.from(told, 'latin1').toString()
+}

@@ -1,0 +1,99 @@
+import type { Message } from './message.ts'
+import { fieldsOf, relatedTask } from './message.ts'
+import type { NameTable } from './names.ts'
+import { untagged } from './names.ts'
+import type { View } from './view.ts'
+
+/** Which member a request is for, and what is to be written in it instead, as JSON by path. */
+export interface Route {
+  server: string
+  values: Readonly<Record<string, string>>
+  /** What it is about, as the member calls it; undefined where it has no name. */
+  about?: { kind: 'tool' | 'prompt' | 'resource'; name: string }
+}
+
+/** A JSON-RPC error, as a server answers for what it does not have. */
+export interface Missing {
+  code: number
+  message: string
+  data?: unknown
+}
+
+export const invalidParams = -32602
+const resourceNotFound = -32002
+
+/** @returns undefined for a method that no member is asked by itself */
+export function routeOf(message: Message, view: View): Route | Missing | undefined {
+  const { params } = message
+  switch (message.method) {
+    case 'tools/call':
+      return named(view.tools, 'tool', params.name, message)
+    case 'prompts/get':
+      return named(view.prompts, 'prompt', params.name, message)
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return placed(view, params.uri, 'params/uri', message)
+    case 'completion/complete': {
+      const { type, name, uri } = fieldsOf(params.ref)
+      if (type !== 'ref/prompt') return placed(view, uri, 'params/ref/uri', message)
+      return named(view.prompts, 'prompt', name, message, 'params/ref/name')
+    }
+    case 'tasks/get':
+    case 'tasks/result':
+    case 'tasks/cancel': {
+      const own = untagged(params.taskId)
+      if (own === undefined || typeof own.value !== 'string') {
+        return { code: invalidParams, message: 'Task not found' }
+      }
+      return { server: own.server, values: { 'params/taskId': JSON.stringify(own.value) } }
+    }
+    default:
+      return undefined
+  }
+}
+
+function named(
+  table: NameTable,
+  kind: 'tool' | 'prompt',
+  shown: unknown,
+  message: Message,
+  path = 'params/name',
+): Route | Missing {
+  const found = typeof shown === 'string' ? table.of(shown) : undefined
+  if (found === undefined) {
+    const what = typeof shown === 'string' ? `: ${shown.slice(0, 100)}` : ''
+    return { code: invalidParams, message: `Unknown ${kind}${what}` }
+  }
+  const { server, name } = found
+  const values = { [path]: JSON.stringify(name), ...relatedValues(message) }
+  return { server, values, about: { kind, name } }
+}
+
+function placed(view: View, uri: unknown, path: string, message: Message): Route | Missing {
+  const place = typeof uri === 'string' ? view.uris.placeOf(uri) : undefined
+  if (place === undefined) {
+    return { code: resourceNotFound, message: 'Resource not found', data: { uri } }
+  }
+  const { server, uri: own } = place
+  return {
+    server,
+    values: { ...(own === uri ? {} : { [path]: JSON.stringify(own) }), ...relatedValues(message) },
+    about: { kind: 'resource', name: own },
+  }
+}
+
+/** A task that a message belongs to, as its server calls it. */
+export function relatedValues({ params, result }: Message): Readonly<Record<string, string>> {
+  for (const [side, from] of [
+    ['params', params],
+    ['result', result],
+  ] as const) {
+    const meta = fieldsOf(fieldsOf(from._meta)[relatedTask])
+    const own = untagged(meta.taskId)
+    if (own !== undefined) {
+      return { [`${side}/_meta/${relatedTask}/taskId`]: JSON.stringify(own.value) }
+    }
+  }
+  return {}
+}

@@ -98,7 +98,7 @@ export const doors = {
 export const doorRules = [
   { plugins: { doors } },
   {
-    files: ['src/{proxy,admin,protocols,auth,sessions,telemetry}/**', 'src/gateway.ts'],
+    files: ['src/{proxy,bundle,admin,protocols,auth,sessions,telemetry}/**', 'src/gateway.ts'],
     rules: { 'doors/raw-url': 'error' },
   },
   {

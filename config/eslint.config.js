@@ -15,6 +15,7 @@ export const rooms = {
   auth: [],
   sessions: ['workers', 'protocols'],
   proxy: ['sessions', 'protocols', 'auth'],
+  bundle: ['sessions', 'protocols', 'auth', 'proxy/inner'],
   config: ['*/options', 'sessions/server', 'workers/driver'],
   admin: ['sessions', 'auth'],
   telemetry: [],
@@ -39,7 +40,7 @@ const knowFastify = ['proxy', 'admin', 'cli', 'ground']
 
 // A throw in a callback of these rooms would end everybody's session (guarded-rule.js).
 export const guardedRooms = [
-  ...['proxy', 'sessions', 'workers', 'protocols', 'admin', 'auth', 'telemetry'].map(
+  ...['proxy', 'bundle', 'sessions', 'workers', 'protocols', 'admin', 'auth', 'telemetry'].map(
     (room) => `${room}/**`,
   ),
   'gateway.ts',

@@ -4,9 +4,11 @@ import { tellFault } from '../ground/guarded.ts'
 import type { Inside } from '../proxy/inner.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
-import type { Catalogue, Known, ListKind } from './catalogue.ts'
+import type { Known } from './catalogue.ts'
 import { createCatalogue } from './catalogue.ts'
 import type { Bundle } from './options.ts'
+import type { BundleRoom } from './room.ts'
+import { tellClashes } from './room.ts'
 import { openBundle } from './session.ts'
 import type { View } from './view.ts'
 import { createView } from './view.ts'
@@ -18,25 +20,6 @@ export interface BundlesSetup {
   sessions: Sessions
   bundles: readonly Bundle[]
   servers: readonly Server[]
-}
-
-/** What the sessions of one bundle share. */
-export interface BundleRoom {
-  readonly bundle: Bundle
-  readonly catalogue: Catalogue
-  /** The servers of its members, in their order. */
-  readonly servers: ReadonlyMap<string, Server>
-  /** What a session of this principal sees, as long as its own servers tell nothing else. */
-  viewFor(principal: string): View
-  /** Tells the operator, once in a while. */
-  warn(server: string, message: string): void
-  /** The sessions that want to know of lists that change. */
-  readonly listeners: Set<ListListener>
-}
-
-export interface ListListener {
-  readonly principal: string
-  changed(server: string, kinds: readonly ListKind[]): void
 }
 
 /** So many different warnings of a bundle are told; a hostile server could think of any number. */
@@ -111,20 +94,6 @@ export function setUpBundles(options: BundlesSetup): Inside {
         }
         return view
       },
-    }
-  }
-}
-
-export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
-  for (const { wanted, servers, became } of [...tools.clashes, ...prompts.clashes]) {
-    const [first, second] = servers
-    if (first === second) warn(second, `${second} lists ${JSON.stringify(wanted)} twice.`)
-    else {
-      const instead = became === undefined ? 'left out' : `called ${became}`
-      warn(
-        second,
-        `${first} and ${second} both have ${JSON.stringify(wanted)}; that of ${second} is ${instead}. Give it another name with rename.`,
-      )
     }
   }
 }

@@ -3,8 +3,7 @@ import { tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
 import type { Peek } from '../protocols/protocol.ts'
-import type { From } from '../proxy/from.ts'
-import type { Receiver } from '../proxy/received.ts'
+import type { From, Receiver } from '../proxy/inner.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
@@ -21,7 +20,7 @@ import type { Out } from './out.ts'
 import { createPassage } from './passage.ts'
 import type { Missing, Route } from './routes.ts'
 import { invalidParams, relatedValues, routeOf } from './routes.ts'
-import type { BundleSessionOptions } from './session.ts'
+import type { BundleSessionOptions } from './room.ts'
 import { kindOfList } from './view.ts'
 
 /** What goes on between the client of a bundle's session and its members. */
@@ -94,12 +93,7 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       if (text !== undefined) listening.say(text)
     })
 
-  function request(
-    message: Message,
-    peek: Peek,
-    from: From,
-    out: Out,
-  ): Promise<void> | undefined {
+  function request(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {
     const id = peek.id as RpcId
     const answer = (result: unknown): void =>
       out.answer(JSON.stringify({ jsonrpc: '2.0', id, result }))
@@ -135,7 +129,9 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   async function initialize(message: Message, peek: Peek, from: From): Promise<unknown> {
     const wanted = peek.protocolVersion ?? ''
     const protocolVersion = mcpVersions.includes(wanted) ? wanted : (mcpVersions[0] ?? wanted)
-    const spoken = withValues(message, { 'params/protocolVersion': JSON.stringify(protocolVersion) })
+    const spoken = withValues(message, {
+      'params/protocolVersion': JSON.stringify(protocolVersion),
+    })
     hello = paramsOf(spoken)
     const missing = await knowledge.prepare(from)
     for (const [server, why] of missing) {
@@ -146,12 +142,7 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   }
 
   /** A request that one of the members answers. */
-  function forward(
-    message: Message,
-    peek: Peek,
-    from: From,
-    out: Out,
-  ): Promise<void> | undefined {
+  function forward(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {
     const route = routeOf(message, knowledge.view())
     if (route !== undefined && 'server' in route) return send(route, message, peek, from, out)
     if (route === undefined) {
@@ -222,9 +213,8 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       const values = { ...relatedValues(message), id: JSON.stringify(own?.value) }
       return own === undefined ? undefined : to(own.server, values)
     }
-    switch (peek.method) {
-      case 'notifications/initialized':
-        return undefined
+    if (peek.method === 'notifications/initialized') return undefined
+    switch (peek.method ?? '') {
       case 'notifications/cancelled':
         return peek.cancels === undefined ? undefined : to(passage.serverOf(peek.cancels), {})
       case 'notifications/progress': {
@@ -261,15 +251,24 @@ export function createConversation(options: BundleSessionOptions): Conversation 
     out.answer(JSON.stringify({ jsonrpc: '2.0', id: id ?? null, error }))
   }
 
+  function taken(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {
+    if (peek.kind === 'request') return request(message, peek, from, out)
+    const told = inform(message, peek, from)
+    if (told === undefined) out.accept()
+    return told?.then(() => out.accept())
+  }
+
   return {
     take(message, peek, from, out) {
-      if (peek.kind === 'request') return request(message, peek, from, out)
-      const told = inform(message, peek, from)
-      if (told === undefined) out.accept()
-      return told?.then(() => out.accept())
+      const restored = members.restore(from)
+      if (restored !== undefined) {
+        return restored.then(() => taken(message, peek, from, out))
+      }
+      return taken(message, peek, from, out)
     },
 
     async listen(lastEventId, receiver, from) {
+      await members.restore(from)
       if (lastEventId === undefined || listening.isOwn(lastEventId)) {
         await listening.listen(lastEventId, receiver, from)
         return

@@ -45,7 +45,7 @@ export function fromMember(server: string, data: string, peek: Peek, pending: Pe
     }))
   }
   if (peek.kind !== 'notification') return { dropped: 'what is no message' }
-  switch (peek.method) {
+  switch (peek.method ?? '') {
     case 'notifications/progress':
       return rewritten(data, ({ params }) =>
         pending.hasToken(server, params.progressToken)
@@ -65,9 +65,7 @@ export function fromMember(server: string, data: string, peek: Peek, pending: Pe
         return shown === uri ? {} : { 'params/uri': JSON.stringify(shown) }
       })
     case 'notifications/tasks/status':
-      return rewritten(data, (message) =>
-        task(server, 'params/taskId', message.params.taskId),
-      )
+      return rewritten(data, (message) => task(server, 'params/taskId', message.params.taskId))
     default:
       return data.includes(relatedTask)
         ? rewritten(data, ({ params }) => related(server, params._meta, relatedPath))
@@ -93,11 +91,7 @@ const isId = (value: unknown): value is string | number =>
 const fieldOf = (value: unknown, name: string): unknown =>
   (Object(value) as Record<string, unknown>)[name]
 
-function task(
-  server: string,
-  path: string,
-  id: unknown,
-): Readonly<Record<string, string>> {
+function task(server: string, path: string, id: unknown): Readonly<Record<string, string>> {
   return typeof id === 'string' ? { [path]: JSON.stringify(tagged(server, id)) } : {}
 }
 

@@ -3,13 +3,12 @@ import type { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Peek } from '../protocols/protocol.ts'
-import type { From } from '../proxy/from.ts'
-import type { InnerDoor } from '../proxy/inner.ts'
+import type { From, InnerDoor } from '../proxy/inner.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import type { BundleRoom, ListListener } from './bundles.ts'
-import { tellClashes } from './bundles.ts'
+import type { BundleRoom, ListListener } from './room.ts'
+import { tellClashes } from './room.ts'
 import type { Entry, Known, ListKind } from './catalogue.ts'
 import type { LeftOut } from './learning.ts'
 import { learn, learnList, listsOf } from './learning.ts'
@@ -100,9 +99,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
       room.warn(server.name, `${server.name} lists ${kind} of which some are left out: ${why}.`)
 
   const askOf = (server: Server, member: Session, from: From) =>
-    createAsk({ clock, door }, member, from, (data, peek) =>
-      options.hear(server, data, peek, from),
-    )
+    createAsk({ clock, door }, member, from, (data, peek) => options.hear(server, data, peek, from))
 
   async function ask(server: Server, from: From): Promise<void> {
     if (known(server.name) !== undefined) return

@@ -4,9 +4,8 @@ import { inBackground, tellFault } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
-import type { From } from '../proxy/from.ts'
-import type { InnerDoor, InnerSink } from '../proxy/inner.ts'
-import { createWholeEvents } from '../proxy/whole-events.ts'
+import { createWholeEvents } from '../ground/whole-events.ts'
+import type { From, InnerDoor, InnerSink } from '../proxy/inner.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
@@ -19,6 +18,12 @@ import { fieldsOf, isObject } from './message.ts'
 export interface MemberSet {
   /** The session at this server: one that is open, else a new one. */
   get(server: Server, from: From): Session | Promise<Session>
+  /**
+   * Finds those that this session has opened at another gateway, before anything else is done.
+   *
+   * @returns undefined when there is nothing to look for
+   */
+  restore(from: From): Promise<void> | undefined
   /** Those that are open. */
   all(): { server: Server; session: Session }[]
   /** What is to be said of it with its next result: its state of before is gone. Said once. */
@@ -50,6 +55,9 @@ const neverLived: ReadonlySet<SessionEnd['reason']> = new Set(['start-failed', '
 export function createMemberSet(options: MemberSetOptions): MemberSet {
   const { parent, servers, door, hello } = options
   const members = new Map<string, Member>()
+  // One that has just been opened has none anywhere.
+  let isRestored = !parent.isShared || parent.record.state !== 'live'
+  let restoring: Promise<void> | undefined
   const isLive = (session: Session | undefined): session is Session =>
     session !== undefined && session.end === undefined
 
@@ -75,12 +83,30 @@ export function createMemberSet(options: MemberSetOptions): MemberSet {
     return session
   }
 
+  async function findAll(from: From): Promise<void> {
+    const found = [...servers.values()].map(async (server) => {
+      const session = await door.find(parent, server, from)
+      if (session !== undefined) memberOf(server.name).session = session
+    })
+    try {
+      await Promise.all(found)
+      isRestored = true
+    } finally {
+      restoring = undefined
+    }
+  }
+
   return {
     get(server, from) {
       const member = memberOf(server.name)
       if (isLive(member.session)) return member.session
       member.opening ??= open(member, server, from).finally(() => (member.opening = undefined))
       return member.opening
+    },
+
+    restore(from) {
+      restoring ??= isRestored ? undefined : findAll(from)
+      return restoring
     },
 
     all() {
@@ -178,13 +204,17 @@ export function tellMember(
 ): Promise<void> {
   const { messages } = serverProtocols.usual.read(body) as { messages?: Peek[] }
   return new Promise((resolve, reject) => {
-    door.send(session, { method: 'POST', body, messages: messages ?? [], from }, {
-      open: () => undefined,
-      event: () => undefined,
-      answer: () => undefined,
-      end: resolve,
-      fail: reject,
-    })
+    door.send(
+      session,
+      { method: 'POST', body, messages: messages ?? [], from },
+      {
+        open: () => undefined,
+        event: () => undefined,
+        answer: () => undefined,
+        end: resolve,
+        fail: reject,
+      },
+    )
   })
 }
 

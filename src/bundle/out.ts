@@ -1,4 +1,4 @@
-import type { Receiver } from '../proxy/received.ts'
+import type { Receiver } from '../proxy/inner.ts'
 
 /** What a client of the bundle is answered with: a message, or a stream of them. */
 export interface Out {

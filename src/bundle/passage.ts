@@ -3,14 +3,11 @@ import type { RpcId } from '../ground/jsonrpc.ts'
 import { idKey } from '../ground/jsonrpc.ts'
 import { asGatewayError, rpcError } from '../ground/replies.ts'
 import type { Peek } from '../protocols/protocol.ts'
-import type { Upstream } from '../proxy/client-end.ts'
-import type { From } from '../proxy/from.ts'
-import type { InnerSink } from '../proxy/inner.ts'
-import type { Receiver } from '../proxy/received.ts'
-import { reopenedKey, withMember } from '../proxy/told-reopened.ts'
+import { reopenedKey, withMember } from '../protocols/with-member.ts'
+import type { From, InnerSink, Receiver, Upstream } from '../proxy/inner.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
-import type { BundleRoom } from './bundles.ts'
+import type { BundleRoom } from './room.ts'
 import type { ListKind } from './catalogue.ts'
 import { listKinds } from './catalogue.ts'
 import type { Pending } from './from-member.ts'
@@ -90,12 +87,7 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
     shownUri,
   }
 
-  function pass(
-    { name }: Server,
-    data: string,
-    peek: Peek,
-    pending: Pending,
-  ): string | undefined {
+  function pass({ name }: Server, data: string, peek: Peek, pending: Pending): string | undefined {
     const passed = fromMember(name, data, peek, pending)
     if ('text' in passed) return passed.text
     room.warn(name, `${name} sent ${passed.dropped}; the client does not get it.`)

@@ -1,34 +1,18 @@
 import type { Readable } from 'node:stream'
 
-import type { Clock } from '../ground/clock.ts'
-import type { Events } from '../ground/events.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError, explain, rpcError } from '../ground/replies.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
-import type { Asking, Upstreams } from '../proxy/asking.ts'
-import type { From } from '../proxy/from.ts'
-import type { InnerDoor } from '../proxy/inner.ts'
-import type { Receiver } from '../proxy/received.ts'
-import type { Sessions } from '../sessions/manager.ts'
-import type { Session } from '../sessions/session.ts'
+import type { Asking, From, Receiver, Upstreams } from '../proxy/inner.ts'
 import { ownerOf } from '../sessions/session.ts'
-import type { BundleRoom } from './bundles.ts'
 import { createConversation } from './conversation.ts'
 import { readMessage, type Message } from './message.ts'
 import type { Out } from './out.ts'
 import { batchOut, outTo } from './out.ts'
-
-export interface BundleSessionOptions {
-  clock: Clock
-  events: Events
-  sessions: Sessions
-  room: BundleRoom
-  session: Session
-  door: InnerDoor
-}
+import type { BundleSessionOptions } from './room.ts'
 
 const nobody: From = {
   caller: { principal: 'anonymous' } as From['caller'],
@@ -52,7 +36,8 @@ export function openBundle(options: BundleSessionOptions): Upstreams {
     const from = asking.from ?? nobody
     const messages = messagesOf(bytes)
     const requests = messages.filter(({ peek }) => peek.kind === 'request')
-    const outs = messages.length > 1 && requests.length > 0 ? batchOut(receiver, requests.length) : []
+    const outs =
+      messages.length > 1 && requests.length > 0 ? batchOut(receiver, requests.length) : []
     const only = outTo(receiver)
     for (const { message, peek } of messages) {
       const isRequest = peek.kind === 'request'

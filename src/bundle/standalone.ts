@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
+import type { Receiver } from '../proxy/inner.ts'
 import { eventText, streamType } from './out.ts'
-import type { Receiver } from '../proxy/received.ts'
 
 /**
  * What reaches a client beside the answers to its requests, of all its servers: one stream, and a

@@ -22,6 +22,7 @@ export interface SessionView {
   driver?: string
   workerId: string
   pid?: number
+  parent?: string
   reopened?: { was: string; reason: string; times: number }
   openedAt: string
   liveAt?: string
@@ -35,8 +36,8 @@ export interface SessionView {
 }
 
 export function sessionTable(sessions: SessionView[]): string[] {
-  const rows = sessions.map((session) => [
-    session.handle,
+  const rows = inFamilies(sessions).map((session) => [
+    session.parent === undefined ? session.handle : `  ${session.handle}`,
     session.server,
     session.end === undefined ? session.state : `${session.state} (${session.end.reason})`,
     session.principal,
@@ -49,6 +50,18 @@ export function sessionTable(sessions: SessionView[]): string[] {
   const head = ['ID', 'SERVER', 'STATE', 'PRINCIPAL', 'CLIENT', 'PID', 'AGE', 'OPEN', 'IDLE END']
   // A server may be named, and a principal called, as anybody likes.
   return tableLines([head, ...rows.map((row) => row.map((cell) => plainLine(cell)))])
+}
+
+/** Those of a bundle's session stand below it. */
+function inFamilies(sessions: readonly SessionView[]): SessionView[] {
+  const shown = new Set(sessions.map(({ handle }) => handle))
+  const isChild = ({ parent }: SessionView): boolean => parent !== undefined && shown.has(parent)
+  return sessions
+    .filter((session) => !isChild(session))
+    .flatMap((session) => [
+      session,
+      ...sessions.filter((one) => isChild(one) && one.parent === session.handle),
+    ])
 }
 
 export function sessionLines(session: SessionView): string[] {
@@ -66,6 +79,7 @@ export function sessionLines(session: SessionView): string[] {
     ['driver', session.driver],
     ['worker', session.workerId],
     ['pid', session.pid],
+    ['of the bundle session', session.parent],
     ['goes on for', reopened && `${reopened.was}, which ended: ${reopened.reason}`],
     ['opened', session.openedAt],
     ['live', session.liveAt],

@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts'
 import { rememberEvent } from './exchange.ts'
 import { failedWith } from './worker-errors.ts'
 import type { Traffic } from './traffic.ts'
-import { createWholeEvents } from './whole-events.ts'
+import { createWholeEvents } from '../ground/whole-events.ts'
 
 /** Who is told what a worker answers to a request that is the gateway's own. */
 export interface InnerSink {

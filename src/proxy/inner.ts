@@ -19,7 +19,12 @@ import { recipientOf } from './recipient.ts'
 import { checkIds, checkRoom } from './traffic.ts'
 import type { TrafficOf } from './traffics.ts'
 
+// All that others need to know of this room.
+export type { Asking, Upstreams } from './asking.ts'
+export type { Upstream } from './client-end.ts'
+export type { From } from './from.ts'
 export type { InnerSink } from './inner-stream.ts'
+export type { Receiver } from './received.ts'
 
 /**
  * The door for requests of the gateway's own to the worker of a session: the same way to it, the
@@ -38,6 +43,8 @@ export interface InnerDoor {
     hello: { params: string; from: From },
     signal: AbortSignal,
   ): Promise<InnerOpened>
+  /** The same session where there is one already, here or at another gateway. */
+  find(parent: Session, server: Server, from: From): Promise<Session | undefined>
   /** Sends a message once, or opens a stream. @throws ERR_PROXY_TOO_MANY_EXCHANGES, ERR_PROXY_ID_IN_USE */
   send(session: Session, what: InnerRequest, sink: InnerSink): Upstream
 }
@@ -92,6 +99,12 @@ export function createInnerDoor(options: InnerOptions): InnerDoor {
       const said = { protocol, params, headers: ofOpening(headers), requestId, from, gone: signal }
       const initialized = await introduce(options, session, said)
       return { session, before, initialized }
+    },
+
+    async find(parent, server, from) {
+      const session = await sessions.members.lookup(parent, server)
+      if (session !== undefined) await options.equipping.equip(session, from)
+      return session
     },
 
     send(session, { method, body, messages, lastEventId, from, onAnswer }, sink) {

@@ -13,8 +13,6 @@ import type { SessionStore } from './store.ts'
  * after its parent, so that every gateway of a store finds them, and one of several opens them.
  */
 export interface Members {
-  /** The live one at this server, if it is known here. */
-  find(parent: Session, server: Server): Session | undefined
   /**
    * The one that goes on, here or at another gateway, else a new one: `isNew`, and then it is the
    * caller's to `bind` or to `fail`, and `before` is how the one before it ended.
@@ -27,6 +25,8 @@ export interface Members {
     opener: Pick<NamedOpener, 'credentials'>,
     signal: AbortSignal,
   ): Promise<OpenedMember>
+  /** The live one, here or at another gateway; undefined where there is none. */
+  lookup(parent: Session, server: Server): Promise<Session | undefined>
   /** Ends those of a session that ends. */
   end(parent: Session): Promise<void>
 }
@@ -39,7 +39,7 @@ export interface OpenedMember {
 
 export interface MembersOptions {
   store: SessionStore
-  naming: Pick<Naming, 'find' | 'open'>
+  naming: Pick<Naming, 'lookup' | 'open'>
   adopting: Pick<Adopting, 'end'>
   close(session: OwnSession, end: SessionEnd): Promise<void>
 }
@@ -49,7 +49,7 @@ const nameOf = ({ id }: Session): string => `\0${id}`
 
 export function createMembers({ store, naming, adopting, close }: MembersOptions): Members {
   return {
-    find: (parent, server) => naming.find(nameOf(parent), server.name, parent.principal),
+    lookup: (parent, server) => naming.lookup(nameOf(parent), server.name, parent.principal),
 
     async open(parent, server, { credentials }, signal) {
       const { principal, handle } = parent

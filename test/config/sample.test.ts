@@ -41,7 +41,7 @@ test('the sample with every comment taken off is valid too', (t) => {
   const config = loadConfig(input)
   assert.deepEqual(
     config.servers.map(({ name }) => name),
-    ['trip-planner', 'expenses', 'billing', 'sentry'],
+    ['trip-planner', 'expenses', 'billing', 'sentry', 'team'],
   )
   assert.equal(serverOf(config, 'billing').env.API_KEY, 'k')
 })

@@ -52,6 +52,7 @@ test('a file with servers alone gets every default', (t) => {
       logFileBytes: 10 * 1024 ** 2,
     },
     log: { level: 'info', pretty: 'auto' },
+    bundles: [],
     clientNotes: [],
   })
   assert.match(stateDir, /home\/\.local\/state\/berth$/)

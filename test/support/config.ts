@@ -1,7 +1,9 @@
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
+import { readBundles } from '../../src/config/bundles.ts'
 import type { Config } from '../../src/config/config.ts'
+import { createProblems } from '../../src/config/problems.ts'
 import { runtimeArnOf } from '../../src/config/runtime-arn.ts'
 import type { Server } from '../../src/sessions/server.ts'
 import type { Limits, SandboxOptions } from '../../src/workers/driver.ts'
@@ -94,8 +96,10 @@ export function testServer(name: string, options: TestServer): Server {
 const account = { accountId: '123456789012', region: 'us-east-1' }
 
 export interface TestConfig extends Partial<
-  Omit<Config, 'listen' | 'caps' | 'retention' | 'authorization' | 'agentcore'>
+  Omit<Config, 'bundles' | 'listen' | 'caps' | 'retention' | 'authorization' | 'agentcore'>
 > {
+  /** As it is written in a file. */
+  bundles?: Readonly<Record<string, Record<string, unknown>>>
   agentcore?: Partial<Config['agentcore']>
   authorization?: Partial<Config['authorization']>
   listen?: Partial<Config['listen']>
@@ -109,7 +113,16 @@ export function testConfig(
   servers: Server[],
   overrides: TestConfig = {},
 ): Config {
-  const { listen, caps, retention, authorization, agentcore, ...rest } = overrides
+  const { listen, caps, retention, authorization, agentcore, bundles, ...rest } = overrides
+  const problems = createProblems()
+  const bundled = readBundles(bundles, {
+    servers,
+    isWanted: false,
+    usualLifecycle: undefined,
+    account,
+    problems,
+  })
+  problems.throwIfAny('the configuration of the test')
   return {
     file: undefined,
     listen: {
@@ -161,8 +174,8 @@ export function testConfig(
       ...retention,
     },
     log: { level: 'info', pretty: false },
-    servers,
-    bundles: [],
+    servers: bundles === undefined ? servers : bundled.servers,
+    bundles: bundled.bundles,
     warnings: [],
     clientNotes: [],
     ...rest,

@@ -13,6 +13,8 @@ export interface TestGateway extends Gateway {
   stateDir: string
   /** The MCP endpoint of a server. */
   mcp(server: string): string
+  /** That of a bundle. */
+  bundle(name: string): string
   /** The same as AgentCore has it, and its ARN. */
   runtime(server: string): { url: string; arn: string }
   /** What happened so far. */
@@ -47,6 +49,7 @@ export async function startTestGateway(
     ...gateway,
     stateDir,
     mcp: (server) => `${gateway.url}/servers/${server}/mcp`,
+    bundle: (name) => `${gateway.url}/bundles/${name}/mcp`,
     runtime(server) {
       const arn = configured.find(({ name }) => name === server)?.runtimeArn ?? ''
       return { arn, url: invocationUrl(gateway.url, arn) }

@@ -35,6 +35,8 @@ export const SessionView = Type.Object({
   driver: Type.Optional(Type.String()),
   workerId: Type.String(),
   pid: Type.Optional(Type.Integer()),
+  /** The session of the bundle that it belongs to. */
+  parent: Type.Optional(Type.String()),
   /** It goes on under the public id of `was`, which had ended. */
   reopened: Type.Optional(
     Type.Object({ was: Type.String(), reason: Type.String(), times: Type.Integer() }),
@@ -192,6 +194,7 @@ export function sessionRoutes(
       ...optional('driver', typeof worker?.driver === 'string' ? worker.driver : undefined),
       workerId: record.workerId,
       ...optional('pid', isOpen ? pidOf(record) : undefined),
+      ...optional('parent', record.parent),
       ...optional('reopened', reopenedView(record)),
       openedAt: iso(record.openedAtMs),
       ...optional('liveAt', record.liveAtMs === undefined ? undefined : iso(record.liveAtMs)),

@@ -35,12 +35,15 @@ export const clientConfig = defineCommand({
       const meant = client === undefined ? '' : didYouMean(client, clientKinds)
       throw new UsageError(`For which client? There are ${clientKinds.join(', ')}.${meant}`)
     }
-    const { listen, servers: all, bundles, authorization, clientNotes } = await configOfServers(
-      `${commandName} ${kind}`,
-      { positionals: [], rest, env },
-      values,
-      { bundle: values.bundle },
-    )
+    const {
+      listen,
+      servers: all,
+      bundles,
+      authorization,
+      clientNotes,
+    } = await configOfServers(`${commandName} ${kind}`, { positionals: [], rest, env }, values, {
+      bundle: values.bundle,
+    })
     // What is in a bundle is found there.
     const bundled = new Set(bundles.flatMap(({ members }) => members.map(({ server }) => server)))
     const servers = all.filter(({ name }) => !bundled.has(name))

@@ -1,0 +1,52 @@
+import type { Clock } from '../ground/clock.ts'
+import type { Events } from '../ground/events.ts'
+import type { InnerDoor } from '../proxy/inner.ts'
+import type { Sessions } from '../sessions/manager.ts'
+import type { Server } from '../sessions/server.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Catalogue, ListKind } from './catalogue.ts'
+import type { Bundle } from './options.ts'
+import type { View } from './view.ts'
+
+/** What the sessions of one bundle share. */
+export interface BundleRoom {
+  readonly bundle: Bundle
+  readonly catalogue: Catalogue
+  /** The servers of its members, in their order. */
+  readonly servers: ReadonlyMap<string, Server>
+  /** What a session of this principal sees, as long as its own servers tell nothing else. */
+  viewFor(principal: string): View
+  /** Tells the operator, once in a while. */
+  warn(server: string, message: string): void
+  /** The sessions that want to know of lists that change. */
+  readonly listeners: Set<ListListener>
+}
+
+export interface ListListener {
+  readonly principal: string
+  changed(server: string, kinds: readonly ListKind[]): void
+}
+
+/** What one of its sessions is made of. */
+export interface BundleSessionOptions {
+  clock: Clock
+  events: Events
+  sessions: Sessions
+  room: BundleRoom
+  session: Session
+  door: InnerDoor
+}
+
+export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
+  for (const { wanted, servers, became } of [...tools.clashes, ...prompts.clashes]) {
+    const [first, second] = servers
+    if (first === second) warn(second, `${second} lists ${JSON.stringify(wanted)} twice.`)
+    else {
+      const instead = became === undefined ? 'left out' : `called ${became}`
+      warn(
+        second,
+        `${first} and ${second} both have ${JSON.stringify(wanted)}; that of ${second} is ${instead}. Give it another name with rename.`,
+      )
+    }
+  }
+}

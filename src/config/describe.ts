@@ -21,7 +21,7 @@ export function describeServer(server: Server): string {
             isolationText(server.driver, launch),
             folderText(server.cwd),
             ...limitTexts(launch.limits),
-            ...preloadTexts(launch),
+            ...preloadTexts(server.driver, launch),
           ]
   const taken = credentialsOf(server.credentials).map(placeholderOf)
   if (taken.length > 0) facts.push(`takes ${listed(taken)} for each session`)
@@ -55,9 +55,12 @@ function isolationText(driver: string, { sandbox }: LocalLaunch): string {
   return `${driver} in a private network${outbound ? '' : ' that leads nowhere'}`
 }
 
-function preloadTexts({ preload }: LocalLaunch): string[] {
+function preloadTexts(driver: string, { preload }: LocalLaunch): string[] {
   if (preload === undefined) return []
-  return [`forked with ${preload === 'auto' ? 'what it imports' : listed([...preload])} loaded`]
+  const place = driver === 'sandbox' ? ' outside of its sandbox' : ''
+  return [
+    `forked with ${preload === 'auto' ? 'what it imports' : listed([...preload])} loaded${place}`,
+  ]
 }
 
 function limitTexts({ memoryBytes, cpus, pids, diskBytes, openFiles }: Limits): string[] {

@@ -6,8 +6,8 @@ import type { Entry, EntryContext } from './entry-context.ts'
  * for those that it fits; what a server says itself has to fit it.
  */
 export function readPreload(
-  { name, where, options }: Entry,
-  { problems, warnings, defaults }: EntryContext,
+  { where, options }: Entry,
+  { problems, defaults }: EntryContext,
   { command, args, searchPath }: { command: string; args: string[]; searchPath: string },
 ): readonly string[] | 'auto' | undefined {
   const { preload } = options
@@ -16,12 +16,6 @@ export function readPreload(
   const python = readPythonCommand(command, args, searchPath)
   if (typeof python === 'string') {
     if (isOwn) problems.add([...where, 'preload'], `${python}; or take preload out.`)
-    return undefined
-  }
-  if (options.isolation === 'sandbox') {
-    warnings.push(
-      `The server ${name} has isolation: sandbox, into which nothing is forked: its sessions start without preload.`,
-    )
     return undefined
   }
   return preload === 'auto' ? preload : [...new Set(preload)]

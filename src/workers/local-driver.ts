@@ -73,9 +73,9 @@ export interface LocalKind extends Pick<
   wrap(spec: KeeperSpec, local: LocalSpec, groups: readonly string[]): KeeperSpec
 }
 
-/** Whether it may have a keeper together with others. A template forks into the namespace of one. */
-export const sharesKeeper = ({ sessionsPerKeeper = 1, preload }: LocalLaunch): boolean =>
-  sessionsPerKeeper > 1 && preload === undefined
+/** Whether it may have a keeper together with others. */
+export const sharesKeeper = ({ sessionsPerKeeper = 1 }: LocalLaunch): boolean =>
+  sessionsPerKeeper > 1
 
 /** Keepers in the network of this machine: shared as far as its configuration lets them. */
 export function usualKeepers(

@@ -166,7 +166,7 @@ export const launchOptions = {
       'x-type': 'auto or list of texts',
       examples: [['fastmcp', 'pydantic']],
       description:
-        'Modules of a Python server that are loaded once, in a template that each session is forked from. auto: what its own files import.',
+        'Modules of a Python server that are loaded once, in a template that each session is forked from; with isolation: sandbox, outside of that. auto: what its own files import.',
     },
   ),
   sessionsPerKeeper: Type.Integer({

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../ground/errors.ts'
 import { mountProblem } from '../../ground/mount-rules.ts'
+import type { KeeperSpec } from '../../keeper/protocol.ts'
 import type { LocalLaunch, WorkerDriver } from '../driver.ts'
 import { enforcementOf } from '../limits/enforcement.ts'
 import type { LocalDriverOptions } from '../local-driver.ts'
@@ -27,7 +28,8 @@ export interface SandboxDriverOptions extends LocalDriverOptions {
  * host name, no capabilities, a filter of system calls; a network of its own where one is wanted.
  */
 export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver {
-  const { support, networkKeepers, outbound, limitGroups, stateDir, runtimeDir } = options
+  const { support, networkKeepers, outbound, limitGroups, stateDir, runtimeDir, templates } =
+    options
   return createLocalDriver(options, {
     name: 'sandbox',
     capabilities: { isolation: 'sandbox', perSession: true, reattach: true, output: true },
@@ -55,13 +57,16 @@ export function createSandboxDriver(options: SandboxDriverOptions): WorkerDriver
 
     ownsPorts: ({ launch }) => hasOwnNetwork(launch),
 
-    wrap(spec, local) {
+    wrap(spec, local, groups) {
       // The supervisor has asked probe() before it comes to this.
       if (!support.available) throw new Error(support.why)
       refuseDangers(local.launch, stateDir)
       const privateDirs = runtimeDir === undefined ? [] : [runtimeDir]
       const view = viewOf(local, { stateDir, privateDirs, nodePath: process.execPath })
-      return sandboxed(spec, local, { tools: support.tools, view })
+      const { tools } = support
+      const around = (one: KeeperSpec): KeeperSpec => sandboxed(one, local, { tools, view })
+      const filter = tools.seccompFile
+      return templates?.forked(spec, local, groups, { around, filter }) ?? around(spec)
     },
   })
 }

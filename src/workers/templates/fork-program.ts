@@ -4,20 +4,23 @@
  * the fork: it passes signals on, and ends as the fork does. Where no fork can be had, it becomes the
  * server itself, as if it had never been there.
  *
- * `python -I -S -c … COMMAND ARGS`; what the template has to know stands in `BERTH_TEMPLATE`, which
- * the server does not get. It imports as little as it can: each session waits for it.
+ * `python -I -S -c … COUNT COMMAND ARGS`, `COUNT` words of a command; what the template has to know
+ * stands in `BERTH_TEMPLATE`, which the server does not get. Behind these words may stand those of a
+ * sandbox: then it becomes that, with its connection to the template as descriptor 4, and
+ * `holderProgram` in it stands where the server is to stand. It imports as little as it can: each
+ * session waits for it.
  */
 export const forkVariable = 'BERTH_TEMPLATE'
 
 /** A fork leads a process group of its own, which signals of the keeper do not reach. */
-const standIn = String.raw`
-pid=$1 got=
+const standIn = (pid: string, fd: number): string => String.raw`
+pid=${pid} got=
 for signal in HUP INT QUIT TERM USR1 USR2; do
   trap "got=1; kill -$signal -$pid 2>/dev/null" "$signal"
 done
-printf G >&3
+printf G >&${fd}
 # A signal interrupts reading; the end of what waits beside the fork ends it.
-while how= code=; ! read -r how code <&3; do
+while how= code=; ! read -r how code <&${fd}; do
   [ -n "$got" ] || break
   got=
 done
@@ -27,6 +30,27 @@ case $how in
 esac
 # What waited beside the fork has been killed, and so has the fork.
 kill -KILL $$
+`
+
+/**
+ * The first in a sandbox: it shows itself to the template, which forks into where it stands, and stands
+ * for the fork from then on. Without a template, or where it refuses, it becomes the server.
+ * `sh -c … berth-fork COMMAND ARGS`
+ */
+export const holderProgram = String.raw`
+trap "" PIPE
+how= number=
+if [ -e /proc/self/fd/4 ]; then
+  printf H >&4
+  read -r how number <&4
+fi 2>/dev/null
+if [ "$how" = P ]; then
+  exec </dev/null >/dev/null 2>&1
+${standIn('$number', 4).trim()}
+fi
+exec 4>&-
+trap - PIPE
+exec "$@"
 `
 
 export const forkProgram = String.raw`
@@ -42,24 +66,27 @@ with open("/proc/self/environ", "rb") as file:
 mine = b"${forkVariable}="
 setting = [one[len(mine):] for one in given if one.startswith(mine)][0]
 given = [one for one in given if not one.startswith(mine)]
-words = [os.fsencode(word) for word in sys.argv[1:]]
+count = int(sys.argv[1]) + 2
+words = [os.fsencode(word) for word in sys.argv[2:count]]
+sandbox = [os.fsencode(word) for word in sys.argv[count:]]
 
 def plainly():
     environment = dict(one.split(b"=", 1) for one in given)
+    command = sandbox or words
     try:
-        os.execvpe(words[0], words, environment)
+        os.execvpe(command[0], command, environment)
     except OSError as error:
-        sys.stderr.write("berth: %s cannot be started: %s\n" % (sys.argv[1], error.strerror))
+        sys.stderr.write("berth: %s cannot be started: %s\n" % (os.fsdecode(command[0]), error.strerror))
         os._exit(127)
 
 try:
-    path, nonce, server, kind, at, *groups = setting.split(b"\n")
+    path, nonce, server, kind, at, filter, *groups = setting.split(b"\n")
     template = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     template.settimeout(5)
     template.connect(path)
     text = b"\0".join([
-        *(nonce, server, kind, at, b"%d" % len(groups), *groups),
-        *(os.getcwdb(), b"%d" % len(words), *words, *given),
+        *(nonce, server, kind, at, b"sandbox" if sandbox else b"", filter, b"%d" % len(groups), *groups),
+        *(b"%d" % len(words), *words, *(given if not sandbox else ())),
     ])
     text = len(text).to_bytes(4, "little") + text
     streams = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2))
@@ -68,7 +95,13 @@ try:
     said = template.recv(100)
 except OSError:
     said = b""
-if not said.startswith(b"P "):
+if sandbox and said == b"R\n":
+    template.setblocking(True)
+    if template.fileno() != 4:
+        os.dup2(template.fileno(), 4)
+    os.set_inheritable(4, True)
+    plainly()
+if sandbox or not said.startswith(b"P "):
     try:
         template.close()
     except NameError:
@@ -82,5 +115,5 @@ template.setblocking(True)
 os.dup2(template.fileno(), 3)
 os.set_inheritable(3, True)
 mark = dict(one.split(b"=", 1) for one in given if one.startswith(b"BERTH_WORKER_ID="))
-os.execve("/bin/sh", ["sh", "-c", """${standIn}""", "berth-fork", pid], mark)
+os.execve("/bin/sh", ["sh", "-c", """${standIn('$1', 3)}""", "berth-fork", pid], mark)
 `

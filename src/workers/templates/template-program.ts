@@ -1,18 +1,26 @@
 import { importsProgram } from './imports-program.ts'
+import { enterProgram } from './program/enter.ts'
+import { loadProgram } from './program/load.ts'
+import { receiveProgram } from './program/receive.ts'
+import { renewProgram } from './program/renew.ts'
+import { runProgram } from './program/run.ts'
+import { standByProgram } from './program/stand-by.ts'
 
 /**
  * The template: a Python that has loaded modules, and is forked for each session. It runs as
  * `python -c`, so that nothing on the disk can be changed under it. Python 3.9 and later, Linux.
  *
- * On stdin it gets its socket, its nonce and the modules, one a line, and an empty line; the end of
- * stdin is its own end. On descriptor 3 it tells `ready`, or `failed` and why, and from then on
- * `forked` or `refused` with its server, and why, for each session.
+ * On stdin it gets its socket, its nonce, the modules (and, after a `~`, folders that sessions may
+ * write), one a line, and an empty line; the end of stdin is its own end. On descriptor 3 it tells
+ * `ready`, or `failed` and why, and from then on `forked` or `refused` with its server, and why, for
+ * each session.
  *
- * Whoever connects to the socket (`fork-program.ts`) stands where the server is to stand: by the pid
- * that the kernel vouches for, the fork finds the namespaces, limits, groups and rights that it
- * takes upon itself, and what it cannot take upon itself it refuses. So a fork has no more than a
- * plain start would have. The template never reads what a session sends: its forks do, or each
- * would bear traces of those before it.
+ * Whoever connects to the socket (`fork-program.ts`) stands where the server is to stand, or begins a
+ * sandbox in which somebody does: by the pid that the kernel vouches for, the fork finds the
+ * namespaces, limits, groups, rights and filter that it takes upon itself, and what it cannot take upon
+ * itself it refuses. So a fork has no more than a plain start would have. What waits beside it has no
+ * more either, since a server could take it over. The template never reads what a session sends: its
+ * forks do, or each would bear traces of those before it.
  */
 export const templateProgram = String.raw`
 import os, sys
@@ -45,26 +53,7 @@ def template():
         if result != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
-
-    def asked():
-        text = b""
-        while not text.endswith(b"\n\n"):
-            more = os.read(0, 65536)
-            if not more:
-                os._exit(0)
-            text += more
-        return text.decode().split("\n")[:-2]
-
-    def opened():
-        found = {}
-        for name in os.listdir("/proc/self/fd"):
-            try:
-                found[int(name)] = os.readlink("/proc/self/fd/" + name)
-            except OSError:
-                pass
-        return found
-
-    # What whoever started the gateway left open would be open in every session.
+${loadProgram}    # What whoever started the gateway left open would be open in every session.
     for fd in opened():
         if fd > 3:
             try:
@@ -72,28 +61,17 @@ def template():
             except OSError:
                 pass  # it was the one that the folder was listed with
     path, nonce, *modules = asked()
-    # Either their names, or what to find them by and which of them to leave out.
-    by_text = [one[1:].split("\t") for one in modules if one.startswith("@")]
-    if by_text:
-        left_out = {one[1:] for one in modules if one.startswith("!")}
-        modules = [name for name in imports_of(*by_text[0]) if name not in left_out]
-    before = set(opened())
-    for name in modules:
+    guarded = [os.path.realpath(one[1:]) for one in modules if one.startswith("~")]
+    modules = load([one for one in modules if not one.startswith("~")], guarded)
+    # What a sandbox has to show as well, since it is the same only then.
+    seen = {}
+    for one in list(sys.modules.values()):
         try:
-            importlib.import_module(name)
-        except BaseException as thrown:
-            # It may be imported under a condition.
-            if by_text and isinstance(thrown, Exception):
-                continue
-            tell("failed", name, "cannot be imported", type(thrown).__name__ + ": " + str(thrown))
-            os._exit(1)
-        if len(os.listdir("/proc/self/task")) > 1:
-            tell("failed", name, "starts a thread as it is loaded", "")
-            os._exit(1)
-        more = {fd: to for fd, to in opened().items() if fd not in before}
-        if more:
-            tell("failed", name, "opens something as it is loaded", ", ".join(more.values()))
-            os._exit(1)
+            found = os.stat(one.__file__)
+        except (AttributeError, OSError, TypeError):
+            continue
+        seen[one.__file__] = (found.st_size, found.st_mtime_ns)
+    places_there = {place for place in sys.path if os.path.exists(place)}
 
     # Those that somebody has made are not seeded anew by themselves.
     generators = [one for one in gc.get_objects() if issubclass(type(one), random.Random)]
@@ -107,7 +85,7 @@ def template():
         tell("failed", "templates", "need Python 3.9 and Linux 5.3", "")
         os._exit(1)
     nothing = os.open("/dev/null", os.O_RDWR)
-    no_rights = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    credentials_kind = getattr(_socket, "SCM_CREDENTIALS", 2)
     # Without what Python does after each fork: those in between have no use for it, and stay small.
     raw_fork = ctypes.PyDLL(None, use_errno=True).fork
     # The kernel reaps those that it forks.
@@ -124,279 +102,112 @@ def template():
         raise RuntimeError(why)
 
     served = [""]  # the server that a fork is of, as soon as it is known
-
-    def peer_of(client):
-        asked = _socket.socket(fileno=client)
-        found = asked.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-        asked.detach()
-        if int.from_bytes(found[4:8], sys.byteorder) != os.getuid():
-            refuse("it is another user's")
-        return int.from_bytes(found[:4], sys.byteorder)
-
-    def receive(fd):
-        """What the one to be replaced sends: its streams, words, folder and environment."""
-        client = _socket.socket(fileno=fd)
-        client.settimeout(10)
-        head, passed, _, _ = client.recvmsg(4, _socket.CMSG_SPACE(12))
-        streams = []
-        for level, kind, data in passed:
-            streams += [int.from_bytes(data[at : at + 4], sys.byteorder) for at in range(0, len(data), 4)]
-        while 0 < len(head) < 4:
-            head += client.recv(4 - len(head)) or refuse("it has gone")
-        left, parts = int.from_bytes(head, "little"), []
-        while left > 0:
-            part = client.recv(min(left, 65536)) or refuse("it has gone")
-            parts.append(part)
-            left -= len(part)
-        client.settimeout(None)
-        client.detach()
-        said, *fields = b"".join(parts).split(b"\0")
-        if said.decode("latin1") != nonce or len(streams) != 3:
-            refuse("it is not known here")
-        served[0] = fields.pop(0).decode()
-        kind, at, groups = fields[0].decode(), int(fields[1]), int(fields[2])
-        groups, fields = fields[3 : 3 + groups], fields[3 + groups :]
-        folder, count = fields[0], int(fields[1])
-        return streams, kind, at, groups, folder, fields[2 : 2 + count], fields[2 + count :]
-
-    def shadowed(kind, target, folder):
+${receiveProgram}
+    def shadowed(kind, target):
         """A module of the project that would be taken for one of those that are loaded."""
         if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
             return
+        folder = os.getcwdb()
         place = folder if kind == "module" else os.path.dirname(os.path.realpath(os.path.join(folder, target)))
         for name in {name.split(".")[0] for name in modules}:
             one = os.path.join(place, os.fsencode(name))
             if os.path.exists(one + b".py") or os.path.isdir(one):
                 refuse("the project has a module of its own that is called " + name)
-
-    def differing(peer):
-        """Names of the namespaces in which it is and the template is not."""
-        return [
-            name
-            for name, number in own_namespaces.items()
-            if not name.endswith("_for_children")
-            and os.stat("/proc/%d/ns/%s" % (peer, name)).st_ino != number
-        ]
-
-    def namespace_of(peer, name):
-        return os.open("/proc/%d/ns/%s" % (peer, name), os.O_RDONLY)
-
-    def enter(fd):
-        check(libc.setns(fd, 0))
-        os.close(fd)
-
-    def become(peer, groups, folder):
-        """Takes upon itself what the peer has; whatever is different and cannot be had is refused."""
-        mine, its = status_of("self"), status_of(peer)
-        if any(mine.get(key) != its.get(key) for key in ("Uid", "Gid", "Groups", "Seccomp", "Seccomp_filters")):
-            refuse("it has another user, other groups or a filter of system calls")
-        for file in groups:
-            with open(file, "w") as group:
-                group.write("0")
-        kinds = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
-        inside = int(its["NSpid"].split()[-1])
-        bounds = [(kind, resource.prlimit(inside, kind)) for kind in kinds]
-        root = os.stat("/proc/%d/root" % peer)
-        # By now it stands in the user and in the PID namespace.
-        other = [name for name in differing(peer) if name not in ("user", "pid")]
-        if "time" in other:
-            refuse("it has a time of its own")
-        for name, fd in [(name, namespace_of(peer, name)) for name in sorted(other, key="mnt".__eq__)]:
-            enter(fd)
-        seen = os.stat("/")
-        if (seen.st_dev, seen.st_ino) != (root.st_dev, root.st_ino):
-            refuse("it has another root")
-        os.chdir(folder)
-        os.umask(int(its["Umask"], 8))
-        for kind, bound in bounds:
-            if resource.getrlimit(kind) != bound:
-                resource.setrlimit(kind, bound)
-        if its["NoNewPrivs"] != mine["NoNewPrivs"]:
-            check(libc.prctl(38, 1, 0, 0, 0))
-        mine = status_of("self")
-        extra = int(mine["CapBnd"], 16) & ~int(its["CapBnd"], 16)
-        for bit in range(64):
-            if extra >> bit & 1:
-                check(libc.prctl(24, bit, 0, 0, 0))
-        sets = [int(its[key], 16) for key in ("CapEff", "CapPrm", "CapInh")]
-        if sets != [int(mine[key], 16) for key in ("CapEff", "CapPrm", "CapInh")]:
-            head = (ctypes.c_uint32 * 2)(0x20080522, 0)
-            data = (ctypes.c_uint32 * 6)(*[one & 0xFFFFFFFF for one in sets], *[one >> 32 for one in sets])
-            check(libc.capset(head, data))
-        after = status_of("self")
-        if any(after[key] != its[key] for key in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "NoNewPrivs")):
-            refuse("its rights cannot be had")
-        libc.prctl(4, 1, 0, 0, 0)  # for its keeper, who looks at /proc
-
-    def renew(environment):
-        """What it has in memory becomes that of a new process, and is the same in no two of them."""
-        zone = os.environ.get("TZ")
-        os.environ.clear()
-        for one in [*coerced, *environment]:
-            name, _, value = one.partition(b"=")
-            if name:
-                os.environb[name] = value
-        if os.environ.get("TZ") != zone:
-            time.tzset()
-        for one in generators:
-            try:
-                one.seed()
-            except Exception:
-                pass
-        loaded = sys.modules
-        for name, key, value in (
-            ("tempfile", "tempdir", None),
-            ("tempfile", "_name_sequence", None),
-            ("uuid", "_last_timestamp", None),
-        ):
-            if hasattr(loaded.get(name), key):
-                setattr(loaded[name], key, value)
-        if hasattr(loaded.get("numpy.random"), "seed"):
-            loaded["numpy.random"].seed()
-        if "multiprocessing.process" in loaded:
-            loaded["multiprocessing.process"].current_process().authkey = os.urandom(32)
-
-    def show(argv, environment):
-        """For ps and for whoever looks for a worker by its environment."""
-        with open("/proc/self/stat", encoding="latin1") as file:
-            fields = [int(field) for field in file.read().rpartition(")")[2].split()[1:]]
-        ends = []
-        for at, words in ((44, argv), (46, environment)):
-            start, end = fields[at], fields[at + 1]
-            text = b"".join(word + b"\0" for word in words)
-            # Too long a command line is cut short; half an environment would mislead.
-            if start and (len(text) < end - start or at == 44):
-                ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
-                end = min(end, start + len(text))
-            ends += [start, end]
-        # Where the kernel lets it, what is empty behind them is not shown.
-        libc.sbrk.restype = ctypes.c_void_p
-        code, data = fields[22:24], fields[41:44]
-        places = [*code, *data[:2], data[2], libc.sbrk(0), fields[24], *ends, 0]
-        map = (ctypes.c_uint64 * 13)(*places, 0xFFFFFFFF << 32)
-        libc.prctl(35, 14, ctypes.byref(map), ctypes.sizeof(map), 0)
-
+${enterProgram}${renewProgram}
     def split():
         pid = raw_fork()
         return pid if pid >= 0 else check(pid)
 
-    def fork(client):
+    def fork(fd):
         """In a child of the template. @returns what is to be run, in the process that is to run it"""
+        client = _socket.socket(fileno=fd)
         try:
             os.close(listener.detach())
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            peer = peer_of(client)
-            other = differing(peer)
-            if "pid" not in other:
-                refuse("it has no PID namespace of its own")
-            # The user namespace first: it gives the right to enter others.
-            for name in ("user", "pid"):
-                if name in other:
-                    enter(namespace_of(peer, name))
+            client.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+            streams, kind, at, is_sandbox, filter, groups, argv, environment = receive(client)
+            peer = holder_of(client) if is_sandbox else peer_of(client)
+            client.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 0)
+            client.detach()
+            if is_sandbox:
+                # With what stands around it: it is the sandbox's.
+                environment = environment_of(peer)
+            finish = become(peer, groups, filter, fd)
             # The first child is inside of the PID namespace. Its own belongs to the first process
             # there as soon as this one has ended, and so to the tree of the worker.
             inside = split()
             if inside != 0:
                 os.waitpid(inside, 0)
                 os._exit(0)
+            finish()
+            source = source_of(kind, argv[at], is_sandbox)
+            tell("forked", *served)
+            # From here on a server could take over what waits beside it, with all that it has.
+            empty = os.open("/dev/null", os.O_RDWR)
+            for number in range(3):
+                os.dup2(empty, number)
+            for one in (3, empty, nothing):
+                os.close(one)
             if split() != 0:
                 os._exit(0)
             beside, pid = os.getpid(), os.fork()
             if pid != 0:
-                if "user" in other:
-                    check(libc.capset(*no_rights))
-                stand_by(pid, client)
+                stand_by(pid, fd, streams)
             libc.prctl(1, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != beside:
                 os._exit(1)
             os.setsid()
-            return transform(client, peer)
+            return transform(fd, is_sandbox, streams, kind, at, argv, environment, source)
         except BaseException as thrown:
             try:
                 tell("refused", *served, str(thrown) or type(thrown).__name__)
-                os.write(client, b"N\n")
+                os.write(fd, b"N\n")
             finally:
                 os._exit(1)
 
-    def transform(client, peer):
-        streams, kind, at, groups, folder, argv, environment = receive(client)
-        target, source = argv[at], None
-        shadowed(kind, target, folder)
-        become(peer, groups, folder)
-        if kind == "file":
-            with open(target, "rb") as file:
-                source = file.read()
-            if source.startswith(b"PK\3\4") or target.endswith(b".pyc"):
-                refuse("it is no source text")
-        tell("forked", *served)
+    def source_of(kind, target, is_sandbox):
+        shadowed(kind, target)
+        if is_sandbox:
+            look_again()
+        if kind != "file":
+            return None
+        with open(target, "rb") as file:
+            source = file.read()
+        if source.startswith(b"PK\3\4") or target.endswith(b".pyc"):
+            refuse("it is no source text")
+        return source
+
+    def transform(client, is_sandbox, streams, kind, at, argv, environment, source):
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
-        for fd in (3, nothing, *streams):
+        for fd in streams:
             os.close(fd)
         renew(environment)
         show(argv, environment)
+        if is_sandbox:
+            # By hand it would bear the name of its program, and not of what the template was begun with.
+            libc.prctl(15, os.path.basename(argv[0]), 0, 0, 0)
         os.write(client, b"P %d\n" % os.getpid())
         if os.read(client, 1) != b"G":
             os._exit(0)
         os.close(client)
         return kind, [os.fsdecode(word) for word in argv], at, source
 
-    def stand_by(pid, client):
-        """Waits beside a fork, as its parent, to tell how it ends; it ends with what stands for it."""
-        os.setsid()
-        watched = os.pidfd_open(pid)
-        for number in range(3):
-            os.dup2(nothing, number)
-        os.close(nothing)
-        os.close(3)
-        watch = select.poll()
-        watch.register(watched, select.POLLIN)
-        watch.register(client, 0)
-        while True:
-            for fd, _ in watch.poll():
-                if fd == client:
-                    watch.unregister(client)
-                    os.kill(pid, signal.SIGKILL)
-                    continue
-                _, status = os.waitpid(pid, 0)
-                code = os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-                try:
-                    os.write(client, b"%s %d\n" % (b"S" if os.WIFSIGNALED(status) else b"E", code))
-                finally:
-                    os._exit(0)
+    def look_again():
+        """A sandbox shows another part of the machine."""
+        for file, was in seen.items():
+            try:
+                found = os.stat(file)
+            except OSError:
+                refuse(file + " is not shown in its sandbox")
+            if (found.st_size, found.st_mtime_ns) != was:
+                refuse(file + " is another one in its sandbox")
+        sys.path[:] = [one for one in sys.path if one not in places_there or os.path.exists(one)]
+        importlib.invalidate_caches()
+        if hasattr(sys.modules.get("platform"), "_uname_cache"):
+            sys.modules["platform"]._uname_cache = None
 
-    def by_hand(kind, argv, at, source):
-        """As Python itself sets up what it is to run."""
-        words = argv[at:]
-        sys.argv = list(words)
-        if hasattr(sys, "orig_argv"):
-            sys.orig_argv = list(argv)
-        places = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
-        main = type(sys)("__main__")
-        if sys.version_info < (3, 14):
-            main.__dict__["__annotations__"] = {}
-        main.__dict__["__builtins__"] = builtins
-        sys.modules["__main__"] = main
-        if kind == "module":
-            import runpy
-            if places:
-                sys.path.insert(0, os.getcwd())
-            sys.argv[0] = "-m"
-            return lambda: runpy._run_module_as_main(words[0], True)
-        file = words[0]
-        if not os.path.isabs(file):
-            file = os.path.join(os.getcwd(), file)
-        if places:
-            sys.path.insert(0, os.path.dirname(os.path.realpath(file)))
-        from importlib.machinery import SourceFileLoader
-        main.__dict__.update(__loader__=SourceFileLoader("__main__", file), __file__=file, __cached__=None)
-        return lambda: exec(compile(source, file, "exec", dont_inherit=True), main.__dict__)
-
-    def without_us(trace):
-        while trace is not None and trace.tb_frame.f_globals is own:
-            trace = trace.tb_next
-        return trace
-
+${standByProgram}${runProgram}
     loop = select.poll()
     loop.register(0, select.POLLIN)
     loop.register(listener.fileno(), select.POLLIN)

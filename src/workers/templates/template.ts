@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../ground/clock.ts'
 import { guarded, tellFault } from '../../ground/guarded.ts'
 import { removeFile } from '../../ground/removal.ts'
+import { sealProgram } from './seal-program.ts'
 import { templateProgram } from './template-program.ts'
 
 /** What a template is made of: servers with the same share one. */
@@ -17,6 +18,8 @@ export interface TemplateKind {
   cwd: string
   /** That of the server, without what is a session's alone. Secret. */
   env: Record<string, string>
+  /** Set for one whose forks go into sandboxes: folders outside that sessions may write. */
+  exposed?: readonly string[]
 }
 
 /** Where forks are asked for. The nonce is secret. */
@@ -70,21 +73,23 @@ export function startTemplate(
           ...leftOut.map((name) => `!${name}`),
         ]
 
+  const { interpreter, flags, exposed } = kind
+  const words =
+    exposed === undefined
+      ? [interpreter, ...flags, '-c', templateProgram]
+      : [interpreter, '-I', '-S', '-c', sealProgram, templateProgram, ...exposed, '--', ...flags]
+
   const start = (): void => {
     if (isClosed) return
     const socketPath = join(runtimeDir, `${randomBytes(6).toString('hex')}.sock`)
     const nonce = randomBytes(24).toString('base64url')
-    const own = spawn(
-      'setpriv',
-      ['--pdeathsig', 'KILL', kind.interpreter, ...kind.flags, '-c', templateProgram],
-      {
-        cwd: kind.cwd,
-        env: { ...kind.env, ...room },
-        // Ctrl-C at the terminal is the gateway's.
-        detached: true,
-        stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      },
-    )
+    const own = spawn('setpriv', ['--pdeathsig', 'KILL', ...words], {
+      cwd: kind.cwd,
+      env: { ...kind.env, ...room },
+      // Ctrl-C at the terminal is the gateway's.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    })
     child = own
     const lastWords = createLastWords(own)
     let hasFailed = false
@@ -144,7 +149,8 @@ export function startTemplate(
       )
     })
     own.stdin.on('error', () => undefined) // its end is told by `exit`
-    own.stdin.write(`${[socketPath, nonce, ...wanted()].join('\n')}\n\n`)
+    const asked = [socketPath, nonce, ...wanted(), ...(exposed ?? []).map((one) => `~${one}`)]
+    own.stdin.write(`${asked.join('\n')}\n\n`)
     const report = own.stdio[3] as NodeJS.ReadableStream | null
     report?.on('data', guarded(createLines(told), onFault))
     // None of it keeps this process alive.

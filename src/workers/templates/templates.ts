@@ -6,7 +6,7 @@ import type { KeeperSpec } from '../../keeper/protocol.ts'
 import type { LocalLaunch, LocalSpec } from '../driver.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import type { Wish } from '../wishes.ts'
-import { forkProgram, forkVariable } from './fork-program.ts'
+import { forkProgram, forkVariable, holderProgram } from './fork-program.ts'
 import type { Template, TemplateKind } from './template.ts'
 import { startTemplate } from './template.ts'
 
@@ -17,11 +17,24 @@ export interface Templates {
    * where there is no template for it at the moment.
    *
    * @param groups files of control groups that the fork has to join (`Group.procsFiles`)
+   * @param sandbox what stands around it
    */
-  forked(spec: KeeperSpec, local: LocalSpec, groups: readonly string[]): KeeperSpec
+  forked(
+    spec: KeeperSpec,
+    local: LocalSpec,
+    groups: readonly string[],
+    sandbox?: Surrounding,
+  ): KeeperSpec
   /** Whether a session of this server would be forked now. */
   isReady(server: string): boolean
   close(): Promise<void>
+}
+
+/** A sandbox that is built for each session, whoever stands in it. */
+export interface Surrounding {
+  around(spec: KeeperSpec): KeeperSpec
+  /** Its filter of system calls, as a file; null where it has none. */
+  filter: string | null
 }
 
 export interface TemplatesOptions {
@@ -72,23 +85,30 @@ export function createTemplates(options: TemplatesOptions): Templates {
   }
 
   return {
-    forked(spec, local, groups) {
+    forked(spec, local, groups, sandbox) {
       const found = byServer.get(local.server)
-      if (found === undefined) return spec
+      const plain = (): KeeperSpec => sandbox?.around(spec) ?? spec
+      if (found === undefined) return plain()
       const door = found.template.door()
       const python = readPythonCommand(spec.command, spec.args, spec.env.PATH ?? '')
       if (door === undefined || typeof python === 'string' || !isOf(python, found.kind)) {
         events.emit('template.used', { server: local.server, outcome: 'plain' })
-        return spec
+        return plain()
       }
       const { socketPath, nonce } = door
-      const setting = [socketPath, nonce, local.server, python.kind, String(python.at), ...groups]
+      const { kind, at, words } = python
+      const filter = sandbox?.filter ?? ''
+      const setting = [socketPath, nonce, local.server, kind, String(at), filter, ...groups]
+      const { command, args, cwd } = spec
+      const holder = ['-c', holderProgram, 'berth-fork', command, ...args]
+      const whole = sandbox?.around({ ...spec, command: '/bin/sh', args: holder }) ?? spec
+      const beyond = sandbox === undefined ? [] : [whole.command, ...whole.args]
       return {
-        ...spec,
+        ...whole,
         command: door.python,
-        args: ['-I', '-S', '-c', forkProgram, ...python.words],
-        env: { ...spec.env, [forkVariable]: setting.join('\n') },
-        wrapped: { command: spec.command, cwd: spec.cwd, file: null, stays: false },
+        args: ['-I', '-S', '-c', forkProgram, String(words.length), ...words, ...beyond],
+        env: { ...whole.env, [forkVariable]: setting.join('\n') },
+        wrapped: { file: null, stays: false, ...whole.wrapped, command, cwd },
       }
     },
     isReady: (server) => byServer.get(server)?.template.door() !== undefined,
@@ -108,7 +128,7 @@ const isOf = (
 ): boolean => interpreter === kind.interpreter && flags.join('\n') === kind.flags.join('\n')
 
 function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKind | undefined {
-  if (launch.kind !== 'local' || driver !== 'process') return undefined
+  if (launch.kind !== 'local' || (driver !== 'process' && driver !== 'sandbox')) return undefined
   const python = readPythonCommand(launch.command, launch.args, env.PATH ?? '')
   if (typeof python === 'string') return undefined
   const modules = modulesOf(launch, python)
@@ -122,6 +142,7 @@ function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKi
     modules,
     cwd: cwd === 'session' ? '/' : cwd,
     env: Object.fromEntries(shared),
+    ...(driver === 'sandbox' ? { exposed: launch.sandbox.writable ?? [] } : {}),
   }
 }
 

@@ -5,12 +5,13 @@ import type { LocalSpec, Worker } from '../../../src/workers/driver.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needed } from '../../support/needs.ts'
 import { commandOf, listProcesses, processesWith } from '../../support/processes.ts'
-import { outputOf, skipWithoutNamespace } from '../rig.ts'
+import { outputOf, skipWithoutNamespace, skipWithoutSandbox } from '../rig.ts'
 import type { ForkRig } from './fork-rig.ts'
 import { startForkRig } from './fork-rig.ts'
 
 const python = needed('python3')
 const options = { skip: python.skip === false ? skipWithoutNamespace : python.skip }
+const sandboxed = { skip: options.skip || skipWithoutSandbox }
 const interpreter = python.skip === false ? python.path : ''
 
 const waits = `
@@ -40,29 +41,62 @@ function processOf({ workerId }: LocalSpec, fits: RegExp): number {
   return found[0]!.pid
 }
 
-const server = /server\.py$/
+const server = /^\S+ server\.py$/
 const standIn = /^sh -c .* berth-fork \d+$/s
 const ofTemplate = (): number[] =>
   listProcesses()
     .filter(({ pid }) => commandOf(pid).includes('def template():'))
     .map(({ pid }) => pid)
 
-test('a fork that is asked to end does so in its own way', options, async (t) => {
-  const rig = startForkRig(t, interpreter)
-  await rig.ready()
-  const { worker, spec } = await waiting(rig)
-  await worker.stop({ graceMs: 60_000 })
-  assert.match(outputOf(spec), /asked/)
-  assert.equal((await worker.exited).code, 7)
+for (const isolation of ['process', 'sandbox'] as const) {
+  const skip = isolation === 'sandbox' ? options.skip || skipWithoutSandbox : options.skip
+  test(`a fork that is asked to end does so in its own way: ${isolation}`, { skip }, async (t) => {
+    const rig = startForkRig(t, interpreter, { isolation })
+    await rig.ready()
+    const { worker, spec } = await waiting(rig)
+    await worker.stop({ graceMs: 60_000 })
+    assert.match(outputOf(spec), /asked/)
+    assert.equal((await worker.exited).code, 7)
+  })
+
+  test(`a fork that will not end is killed with all of it: ${isolation}`, { skip }, async (t) => {
+    const rig = startForkRig(t, interpreter, { isolation })
+    await rig.ready()
+    const started = `import subprocess\nsubprocess.Popen(['setsid', 'sleep', '1000'])\n`
+    const { worker } = await waiting(rig, started + ignores)
+    await worker.stop({ graceMs: 100 })
+    await rig.nothingLeft()
+  })
+}
+
+test('a fork in a sandbox ends as a plain start does', sandboxed, async (t) => {
+  const forking = startForkRig(t, interpreter, { isolation: 'sandbox' })
+  const plain = startForkRig(t, interpreter, { isolation: 'sandbox', preload: [] })
+  await forking.ready()
+  for (const end of ['sys.exit(3)', 'os.abort()', '1/0']) {
+    const ends = []
+    for (const rig of [forking, plain]) {
+      const worker = await rig.startSpec(rig.python(`import os, sys\n${end}\n`))
+      const { code, signal, how } = await worker.exited
+      ends.push({ code, signal, how })
+    }
+    assert.deepEqual(ends[0], ends[1], end)
+  }
+  await forking.was('forked')
 })
 
-test('a fork that will not end is killed with what it has started', options, async (t) => {
-  const rig = startForkRig(t, interpreter)
+test('one of the forks in a keeper ends alone', options, async (t) => {
+  const rig = startForkRig(t, interpreter, { sessionsPerKeeper: 8 })
   await rig.ready()
-  const started = `import subprocess\nsubprocess.Popen(['setsid', 'sleep', '1000'])\n`
-  const { worker } = await waiting(rig, started + ignores)
-  await worker.stop({ graceMs: 100 })
-  await rig.nothingLeft()
+  const [one, two] = [await waiting(rig), await waiting(rig)]
+  assert.equal(
+    rig.sharedKeepers === undefined || one.worker.handle.pid === two.worker.handle.pid,
+    true,
+  )
+  process.kill(processOf(one.spec, server), 'SIGKILL')
+  assert.equal((await one.worker.exited).signal, 'SIGKILL')
+  await two.worker.stop({ graceMs: 60_000 })
+  assert.equal((await two.worker.exited).code, 7)
 })
 
 test('the end of a fork is told as it was', options, async (t) => {

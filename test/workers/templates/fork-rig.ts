@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../../src/ground/clock.ts'
 import type { TemplateOutcome } from '../../../src/ground/events.ts'
 import { createEvents } from '../../../src/ground/events.ts'
-import type { LocalSpec } from '../../../src/workers/driver.ts'
+import type { LocalSpec, SandboxOptions } from '../../../src/workers/driver.ts'
 import type { Templates } from '../../../src/workers/templates/templates.ts'
 import { createTemplates } from '../../../src/workers/templates/templates.ts'
 import { noSandbox } from '../../support/config.ts'
@@ -35,6 +35,7 @@ export interface ForkRigOptions extends RigOptions {
   env?: Record<string, string>
   /** Folder of the server; default: one of each session. */
   project?: string
+  sandbox?: Partial<SandboxOptions>
 }
 
 export function startForkRig(t: Owner, python: string, options: ForkRigOptions = {}): ForkRig {
@@ -43,6 +44,7 @@ export function startForkRig(t: Owner, python: string, options: ForkRigOptions =
     flags = [],
     env = {},
     project,
+    sandbox = {},
     ...rest
   } = options
   const events = createEvents()
@@ -61,7 +63,7 @@ export function startForkRig(t: Owner, python: string, options: ForkRigOptions =
         servers: [
           {
             name: 'fixture',
-            driver: 'process',
+            driver: rest.isolation ?? 'process',
             requireLimits: false,
             env: { PATH: process.env['PATH'] ?? '', ...env },
             ...(project === undefined ? {} : { cwd: project }),
@@ -75,7 +77,7 @@ export function startForkRig(t: Owner, python: string, options: ForkRigOptions =
               relay: false,
               limits: {},
               preload,
-              sandbox: noSandbox,
+              sandbox: { ...noSandbox, ...sandbox },
             },
           },
         ],

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import test from 'node:test'
+import type { TestContext } from 'node:test'
 
 import { needed } from '../../support/needs.ts'
 import { tempDir } from '../../support/temp.ts'
-import { outputOf, skipWithoutNamespace } from '../rig.ts'
+import type { RigOptions } from '../rig.ts'
+import { outputOf, skipWithoutNamespace, skipWithoutSandbox } from '../rig.ts'
 import { startForkRig } from './fork-rig.ts'
 
 const python = needed('python3')
@@ -57,11 +59,26 @@ interface Seen {
   groups: boolean[]
 }
 
-test('a fork bears no trace of another, nor of its template', options, async (t) => {
+const kinds: Record<string, RigOptions> = {
+  'in a keeper of its own': {},
+  'in a keeper with others': { sessionsPerKeeper: 8 },
+  'in a sandbox': { isolation: 'sandbox' },
+  'in a sandbox, in a keeper with others': { isolation: 'sandbox', sessionsPerKeeper: 8 },
+}
+
+for (const [name, kind] of Object.entries(kinds)) {
+  const skip = kind.isolation === 'sandbox' ? options.skip || skipWithoutSandbox : options.skip
+  test(`a fork bears no trace of another, nor of its template: ${name}`, { skip }, (t) =>
+    traces(t, kind),
+  )
+}
+
+async function traces(t: TestContext, kind: RigOptions): Promise<void> {
   const modules = tempDir(t)
   writeFileSync(`${modules}/holds_state.py`, 'import random\nshared = random.Random(7)\n')
   const preload = ['random', 'uuid', 'tempfile', 'multiprocessing', 'holds_state', 'json', 're']
-  const rig = startForkRig(t, interpreter, { preload, env: { PYTHONPATH: modules } })
+  const mounts = [{ from: modules, to: modules, write: false }]
+  const rig = startForkRig(t, interpreter, { ...kind, preload, env: { PYTHONPATH: modules } })
   await rig.ready()
 
   const look = async (): Promise<Seen & { canary: string; tmp: string }> => {
@@ -71,6 +88,7 @@ test('a fork bears no trace of another, nor of its template', options, async (t)
       args: [canary],
       env: { PYTHONPATH: modules, SECRET: canary, TMPDIR: tmp },
       credentials: { TOKEN: canary },
+      sandbox: { mounts },
     })
     const { exited } = await rig.startSpec(spec)
     await exited
@@ -86,10 +104,10 @@ test('a fork bears no trace of another, nor of its template', options, async (t)
     three,
   ]) {
     assert.deepEqual(canaries, [canary])
-    assert.equal(temporary, tmp)
+    assert.equal(temporary, kind.isolation === 'sandbox' ? '/tmp' : tmp)
     assert.equal(threads, 1)
     assert.deepEqual(groups, [true, true])
-    // The first of its namespace, its keeper, what stands for it, what waits beside it, and itself.
+    // The first of its namespace, its keeper or none, what stands for it and beside it, and itself.
     assert.ok(processes.length <= 5, processes.join(' '))
     const others = Object.entries(fds).filter(([fd]) => Number(fd) > 2)
     assert.deepEqual(
@@ -101,4 +119,4 @@ test('a fork bears no trace of another, nor of its template', options, async (t)
     const all = new Set([drawn, two.drawn[at], three.drawn[at]])
     assert.equal(all.size, 3, `${at}: ${[...all].join(' ')}`)
   }
-})
+}

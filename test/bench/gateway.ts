@@ -29,6 +29,7 @@ export interface Gateway {
   pid: number
   stateDir: string
   url(server: string): string
+  bundle(name: string): string
   /** Settles when all its garbage was collected. */
   collect(): Promise<void>
 }
@@ -39,6 +40,7 @@ export interface GatewayOptions {
   /** Of Node. */
   flags?: string[]
   servers: Record<string, Entry>
+  bundles?: Record<string, object> | undefined
 }
 
 const anyPorts = ['--listen-port', '0', '--admin-port', '0']
@@ -49,12 +51,12 @@ const anyPorts = ['--listen-port', '0', '--admin-port', '0']
  */
 export async function startGateway(
   owner: Owner,
-  { root = projectDir, flags = [], servers }: GatewayOptions,
+  { root = projectDir, flags = [], servers, bundles }: GatewayOptions,
 ): Promise<Gateway> {
   const stateDir = tempDir(owner)
   const file = join(stateDir, 'berth.json')
   const caps = { maxSessions: 5000, maxQueued: 5000 }
-  writeFileSync(file, JSON.stringify({ ...caps, stateDir, mcpServers: servers }))
+  writeFileSync(file, JSON.stringify({ ...caps, stateDir, mcpServers: servers, bundles }))
   const main = join(root, 'dist/src/cli/main.js')
   const collector = ['--expose-gc', '--import', compiled('test/bench/collect.js')]
   const target = startTarget(owner, {
@@ -81,6 +83,7 @@ export async function startGateway(
     pid: target.pid,
     stateDir,
     url: (name) => `${base}/servers/${name}/mcp`,
+    bundle: (name) => `${base}/bundles/${name}/mcp`,
     async collect() {
       target.process.kill('SIGUSR2')
       await found(/^collected$/)

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/ground/errors.ts'
 import { adopt } from './adopt.ts'
+import { bundle } from './bundle.ts'
 import { calls } from './calls.ts'
 import { driver } from './driver.ts'
 import { events } from './events.ts'
@@ -18,7 +19,7 @@ import type { Benchmark, BenchOptions } from './scope.ts'
 import { createBench } from './scope.ts'
 
 const benchmarks: Benchmark[] = [
-  ...[calls, events, stdio, start, memory, sandbox, neighbours, adopt, jwt, driver, many],
+  ...[calls, events, stdio, start, memory, bundle, sandbox, neighbours, adopt, jwt, driver, many],
 ]
 
 const usage = `usage: npm run bench [-- NAME ... [--short] [--starts N] [--against DIR]]

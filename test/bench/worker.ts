@@ -43,11 +43,16 @@ const initialized = (message: Message): string =>
     },
   })
 
+const listed = { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] }
+
 const called = (message: Message): string =>
   JSON.stringify({
     jsonrpc: '2.0',
     id: message.id,
-    result: { content: [{ type: 'text', text: message.params?.arguments?.text ?? 'ok' }] },
+    result:
+      message.method === 'tools/list'
+        ? listed
+        : { content: [{ type: 'text', text: message.params?.arguments?.text ?? 'ok' }] },
   })
 
 function progress(at: number, { params }: Message): string {

@@ -207,7 +207,18 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
     if (at - from - 2 > outlinedLength) {
       return bytes.toString('utf8', from + 1, from + outlinedLength + 2)
     }
-    return literal(from) as string
+    return isPlain(from + 1, at - 1)
+      ? bytes.toString('latin1', from + 1, at - 1)
+      : (literal(from) as string)
+  }
+  /** Whether it says what stands there: most names do, and to parse each would take longest of all. */
+  const isPlain = (from: number, to: number): boolean => {
+    for (let of = from; of < to; of += 1) {
+      const byte = bytes[of] as number
+      if (byte < 0x20 || byte > 0x7e || byte === backslash) return false
+    }
+    spend(to - from)
+    return true
   }
   const literal = (from: number): unknown => {
     spend(memberSteps)

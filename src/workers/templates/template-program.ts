@@ -10,9 +10,9 @@ import { standByProgram } from './program/stand-by.ts'
  * The template: a Python that has loaded modules, and is forked for each session. It runs as
  * `python -c`, so that nothing on the disk can be changed under it. Python 3.9 and later, Linux.
  *
- * On stdin it gets its socket, its nonce, the modules (and, after a `~`, folders that sessions may
- * write), one a line, and an empty line; the end of stdin is its own end. On descriptor 3 it tells
- * `ready`, or `failed` and why, and from then on `forked` or `refused` with its server, and why, for
+ * On stdin it gets its socket, its nonce, and the modules (after an `@` texts to find more by, after a
+ * `!` what to leave out of that, after a `~` folders that sessions may write), one a line, and an empty line; the end of stdin is its own end. On descriptor 3 it tells
+ * `ready`, or `failed` with a module, or `never`, and why, and from then on `forked` or `refused` with its server, and why, for
  * each session.
  *
  * Whoever connects to the socket (`fork-program.ts`) stands where the server is to stand, or begins a
@@ -82,7 +82,7 @@ ${loadProgram}    # What whoever started the gateway left open would be open in 
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
-        tell("failed", "templates", "need Python 3.9 and Linux 5.3", "")
+        tell("never", "templates", "need Python 3.9 and Linux 5.3", "")
         os._exit(1)
     nothing = os.open("/dev/null", os.O_RDWR)
     credentials_kind = getattr(_socket, "SCM_CREDENTIALS", 2)

@@ -13,8 +13,10 @@ import { templateProgram } from './template-program.ts'
 export interface TemplateKind {
   interpreter: string
   flags: string[]
-  /** Or what they are found by: that which is run, and other texts that it is given. */
-  modules: readonly string[] | { kind: 'file' | 'module'; targets: string[] }
+  /** `auto`: what its servers import. */
+  modules: readonly string[] | 'auto'
+  /** Servers: that which is run, and other texts that it is given. What they take of modules is loaded. */
+  reads: readonly { kind: 'file' | 'module'; targets: readonly string[] }[]
   cwd: string
   /** That of the server, without what is a session's alone. Secret. */
   env: Record<string, string>
@@ -65,14 +67,13 @@ export function startTemplate(
   let pauseMs = firstPauseMs
   let ended = Promise.resolve()
   const leftOut: string[] = []
-  const wanted = (): readonly string[] =>
-    'length' in kind.modules
-      ? kind.modules
-      : [
-          `@${[kind.modules.kind, ...kind.modules.targets].join('\t')}`,
-          ...leftOut.map((name) => `!${name}`),
-        ]
-
+  const { modules, reads } = kind
+  const named = modules === 'auto' ? [] : modules
+  const wanted = (): readonly string[] => [
+    ...named,
+    ...reads.map((read) => `@${[read.kind, ...read.targets].join('\t')}`),
+    ...leftOut.map((name) => `!${name}`),
+  ]
   const { interpreter, flags, exposed } = kind
   const words =
     exposed === undefined
@@ -100,9 +101,9 @@ export function startTemplate(
       if (what === 'ready') {
         door = { socketPath, nonce, python: more[0] ?? kind.interpreter }
         news.onReady(clock.now() - beganAtMs)
-      } else if (what === 'failed') {
+      } else if (what === 'failed' || what === 'never') {
         const [module = '', why = '', details = ''] = more
-        if (!('length' in kind.modules) && leftOut.length < mostLeftOut) {
+        if (what === 'failed' && !named.includes(module) && leftOut.length < mostLeftOut) {
           // What was found by itself may be left out by itself.
           leftOut.push(module)
           isAgain = true

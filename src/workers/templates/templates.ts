@@ -1,9 +1,8 @@
 import type { Clock } from '../../ground/clock.ts'
 import type { Events } from '../../ground/events.ts'
-import type { PythonCommand } from '../../ground/python-command.ts'
 import { readPythonCommand } from '../../ground/python-command.ts'
 import type { KeeperSpec } from '../../keeper/protocol.ts'
-import type { LocalLaunch, LocalSpec } from '../driver.ts'
+import type { LocalSpec } from '../driver.ts'
 import type { PidNamespace } from '../pid-namespace.ts'
 import type { Wish } from '../wishes.ts'
 import { forkProgram, forkVariable, holderProgram } from './fork-program.ts'
@@ -57,18 +56,29 @@ export function createTemplates(options: TemplatesOptions): Templates {
     events.emit('operator.warned', { server, message })
   }
 
+  const kinds = new Map<string, { kind: TemplateKind; wishes: Wish[] }>()
   for (const wish of options.servers) {
-    const kind = kindOf(wish)
-    if (kind === undefined) continue
+    const found = kindOf(wish)
+    if (found === undefined) continue
     if (!namespace.own) {
       warn(wish.name, `preload is of no use here: there is no PID namespace (${namespace.why}).`)
       continue
     }
-    const key = JSON.stringify(kind)
-    const template =
-      templates.get(key) ?? startTemplate(kind, { clock, runtimeDir, news: of(wish) })
+    const { reads, ...kind } = found
+    // Servers with one list share a template, whatever each takes of its modules.
+    const key = JSON.stringify(kind.modules === 'auto' ? found : kind)
+    const { kind: known, wishes } = kinds.get(key) ?? { kind: { ...kind, reads: [] }, wishes: [] }
+    kinds.set(key, {
+      kind: { ...known, reads: [...known.reads, ...reads] },
+      wishes: [...wishes, wish],
+    })
+  }
+  for (const [key, { kind, wishes }] of kinds) {
+    const [first] = wishes
+    if (first === undefined) continue
+    const template = startTemplate(kind, { clock, runtimeDir, news: of(first) })
     templates.set(key, template)
-    byServer.set(wish.name, { kind, template })
+    for (const { name } of wishes) byServer.set(name, { kind, template })
   }
 
   function of({ name }: Wish): Parameters<typeof startTemplate>[1]['news'] {
@@ -131,28 +141,20 @@ function kindOf({ driver, launch, env = {}, cwd = 'session' }: Wish): TemplateKi
   if (launch.kind !== 'local' || (driver !== 'process' && driver !== 'sandbox')) return undefined
   const python = readPythonCommand(launch.command, launch.args, env.PATH ?? '')
   if (typeof python === 'string') return undefined
-  const modules = modulesOf(launch, python)
-  if (modules === undefined) return undefined
-  const { interpreter, flags } = python
+  const { preload: modules } = launch
+  if (modules === undefined || modules.length === 0) return undefined
+  const { interpreter, flags, kind, words, at } = python
+  const [target = '', ...args] = words.slice(at)
   // What is filled in for each session is not known yet.
   const shared = Object.entries(env).filter(([, value]) => !value.includes('${PORT}'))
   return {
     interpreter,
     flags,
     modules,
+    // A program such as fastmcp is told which file the server is.
+    reads: [{ kind, targets: [target, ...args.filter((arg) => arg.endsWith('.py'))] }],
     cwd: cwd === 'session' ? '/' : cwd,
     env: Object.fromEntries(shared),
     ...(driver === 'sandbox' ? { exposed: launch.sandbox.writable ?? [] } : {}),
   }
-}
-
-function modulesOf(
-  { preload }: LocalLaunch,
-  { kind, words, at }: PythonCommand,
-): TemplateKind['modules'] | undefined {
-  if (preload === undefined || preload.length === 0) return undefined
-  if (preload !== 'auto') return preload
-  const [target = '', ...args] = words.slice(at)
-  // A program such as fastmcp is told which file the server is.
-  return { kind, targets: [target, ...args.filter((arg) => arg.endsWith('.py'))] }
 }

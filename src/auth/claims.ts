@@ -35,7 +35,8 @@ export function keyAt(claims: unknown, name: string): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }
 
-function valueAt(claims: unknown, name: string): unknown {
+/** Whatever stands there; undefined for nothing. */
+export function valueAt(claims: unknown, name: string): unknown {
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined
   if (Object.hasOwn(claims, name)) return (claims as Claims)[name]
   const dot = name.indexOf('.')

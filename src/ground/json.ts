@@ -35,6 +35,11 @@ export interface OutlineOptions {
   wanted: ReadonlySet<string>
   /** More values than these in a list at the top are too much. Default 1000. */
   maxElements?: number
+  /**
+   * Refuses a wanted member that comes twice, or whose name differs in its case alone: of these each
+   * parser takes another one. Default false.
+   */
+  isStrict?: boolean
   /** How much may be done, about a nanosecond each. Default 5 million. */
   maxSteps?: number
   /**
@@ -72,6 +77,9 @@ kinds[closeObject] = 3
 
 const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+
+/** As parsers do that do not mind case: `K` (the sign for kelvin) and `ſ` are letters as well. */
+const foldCase = (name: string): string => name.toUpperCase().toLowerCase()
 
 class Problem extends Error {
   readonly why: JsonProblem
@@ -263,6 +271,13 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
     else scalar()
   }
 
+  const checkOnce = (name: string, members: ReadonlyMap<string, unknown>): void => {
+    if (members.has(name) || (!wanted.has(name) && folded?.has(foldCase(name)) === true)) {
+      throw new Problem('not-json')
+    }
+  }
+  const folded = options.isStrict === true ? new Set([...wanted].map(foldCase)) : undefined
+
   const object = (level: number, path?: string): unknown => {
     const members = new Map<string, unknown>()
     expect(openObject)
@@ -274,6 +289,7 @@ export function outlineJson(bytes: Buffer, options: OutlineOptions): ParsedJson 
       spend(memberSteps)
       if (peek() !== quote) throw new Problem('not-json')
       const name = string()
+      if (options.isStrict === true) checkOnce(name, members)
       expect(colon)
       if (!wanted.has(name)) skip()
       else if (onMember === undefined || path === undefined) members.set(name, value(level + 1))

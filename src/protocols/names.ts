@@ -1,0 +1,97 @@
+import { outlineJson, parseJson } from '../ground/json.ts'
+
+/** What a message of a client asks for by name. */
+export interface NamedUse {
+  kind: 'tools' | 'prompts' | 'resources'
+  /** Undefined where there should be one and is no text. */
+  name: string | undefined
+}
+
+/** What names the messages of a POST use; undefined where parsers would not agree on what it says. */
+export function namesIn(body: Buffer): NamedUse[] | undefined {
+  const read = outlineJson(body, { wanted, isStrict: true })
+  if (!read.ok) return undefined
+  const messages: unknown[] = Array.isArray(read.value) ? read.value : [read.value]
+  return messages.flatMap((message) => useOf(message) ?? [])
+}
+
+const wanted = new Set(['method', 'params', 'name', 'uri', 'ref', 'type'])
+
+/** Notifications too: a server may do what one says. */
+function useOf(message: unknown): NamedUse | undefined {
+  const { method, params } = fieldsOf(message)
+  const { name, uri, ref } = fieldsOf(params)
+  switch (method) {
+    case 'tools/call':
+      return { kind: 'tools', name: text(name) }
+    case 'prompts/get':
+      return { kind: 'prompts', name: text(name) }
+    case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
+      return { kind: 'resources', name: text(uri) }
+    case 'completion/complete': {
+      const about = fieldsOf(ref)
+      return about.type === 'ref/prompt'
+        ? { kind: 'prompts', name: text(about.name) }
+        : { kind: 'resources', name: text(about.uri) }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** What is asked of each name in a list, with the member of an element that holds it. */
+const lists = [
+  ['tools', 'tools', 'name'],
+  ['prompts', 'prompts', 'name'],
+  ['resources', 'resources', 'uri'],
+  ['resourceTemplates', 'resources', 'uriTemplate'],
+] as const
+
+/** So long a list is parsed; about 40 ms. */
+export const listLength = 4 * 1024 * 1024
+
+/**
+ * A message of a worker without what is not allowed; the same text where nothing is left out, and
+ * where it holds no list. An element without a name is left out: nobody could tell whose it is.
+ *
+ * @returns undefined for one that is too long to be looked into
+ */
+export function withoutNames(
+  message: string,
+  isAllowed: (kind: NamedUse['kind'], name: string) => boolean,
+): string | undefined {
+  if (!mayHoldList.test(message)) return message
+  // A client that decodes bytes skips a mark of their order.
+  const parsed = parseJson(message.replace(/^\uFEFF/, ''), listLength)
+  if (!parsed.ok) return parsed.why === 'too-much' ? undefined : message
+  const { value } = parsed
+  let isWhole = true
+  for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
+    const result = fieldsOf(fieldsOf(one).result)
+    for (const [member, kind, key] of lists) {
+      const listed = Object.hasOwn(result, member) ? result[member] : undefined
+      if (!Array.isArray(listed)) continue
+      const kept = listed.filter((element) => {
+        const name = text(fieldsOf(element)[key])
+        return name !== undefined && isAllowed(kind, name)
+      })
+      if (kept.length === listed.length) continue
+      result[member] = kept
+      isWhole = false
+    }
+  }
+  return isWhole ? message : JSON.stringify(value)
+}
+
+/** Any escape may be a letter of these. */
+const mayHoldList = /"(?:tools|prompts|resources|resourceTemplates)"|\\u/
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {}
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -207,3 +207,61 @@ export interface SecretCommand {
   env: Readonly<Record<string, string>>
   timeoutMs: number
 }
+
+const patterns = (what: string, examples: string[]) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), {
+      maxItems: 1000,
+      examples: [examples],
+      description: what,
+    }),
+  )
+
+/** Names for everybody, or for those whose token says something. */
+const accessRule = Type.Union(
+  [
+    Type.String({ minLength: 1, maxLength: 1024 }),
+    Type.Object(
+      {
+        claim: Type.Optional(Type.String({ minLength: 1, maxLength: 255, examples: ['groups'] })),
+        any: Type.Optional(
+          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, examples: [['oncall']] }),
+        ),
+        tools: patterns('Names of tools.', ['restart_*']),
+        prompts: patterns('Names of prompts.', ['plan_*']),
+        resources: patterns('URIs of resources.', ['file:///notes/*']),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    'x-expected': 'a name, or a map with tools, prompts or resources',
+    examples: ['get_*'],
+  },
+)
+
+const accessRules = (description: string) =>
+  Type.Optional(
+    Type.Array(accessRule, {
+      maxItems: 1000,
+      'x-type': 'list of names or maps',
+      examples: [['get_*', { claim: 'groups', any: ['oncall'], tools: ['restart_*'] }]],
+      description,
+    }),
+  )
+
+/** Who may use what of a server, or of a bundle. */
+export const accessOptions = Type.Object(
+  {
+    allow: accessRules(
+      'Tools, prompts and resources (by URI) that there are; without it, all. * is any letters.',
+    ),
+    deny: accessRules('Those that there are not, whatever allow says.'),
+  },
+  {
+    additionalProperties: false,
+    description: 'Who may use what. What is not allowed is not listed, and called it is unknown.',
+  },
+)
+
+export type AccessSetting = Static<typeof accessOptions>

@@ -1,7 +1,10 @@
+import type { NameKind } from '../auth/access.ts'
+import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
+import { namesIn } from '../protocols/names.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { From, Receiver } from '../proxy/inner.ts'
 import type { Server } from '../sessions/server.ts'
@@ -23,6 +26,14 @@ import { invalidParams, relatedValues, routeOf } from './routes.ts'
 import type { BundleSessionOptions } from './room.ts'
 import { kindOfList } from './view.ts'
 
+/** Whether this caller may use that of a server, as the server calls it. */
+const isAllowed = (
+  server: Server | undefined,
+  { caller }: From,
+  kind: NameKind,
+  name: string,
+): boolean => server?.access === undefined || mayUse(server.access, caller, kind, name)
+
 /** What goes on between the client of a bundle's session and its members. */
 export interface Conversation {
   /** A message of the client. @throws, or rejects with, what its request is answered with */
@@ -42,6 +53,7 @@ const unknownClient = JSON.stringify({
 export function createConversation(options: BundleSessionOptions): Conversation {
   const { clock, room, session, door } = options
   const { bundle, servers } = room
+  const isLimited = [...servers.values()].some(({ access }) => access !== undefined)
   let hello: string | undefined
   let level: string | undefined
 
@@ -104,7 +116,11 @@ export function createConversation(options: BundleSessionOptions): Conversation 
         refuse(out, id, { code: invalidParams, message: 'Invalid cursor' })
         return undefined
       }
-      const entries = knowledge.view().list(kind)
+      const named = kind === 'templates' ? 'resources' : kind
+      const entries = knowledge
+        .view()
+        .list(kind)
+        .filter(({ server, name }) => isAllowed(servers.get(server), from, named, name))
       answer({ [listsOf[kind].member]: entries.map(({ entry }) => entry) })
       return undefined
     }
@@ -144,6 +160,9 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   /** A request that one of the members answers. */
   function forward(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {
     const route = routeOf(message, knowledge.view())
+    if (isLimited && namesIn(message.bytes) === undefined) {
+      throw new GatewayError('ERR_PROXY_AMBIGUOUS')
+    }
     if (route !== undefined && 'server' in route) return send(route, message, peek, from, out)
     if (route === undefined) {
       refuse(out, peek.id, { code: -32601, message: 'Method not found' })
@@ -170,7 +189,7 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   }
 
   function send(
-    { server: name, values }: Route,
+    { server: name, values, about }: Route,
     message: Message,
     peek: Peek,
     from: From,
@@ -179,6 +198,10 @@ export function createConversation(options: BundleSessionOptions): Conversation 
     const server = servers.get(name)
     if (server === undefined) {
       refuse(out, peek.id, { code: invalidParams, message: 'Task not found' })
+      return undefined
+    }
+    if (about !== undefined && !isAllowed(server, from, about.kind, about.name)) {
+      refuse(out, peek.id, about.missing)
       return undefined
     }
     const go = (member: Session): void => {

@@ -1,5 +1,5 @@
 import { Type } from '../ground/schema.ts'
-import { serverAuthorizerOptions } from '../auth/options.ts'
+import { accessOptions, serverAuthorizerOptions } from '../auth/options.ts'
 import { lifecycleOptions, sessionTimeOptions } from '../sessions/options.ts'
 
 /** One bundle of the configuration: several servers as one MCP endpoint. */
@@ -59,6 +59,7 @@ export const bundleOptions = Type.Object(
     lifecycleConfiguration: Type.Optional(lifecycleOptions),
     onExpired: sessionTimeOptions.onExpired,
     authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
+    access: Type.Optional(accessOptions),
   },
   { additionalProperties: false },
 )

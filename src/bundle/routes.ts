@@ -1,3 +1,4 @@
+import type { NameKind } from '../auth/access.ts'
 import type { Message } from './message.ts'
 import { fieldsOf, relatedTask } from './message.ts'
 import type { NameTable } from './names.ts'
@@ -9,7 +10,14 @@ export interface Route {
   server: string
   values: Readonly<Record<string, string>>
   /** What it is about, as the member calls it; undefined where it has no name. */
-  about?: { kind: 'tool' | 'prompt' | 'resource'; name: string }
+  about?: About
+}
+
+export interface About {
+  kind: NameKind
+  name: string
+  /** What is answered where there is no such thing, for this caller. */
+  missing: Missing
 }
 
 /** A JSON-RPC error, as a server answers for what it does not have. */
@@ -61,25 +69,23 @@ function named(
   path = 'params/name',
 ): Route | Missing {
   const found = typeof shown === 'string' ? table.of(shown) : undefined
-  if (found === undefined) {
-    const what = typeof shown === 'string' ? `: ${shown.slice(0, 100)}` : ''
-    return { code: invalidParams, message: `Unknown ${kind}${what}` }
-  }
+  const what = typeof shown === 'string' ? `: ${shown.slice(0, 100)}` : ''
+  const missing = { code: invalidParams, message: `Unknown ${kind}${what}` }
+  if (found === undefined) return missing
   const { server, name } = found
   const values = { [path]: JSON.stringify(name), ...relatedValues(message) }
-  return { server, values, about: { kind, name } }
+  return { server, values, about: { kind: kind === 'tool' ? 'tools' : 'prompts', name, missing } }
 }
 
 function placed(view: View, uri: unknown, path: string, message: Message): Route | Missing {
   const place = typeof uri === 'string' ? view.uris.placeOf(uri) : undefined
-  if (place === undefined) {
-    return { code: resourceNotFound, message: 'Resource not found', data: { uri } }
-  }
+  const missing = { code: resourceNotFound, message: 'Resource not found', data: { uri } }
+  if (place === undefined) return missing
   const { server, uri: own } = place
   return {
     server,
     values: { ...(own === uri ? {} : { [path]: JSON.stringify(own) }), ...relatedValues(message) },
-    about: { kind: 'resource', name: own },
+    about: { kind: 'resources', name: own, missing },
   }
 }
 

@@ -2,6 +2,7 @@ import type { AuthorizerSetting } from '../auth/options.ts'
 import type { Bundle, BundleMember } from '../bundle/options.ts'
 import { bundleOptions } from '../bundle/options.ts'
 import type { Server } from '../sessions/server.ts'
+import { readAccess } from './access.ts'
 import { checkAuthorizer } from './authorizer.ts'
 import { isMap, readSlice } from './check.ts'
 import { lifecycleOf, lifecycleProblem } from './lifecycle.ts'
@@ -146,6 +147,7 @@ function readBundle(
     requireLimits: false,
     warm: undefined,
     requestHeaders: undefined,
+    access: readAccess(options, where, problems),
   })
 }
 

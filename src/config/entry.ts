@@ -2,6 +2,7 @@ import type { AuthorizerSetting } from '../auth/options.ts'
 import { isValid, withDefaults } from '../ground/schema.ts'
 import type { Server } from '../sessions/server.ts'
 import { checkAuthorizer } from './authorizer.ts'
+import { readAccess } from './access.ts'
 import { checkShape, found, isMap, type Tree } from './check.ts'
 import { unfilledPlaces, withoutNulls } from './clients/entries.ts'
 import type { Entry, EntryContext, ServerOptions } from './entry-context.ts'
@@ -78,6 +79,7 @@ export function readEntry(
   }
   const { startTimeoutMs, graceMs, onExpired, requireLimits, default: isMarked } = options
   const requestHeaders = allowedHeaders(options, where, problems)
+  const access = readAccess(options, where, problems)
   const entry = { name, where, options }
   const launch = kind === 'remote' ? remoteLaunch(entry, context) : localLaunch(entry, context)
   const warm = readWarm(entry, launch, own, context)
@@ -87,7 +89,16 @@ export function readEntry(
   const times = { lifecycle, startTimeoutMs, graceMs, onExpired }
   const { protocol, mode } = options
   const names = { isMarked, agentRuntimeArn, protocol, mode }
-  return { ...launch, ...times, ...names, ...warm, requireLimits, requestHeaders, authorizer }
+  return {
+    ...launch,
+    ...times,
+    ...names,
+    ...warm,
+    requireLimits,
+    requestHeaders,
+    access,
+    authorizer,
+  }
 }
 
 /** Whether sessions of a server would come back to this gateway, and open others there. */
@@ -170,8 +181,11 @@ function refuseLater(raw: Tree, where: Path, problems: Problems): void {
   }
 }
 
+/** What of other clients' words is done, or has nothing to do with a server: whether a client asks. */
+const understood = ['enabled', 'alwaysAllow', 'autoApprove']
+
 const foreignKeys = (raw: Tree): string[] =>
-  Object.keys(raw).filter((key) => !ourKeys.includes(key) && key !== 'enabled')
+  Object.keys(raw).filter((key) => !ourKeys.includes(key) && !understood.includes(key))
 
 /** Words of other clients that are near to one of ours, and say something else. */
 const neverMistyped = ['auth', 'model', 'models']

@@ -83,7 +83,7 @@ const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
   'onExpired',
   ...['type', 'transport', 'isolation', 'agentRuntimeArn', 'requestHeaderConfiguration'],
-  ...['protocol', 'mode', 'credentialHeaders', 'warm'],
+  ...['protocol', 'mode', 'credentialHeaders', 'warm', 'access', 'disabledTools'],
 ]
 
 /** Whether a key of ours says anything about a server of that kind. */
@@ -137,6 +137,9 @@ function checkProtocol(
   if (isPlain(own, defaults)) {
     if (own.transport === 'stdio' || own.type === 'stdio') {
       problems.add(where, 'protocol: http is served over HTTP, not over stdio; take one out.')
+    }
+    if (own.access !== undefined) {
+      problems.add([...where, 'access'], 'is for a server that speaks MCP; take it out.')
     }
     if (own.mode !== undefined) {
       problems.add([...where, 'mode'], 'is for a server that speaks MCP; take it out.')

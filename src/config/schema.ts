@@ -1,5 +1,6 @@
 import { adminOptions } from '../admin/options.ts'
 import {
+  accessOptions,
   authorizerOptions,
   credentialOptions,
   secretOptions,
@@ -43,6 +44,13 @@ export const serverOptions = Type.Object({
   ...sessionTimeOptions,
   ...runtimeOptions,
   authorizerConfiguration: Type.Optional(serverAuthorizerOptions),
+  access: Type.Optional(accessOptions),
+  disabledTools: Type.Optional(
+    Type.Array(Type.String(), {
+      examples: [['delete_all']],
+      description: 'Tools that nobody may use, as other clients write them.',
+    }),
+  ),
   ...credentialOptions,
   default: Type.Boolean({
     default: false,
@@ -115,7 +123,7 @@ export const settingKeys = [...Object.keys(overridable.properties ?? {}), 'bundl
 /** Keys of a server that other clients have too, or might. */
 export const sharedWords = [
   ...['command', 'args', 'env', 'envFile', 'cwd', 'url', 'headers', 'type', 'transport'],
-  ...['port', 'path', 'protocol', 'mode', 'default', 'disabled'],
+  ...['port', 'path', 'protocol', 'mode', 'default', 'disabled', 'disabledTools'],
 ]
 
 /** Keys of a server that Berth alone has. */

@@ -70,6 +70,14 @@ export const catalogue = {
   // prettier-ignore
   ERR_BUNDLE_MEMBER_ENDED: entry(409, -32001, 'client', true, 'The session of {server} had ended ({reason}), and what the server kept in it is gone. A new one is open: call again.'),
   // prettier-ignore
+  ERR_PROXY_NO_NAME: entry(200, -32602, 'client', false, 'Unknown {what}: {name}'),
+  // prettier-ignore
+  ERR_PROXY_NO_RESOURCE: entry(200, -32002, 'client', false, 'Resource not found: {name}'),
+  // prettier-ignore
+  ERR_PROXY_AMBIGUOUS: entry(400, -32600, 'client', false, 'A member of the message stands there twice, or in other capitals, so that its name might be read in two ways.'),
+  // prettier-ignore
+  ERR_PROXY_WORKER_UNREADABLE: entry(502, -32603, 'worker', false, 'The answer is compressed, or a list in it is longer than 4 MiB, so that what its caller may not use cannot be left out of it.'),
+  // prettier-ignore
   ERR_PROXY_UNKNOWN_SERVER: entry(404, -32000, 'client', false, 'There is no server {server} here.{hint}'),
   // prettier-ignore
   ERR_PROXY_NOT_FOUND: entry(404, -32000, 'client', false, 'There is nothing at this path. MCP servers are at /servers/NAME/mcp, agents with protocol: http at /servers/NAME/invocations.{hint}'),

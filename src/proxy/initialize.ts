@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 
+import type { Caller } from '../auth/check.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
@@ -10,6 +11,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
+import { leaveOut } from './access.ts'
 import type { Upstream } from './client-end.ts'
 import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
@@ -33,6 +35,7 @@ export interface InitializeOptions {
   clock: Clock
   server: Server
   principal: string
+  caller: Caller
   /** Opened already, under a name; else one is opened. */
   session: Session | undefined
   /** The `initialize` request; or, for a server that keeps no sessions, whatever came first. */
@@ -195,9 +198,12 @@ function passOn(
   { statusCode, headers }: Answered,
   upstream: Upstream | undefined,
 ): Passage {
-  const { protocol, clock } = options
+  const { protocol, clock, server } = options
   options.onLive(session)
   const downstream = answerOf(options, session)
+  // A server that keeps no sessions may be asked for a list first.
+  const { caller } = options
+  if (server.access !== undefined) leaveOut(downstream, protocol, { server, caller })
   downstream.upstream = upstream
   const times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
     downstream.fail(error)

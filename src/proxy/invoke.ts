@@ -53,6 +53,7 @@ export function createInvoke(options: InvokeOptions): Invoke {
       ...{ request, reply, protocol, traffic, body, name },
       exchanges: [exchange],
       ids: [],
+      messages: [],
       method: 'POST',
     })
   }

@@ -5,12 +5,13 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
-import type { Protocol } from '../protocols/protocol.ts'
+import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
+import { leaveOut, mayBringList } from './access.ts'
 import { asItComes, inPieces, isLong } from './bodies.ts'
 import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -33,6 +34,8 @@ export interface Passed {
   traffic: ReturnType<TrafficOf>
   exchanges: Exchange[]
   ids: RpcId[]
+  /** What it asks; nothing for a GET. */
+  messages: readonly Peek[]
   /** Held, or still to be read; gone once it is on its way. */
   body: Buffer | IncomingMessage | null
   method: 'GET' | 'POST'
@@ -151,6 +154,10 @@ export function createPassing(options: {
         publicId: name ?? session.id,
         isElsewhere: session.server.launch.kind === 'remote',
       })
+      const { asked } = request
+      if (asked?.server.access !== undefined && mayBringList(what.messages)) {
+        leaveOut(downstream, protocol, asked)
+      }
       if (what.reopened !== undefined) {
         tellReopened(downstream, what.ids[0], protocol, what.reopened)
       }

@@ -3,11 +3,13 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
+import { rpcReply } from '../ground/replies.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
+import { refusedUse } from './access.ts'
 import type { Asked } from './asked.ts'
 import { goneOf } from './client-end.ts'
 import type { ChosenIds } from './chosen-ids.ts'
@@ -82,6 +84,7 @@ export function createServing(options: ServingOptions): Serve {
     if (posted.form === 'too-much') throw new GatewayError('ERR_PROXY_TOO_INTRICATE')
     if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
     const { messages } = posted
+    if (isRefused(request, reply, asked, { body, messages })) return undefined
     if (protocol.isStateless && session === undefined) {
       return openStateless(request, reply, asked, { messages, body })
     }
@@ -100,6 +103,26 @@ export function createServing(options: ServingOptions): Serve {
       .then((found) => postTo(found, request, reply, asked, { messages, body }))
   }
 
+  /** Answers, in the shoes of its server, what its caller may not use: there is no such thing. */
+  function isRefused(
+    request: Incoming,
+    reply: Outgoing,
+    asked: Asked,
+    { body, messages }: Message,
+  ): boolean {
+    const error = asked.server.access === undefined ? undefined : refusedUse(asked, body)
+    if (error === undefined) return false
+    options.report(request, error)
+    const { protocol, publicId } = asked
+    const extra = passing.extraHeaders(request, protocol)
+    const own = publicId === undefined ? {} : protocol.toClient({}, publicId)
+    const ids = messages.filter(isRequest).flatMap(({ id }) => id ?? [])
+    const answer = rpcReply(error, { requestId: request.id, ids })
+    if (ids.length === 0) reply.say(202, { ...extra, ...own })
+    else reply.say(answer.statusCode, { ...extra, ...own, ...answer.headers }, answer.body)
+    return true
+  }
+
   /** Its session has ended: another one, where that is configured, or what there is to say. */
   function goOn(request: Incoming, reply: Outgoing, asked: Asked): undefined | Promise<void> {
     const body = bodyOf(request)
@@ -109,6 +132,7 @@ export function createServing(options: ServingOptions): Serve {
       throw asked.missing as Error
     }
     const { messages } = posted
+    if (isRefused(request, reply, asked, { body, messages })) return undefined
     return reopening
       .open(request, asked, goneOf(reply.raw))
       .then(({ session, reopened }) =>
@@ -183,6 +207,7 @@ export function createServing(options: ServingOptions): Serve {
       clock,
       server,
       principal,
+      caller: asked.caller,
       credentials: resolverOf(options.credentials, asked),
       session,
       messages,
@@ -209,7 +234,7 @@ export function createServing(options: ServingOptions): Serve {
     traffic: ReturnType<typeof traffics.of>,
     what: Message & { protocol: Protocol; name: string | undefined },
   ): void {
-    const { protocol, body, name, reopened } = what
+    const { protocol, body, name, reopened, messages } = what
     const { exchanges, ids } = countIn(traffic, what.messages)
     passing.pass({
       request,
@@ -222,6 +247,7 @@ export function createServing(options: ServingOptions): Serve {
       method: 'POST',
       name,
       reopened,
+      messages,
     })
   }
 
@@ -266,6 +292,7 @@ export function createServing(options: ServingOptions): Serve {
       ids: [],
       body: null,
       method: 'GET',
+      messages: [],
       isStandalone: eventId === undefined,
       onAnswer: release,
       name: nameOf(session, asked),

@@ -198,8 +198,11 @@ function outgoingOf(response: ServerResponse): Outgoing {
       if (response.headersSent) response.destroy()
       else {
         const length = String(Buffer.byteLength(body))
-        const type = `${String(headers['content-type'])}; charset=utf-8` // as Fastify has it
-        const all = { ...headers, 'content-type': type, 'content-length': length }
+        const { 'content-type': type } = headers
+        // As Fastify has it.
+        const written =
+          type === undefined ? {} : { 'content-type': `${String(type)}; charset=utf-8` }
+        const all = { ...headers, ...written, 'content-length': length }
         response.writeHead(statusCode, all).end(body)
       }
     },

@@ -1,3 +1,4 @@
+import type { Access } from '../auth/access.ts'
 import type { ServerCredentials } from '../ground/credentials.ts'
 import type { ProtocolName } from '../ground/paths.ts'
 import type { Speaking } from '../protocols/protocols.ts'
@@ -40,6 +41,8 @@ export interface Server {
   warm: WarmWish | undefined
   /** Why none are, though `defaults` would have some. */
   coldBecause?: string
+  /** Who may use what of it; undefined where everybody may use everything. */
+  access?: Access | undefined
   /** AgentCore's `requestHeaderAllowlist`, in lower case; undefined where there is none. */
   requestHeaders: readonly string[] | undefined
 }

@@ -134,7 +134,7 @@ test('a disabled server is left out with one warning, whatever else is wrong wit
 
 test('keys of other clients are named in one warning for a server, and near misses are mistakes', (t) => {
   const foreign = {
-    ...{ alwaysAllow: [], autoApprove: [], disabledTools: [], timeout: 60, description: 'x' },
+    ...{ timeout: 60, description: 'x' },
     ...{
       icon: 'x',
       gallery: true,

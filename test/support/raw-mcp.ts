@@ -56,7 +56,8 @@ export async function callTool<T = unknown>(
 
 /** The response in an answer, whether it came as JSON or as the last event of a stream. */
 export async function messageOf(answer: RawResponse): Promise<RpcMessage> {
-  if (answer.headers['content-type'] === 'application/json') return answer.json()
+  // What the gateway itself has to say has a charset.
+  if (answer.headers['content-type']?.startsWith('application/json') === true) return answer.json()
   const events = await answer.rest()
   const last = events.findLast(({ data }) => data !== '')
   if (last === undefined) throw new Error('the stream ended without a message')

@@ -44,7 +44,7 @@ test('disabledTools of other clients are tools that nobody may use', () => {
     access?.deny.map(({ tools }) => tools),
     [['delete_all']],
   )
-  assert.equal(access?.allow, undefined)
+  assert.equal(access.allow, undefined)
   assert.equal(read({ disabledTools: [] }).access, undefined)
   assert.equal(read({}).access, undefined)
 })

@@ -23,7 +23,9 @@ import { standByProgram } from './program/stand-by.ts'
  * forks do, or each would bear traces of those before it.
  */
 export const templateProgram = String.raw`
-import os, sys
+import sys
+_before = {name.partition(".")[0] for name in sys.modules}  # as in each Python, before it runs anything
+import os
 
 ${importsProgram}
 def template():
@@ -109,9 +111,16 @@ ${receiveProgram}
             return
         folder = os.getcwdb()
         place = folder if kind == "module" else os.path.dirname(os.path.realpath(os.path.join(folder, target)))
-        for name in {name.split(".")[0] for name in modules}:
-            one = os.path.join(place, os.fsencode(name))
-            if os.path.exists(one + b".py") or os.path.isdir(one):
+        try:
+            there = set(os.listdir(place))
+        except OSError:
+            return
+        named = {name.partition(".")[0] for name in modules}
+        for name in sorted({name.partition(".")[0] for name in sys.modules} - _before):
+            one = os.fsencode(name)
+            # A folder without that is a package only if there is nothing else of its name.
+            is_package = one in there and (name in named or os.path.exists(os.path.join(place, one, b"__init__.py")))
+            if one + b".py" in there or is_package:
                 refuse("the project has a module of its own that is called " + name)
 ${enterProgram}${renewProgram}
     def split():

@@ -48,17 +48,25 @@ for (const [name, [text, told]] of Object.entries(modules)) {
   })
 }
 
-test('a module of the project comes before one of the template', options, async (t) => {
-  const rig = startForkRig(t, interpreter, { preload: ['colorsys'] })
-  await rig.ready()
-  const spec = rig.python('import sys, colorsys\nprint(colorsys.mine, file=sys.stderr)\n')
-  writeFileSync(join(spec.cwd, 'colorsys.py'), 'mine = "of the project"\n')
-  const { exited } = await rig.startSpec(spec)
-  await exited
-  assert.match(outputOf(spec), /of the project/)
-  await rig.was('refused')
-  assert.match(rig.said.join('\n'), /a module of its own that is called colorsys/)
-})
+for (const [preload, name] of [
+  ['colorsys', 'colorsys'],
+  // Which imports it.
+  ['plistlib', 'datetime'],
+  // Which the template itself uses.
+  ['colorsys', 'ctypes'],
+] as const) {
+  test(`a module of the project comes before one of the template: ${name}`, options, async (t) => {
+    const rig = startForkRig(t, interpreter, { preload: [preload] })
+    await rig.ready()
+    const spec = rig.python(`import sys, ${name}\nprint(${name}.mine, file=sys.stderr)\n`)
+    writeFileSync(join(spec.cwd, `${name}.py`), 'mine = "of the project"\n')
+    const { exited } = await rig.startSpec(spec)
+    await exited
+    assert.match(outputOf(spec), /of the project/)
+    await rig.was('refused')
+    assert.match(rig.said.join('\n'), new RegExp(`a module of its own that is called ${name}`))
+  })
+}
 
 test('without a PID namespace nothing is forked, and it is said', options, async (t) => {
   const rig = startForkRig(t, interpreter, { namespace: noNamespace })

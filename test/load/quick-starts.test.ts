@@ -12,7 +12,7 @@ import { eventually } from '../support/eventually.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { needed } from '../support/needs.ts'
 import { pythonKeeps } from '../support/python.ts'
-import { skipWithoutNamespace } from '../workers/rig.ts'
+import { skipWithoutNamespace, skipWithoutSandbox } from '../workers/rig.ts'
 import { drive, planFor } from './rig.ts'
 
 const python = needed('python3')
@@ -49,6 +49,19 @@ const ways: Record<string, { server: TestServer; plan: Partial<LoadPlan> }> = {
     },
     plan: { profile: 'churn', ratePerSecond: 40 },
   },
+  ...(skipWithoutSandbox === false
+    ? {
+        'of a template, in a sandbox, of a shared keeper': {
+          server: {
+            command: [python.skip === false ? python.path : '', pythonKeeps] as [string, string],
+            preload: ['json', 'random'],
+            driver: 'sandbox' as const,
+            sessionsPerKeeper: 8,
+          },
+          plan: { profile: 'churn' as const, ratePerSecond: 40 },
+        },
+      }
+    : {}),
 }
 
 test(
@@ -59,7 +72,8 @@ test(
     const servers = Object.fromEntries(entries.map(([, { server }], at) => [`s${at}`, server]))
     const gateway = await startTestGateway(t, servers)
     const isOf = (name: string) => (news: { server: string }) => news.server === name
-    await gateway.saw('template.ready')
+    const templates = entries.filter(([, { server }]) => server.preload !== undefined).length
+    await eventually(() => assert.equal(gateway.seen('template.ready').length, templates))
     const warm = entries.flatMap(([, { server }], at) =>
       server.warm === undefined ? [] : [`s${at}`],
     )
@@ -93,7 +107,7 @@ test(
       assert.ok(gateway.seen('warm.claimed').filter(isOf(name)).length >= sessions, name)
     }
     const forked = gateway.seen('template.used').map(({ outcome }) => outcome)
-    assert.ok(forked.length >= sessions)
+    assert.ok(forked.length >= templates * sessions)
     assert.deepEqual([...new Set(forked)], ['forked'])
   },
 )

@@ -16,6 +16,8 @@ export const receiveProgram = String.raw`
         client.settimeout(30)
         said, passed, _, _ = client.recvmsg(1, _socket.CMSG_SPACE(12))
         client.settimeout(None)
+        if not said:
+            served[0] = ""  # it has been given up meanwhile, which is nobody's fault
         if said != b"H" or len(passed) != 1 or passed[0][1] != credentials_kind:
             refuse("its sandbox could not be begun")
         return known(passed[0][2])

@@ -6,8 +6,8 @@ import type { Entry, EntryContext } from './entry-context.ts'
  * for those that it fits; what a server says itself has to fit it.
  */
 export function readPreload(
-  { where, options }: Entry,
-  { problems, defaults }: EntryContext,
+  { name, where, options }: Entry,
+  { problems, warnings, defaults }: EntryContext,
   { command, args, searchPath }: { command: string; args: string[]; searchPath: string },
 ): readonly string[] | 'auto' | undefined {
   const { preload } = options
@@ -16,6 +16,13 @@ export function readPreload(
   const python = readPythonCommand(command, args, searchPath)
   if (typeof python === 'string') {
     if (isOwn) problems.add([...where, 'preload'], `${python}; or take preload out.`)
+    return undefined
+  }
+  // They are loaded outside of a sandbox, and that is to be asked for.
+  if (options.isolation === 'sandbox' && !isOwn && defaults.isolation !== 'sandbox') {
+    warnings.push(
+      `The server ${name} has isolation: sandbox, and modules of preload are loaded outside of that: its sessions start without those of defaults. Name them at the server itself, and not in defaults, if you want that.`,
+    )
     return undefined
   }
   return preload === 'auto' ? preload : [...new Set(preload)]

@@ -57,3 +57,13 @@ test('a server in a sandbox has one as well, and it is said where that loads the
     /forked with fastmcp loaded outside of its sandbox/,
   )
 })
+
+test('what defaults say is loaded outside of a sandbox only if they say sandbox as well', (t) => {
+  const preload = ['fastmcp']
+  const isolation = 'sandbox'
+  const one = load(t, withServer({ ...python, isolation }, { defaults: { preload } }))
+  assert.equal(launchOf(one).preload, undefined)
+  assert.match(one.warnings.join('\n'), /modules of preload are loaded outside of that/)
+  const both = load(t, withServer(python, { defaults: { preload, isolation } }))
+  assert.deepEqual(launchOf(both).preload, preload)
+})

@@ -24,40 +24,103 @@ export interface Access {
 
 /**
  * May this principal use this name of this server? The one place that tells, for lists and for calls.
- * A URI is looked at in each way in which a server may read it, and each has to be allowed.
+ * A URI is looked at in each way in which a server may read it: one that is denied is enough, and all
+ * have to be allowed.
  */
 export function mayUse(access: Access, caller: Caller, kind: NameKind, name: string): boolean {
   // No server has such a name, and what was cut to this length is not known to its end.
-  if (name.length >= longestName) return false
-  return spellings(kind, name).every((one) => {
-    const names = (rule: AccessRule): boolean =>
-      isAbout(rule, caller) && rule[kind]?.some((pattern) => fits(pattern, one)) === true
-    return !access.deny.some(names) && (access.allow?.some(names) ?? true)
-  })
+  if (name.length >= longestName || control.test(name)) return false
+  const { allow, deny } = access
+  const isIn = (rules: readonly AccessRule[], fit: (pattern: string) => boolean): boolean =>
+    rules.some((rule) => isAbout(rule, caller) && rule[kind]?.some(fit) === true)
+  if (kind !== 'resources') {
+    const fit = (pattern: string): boolean => fits(pattern, name)
+    return !isIn(deny, fit) && (allow === undefined || isIn(allow, fit))
+  }
+  const { said, normal } = spellings(name)
+  // A text with an end in it, for a server that is written in C.
+  if (said.some((one) => one.includes('\0'))) return false
+  if (deny.length > 0) {
+    const all = [...said, ...normal.flatMap((one) => [one, decode(one), ...loose(one)])]
+    const fit = (pattern: string): boolean =>
+      all.some((one) => fits(pattern, one) || fits(normalPattern(pattern), one))
+    if (isIn(deny, fit)) return false
+  }
+  if (allow === undefined) return true
+  return (
+    said.every((one) => isIn(allow, (pattern) => fits(pattern, one))) &&
+    normal.every((one) =>
+      isIn(
+        allow,
+        (pattern) =>
+          fits(pattern, one) || fits(pattern, decode(one)) || fits(normalPattern(pattern), one),
+      ),
+    )
+  )
 }
 
 const longestName = 1024
+
+/** Some parsers of URIs leave them out, wherever they stand. */
+const control = /[\u0000-\u001f\u007f]/
 
 function isAbout({ who }: AccessRule, { identity }: Caller): boolean {
   if (who === undefined) return true
   const value = valueAt(identity?.claims, who.claim)
   const said: unknown[] = Array.isArray(value) ? value : [value]
-  return said.some((one) => typeof one === 'string' && who.any.includes(one))
+  return said.some((one) => isPlain(one) && who.any.includes(String(one)))
+}
+
+/** `any` is a list of texts, and a provider may write a level as a number. */
+const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
+
+interface Spellings {
+  /** As it was written, and as often decoded as somebody may do that. */
+  said: string[]
+  /** What a parser of URLs makes of each of them. */
+  normal: string[]
 }
 
 /** `FILE:///a/../b` and `file:///%62` are one file. */
-function spellings(kind: NameKind, name: string): string[] {
-  if (kind !== 'resources') return [name]
-  const found = new Set([name])
+function spellings(name: string): Spellings {
+  const said = [name]
+  const normal = new Set<string>()
   let plain = name
   // Who reads it may decode it twice; what changes for longer is no honest URI.
   for (let round = 0; ; round += 1) {
-    found.add(plain)
-    if (URL.canParse(plain)) found.add(new URL(plain).href)
+    if (URL.canParse(plain)) normal.add(new URL(plain).href)
     const decoded = decode(plain)
-    if (decoded === plain || round === 3) return [...found]
+    if (decoded === plain || round === 3) return { said, normal: [...normal] }
     plain = decoded
+    said.push(plain)
   }
+}
+
+/** What a server may look for that takes no notice of the rest: the file `/a` of `//a/?b#c`. */
+function loose(href: string): string[] {
+  const url = new URL(href)
+  if (url.protocol === 'file:') url.hostname = ''
+  url.hash = ''
+  const found = [url.href]
+  url.search = ''
+  found.push(url.href)
+  return found.flatMap((one) => {
+    const [, scheme = '', rest = ''] = /^([^:]*:(?:\/\/)?)(.*)$/.exec(one) ?? []
+    const plain = scheme + rest.replaceAll(/\/{2,}/g, '/')
+    return [plain, decode(plain)].flatMap((each) => [each, each.replace(/\/$/, '')])
+  })
+}
+
+/** Of patterns of the configuration, which are few. */
+const normalPatterns = new Map<string, string>()
+
+function normalPattern(pattern: string): string {
+  let normal = normalPatterns.get(pattern)
+  if (normal === undefined) {
+    normal = URL.canParse(pattern) ? new URL(pattern).href : pattern
+    normalPatterns.set(pattern, normal)
+  }
+  return normal
 }
 
 function decode(text: string): string {

@@ -237,6 +237,8 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       return own === undefined ? undefined : to(own.server, values)
     }
     if (peek.method === 'notifications/initialized') return undefined
+    // A server may do what a notification says: what asks for a name is a request, or nothing.
+    if (isLimited && namesIn(message.bytes)?.length !== 0) return undefined
     switch (peek.method ?? '') {
       case 'notifications/cancelled':
         return peek.cancels === undefined ? undefined : to(passage.serverOf(peek.cancels), {})

@@ -189,6 +189,10 @@ export function createAsk(
     })
 }
 
+/** Of what the gateway has asked: its answer is for nobody else, and has all that there is. */
+export const isOwnId = (id: string | number): boolean =>
+  typeof id === 'string' && /^berth-[a-z/]+-\d+$/i.test(id)
+
 function resultOf(text: string): Readonly<Record<string, unknown>> | undefined {
   const read = parseJson(text, mostBytes)
   const result = read.ok && isObject(read.value) ? read.value.result : undefined

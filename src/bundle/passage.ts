@@ -14,6 +14,7 @@ import type { Pending } from './from-member.ts'
 import { fromMember } from './from-member.ts'
 import { listsOf } from './learning.ts'
 import { logMessage } from './log-message.ts'
+import { isOwnId } from './members.ts'
 import type { Out } from './out.ts'
 import { outTo } from './out.ts'
 import type { View } from './view.ts'
@@ -79,7 +80,10 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
   }
   /** What goes on there was asked at a time, or a gateway, of which nothing is known here. */
   const ofResumed: Pending = {
-    isAwaited: (server, id) => (inFlight.get(idKey(id))?.server ?? server) === server,
+    isAwaited(server, id) {
+      const asked = inFlight.get(idKey(id))
+      return asked === undefined ? !isOwnId(id) : asked.server === server
+    },
     hasToken(server, token) {
       const key = JSON.stringify(token)
       return [...inFlight.values()].every((one) => one.token !== key || one.server === server)

@@ -79,11 +79,13 @@ function otherName(raw: Tree): string {
 
 const remoteKeys = ['url', 'headers']
 const httpKeys = ['port', 'path', 'relay']
+/** About names of MCP. */
+const namingKeys = ['access', 'disabledTools']
 const sharedKeys = [
   ...['envFile', 'lifecycleConfiguration', 'startTimeoutMs', 'graceMs', 'default', 'disabled'],
   'onExpired',
   ...['type', 'transport', 'isolation', 'agentRuntimeArn', 'requestHeaderConfiguration'],
-  ...['protocol', 'mode', 'credentialHeaders', 'warm', 'access', 'disabledTools'],
+  ...['protocol', 'mode', 'credentialHeaders', 'warm', ...namingKeys],
 ]
 
 /** Whether a key of ours says anything about a server of that kind. */
@@ -96,6 +98,7 @@ export function defaultsFor(own: Tree, kind: Kind, defaults: Tree): Tree {
   const unfit = [
     ...(speaksHttp(own, kind, defaults) ? [] : httpKeys),
     ...(hasModes(own, kind, defaults) ? [] : ['mode']),
+    ...(isPlain(own, defaults) ? namingKeys : []),
   ]
   return Object.fromEntries(
     Object.entries(defaults).filter(
@@ -138,8 +141,8 @@ function checkProtocol(
     if (own.transport === 'stdio' || own.type === 'stdio') {
       problems.add(where, 'protocol: http is served over HTTP, not over stdio; take one out.')
     }
-    if (own.access !== undefined) {
-      problems.add([...where, 'access'], 'is for a server that speaks MCP; take it out.')
+    for (const key of namingKeys.filter((name) => own[name] !== undefined)) {
+      problems.add([...where, key], 'is for a server that speaks MCP; take it out.')
     }
     if (own.mode !== undefined) {
       problems.add([...where, 'mode'], 'is for a server that speaks MCP; take it out.')

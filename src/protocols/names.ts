@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 import { outlineJson, parseJson } from '../ground/json.ts'
 
 /** What a message of a client asks for by name. */
@@ -9,6 +11,8 @@ export interface NamedUse {
 
 /** What names the messages of a POST use; undefined where parsers would not agree on what it says. */
 export function namesIn(body: Buffer): NamedUse[] | undefined {
+  // What is no UTF-8 is replaced by some, and taken for letters by others.
+  if (!isUtf8(body)) return undefined
   const read = outlineJson(body, { wanted, isStrict: true })
   if (!read.ok) return undefined
   const messages: unknown[] = Array.isArray(read.value) ? read.value : [read.value]
@@ -56,7 +60,8 @@ export const listLength = 4 * 1024 * 1024
  * A message of a worker without what is not allowed; the same text where nothing is left out, and
  * where it holds no list. An element without a name is left out: nobody could tell whose it is.
  *
- * @returns undefined for one that is too long to be looked into
+ * @returns undefined for one that cannot be looked into, because it is too long or no JSON: there are
+ *   clients that take NaN for a number
  */
 export function withoutNames(
   message: string,
@@ -65,7 +70,7 @@ export function withoutNames(
   if (!mayHoldList.test(message)) return message
   // A client that decodes bytes skips a mark of their order.
   const parsed = parseJson(message.replace(/^\uFEFF/, ''), listLength)
-  if (!parsed.ok) return parsed.why === 'too-much' ? undefined : message
+  if (!parsed.ok) return undefined
   const { value } = parsed
   let isWhole = true
   for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {

@@ -18,15 +18,51 @@ type IsAllowed = (kind: NamedUse['kind'], name: string) => boolean
  *
  * @throws ERR_PROXY_AMBIGUOUS for what the server might read otherwise than Berth does
  */
-export function refusedUse({ server, caller }: Limited, body: Buffer): GatewayError | undefined {
+export function refusedUse(
+  { server, caller }: Limited,
+  { headers, body, messages }: Named,
+): GatewayError | undefined {
   const { access } = server
   if (access === undefined) return undefined
   const uses = namesIn(body)
-  if (uses === undefined) throw new GatewayError('ERR_PROXY_AMBIGUOUS')
+  if (uses === undefined || !isInUtf8(headers) || !isAsInHead(headers, messages, uses)) {
+    throw new GatewayError('ERR_PROXY_AMBIGUOUS')
+  }
   for (const { kind, name } of uses) {
     if (name === undefined || !mayUse(access, caller, kind, name)) return unknownName(kind, name)
   }
   return undefined
+}
+
+interface Named {
+  headers: IncomingHttpHeaders
+  body: Buffer
+  messages: readonly Peek[]
+}
+
+/** Servers decode a body as its head says: `+AGQ-` is a letter in UTF-7. */
+function isInUtf8({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
+  const rest = type.toLowerCase().replaceAll(/charset="?utf-?8"?(?=\s*(?:;|$))/g, '')
+  return !rest.includes('charset')
+}
+
+/** What the newer versions of MCP have in headers as well: who believes them is not to be led astray. */
+function isAsInHead(
+  { 'mcp-method': method, 'mcp-name': name }: IncomingHttpHeaders,
+  messages: readonly Peek[],
+  uses: readonly NamedUse[],
+): boolean {
+  if (method === undefined && name === undefined) return true
+  const [only, ...more] = messages
+  if (more.length > 0 || (method !== undefined && method !== only?.method)) return false
+  const [use] = uses
+  return name === undefined || use === undefined || headerText(String(name)) === use.name
+}
+
+/** Other letters than those of ASCII are written so there. */
+const headerText = (value: string): string => {
+  const [, encoded] = /^=\?base64\?([A-Za-z0-9+/=]*)\?=$/.exec(value) ?? []
+  return encoded === undefined ? value : Buffer.from(encoded, 'base64').toString()
 }
 
 /** As a server answers for what it does not have: whoever may not use something learns no more. */
@@ -121,24 +157,31 @@ const isData = (line: string): boolean => line === 'data' || line.startsWith('da
  */
 function createEvents(onEvent: (lines: readonly string[]) => void) {
   const decoder = new TextDecoder() // takes a mark of byte order off as well
+  /** Of a line that has not ended: only added to, never searched again, for chunks may be a byte long. */
   let pending = ''
   let bytes = 0
-  const read = (text: string): void => {
-    pending += text
-    // A line end of two signs may be cut in between.
-    const until = pending.endsWith('\r') ? pending.length - 1 : pending.length
-    const lines = pending.slice(0, until).split(/\r\n|\n|\r/)
-    pending = (lines.pop() ?? '') + pending.slice(until)
-    for (const line of lines) {
-      if (line !== '') event.push(line)
-      else if (event.length > 0) {
-        onEvent(event)
-        event = []
-        bytes = 0
-      }
+  let event: string[] = []
+  const lineOver = (line: string): void => {
+    if (line !== '') event.push(line)
+    else if (event.length > 0) {
+      onEvent(event)
+      event = []
+      bytes = 0
     }
   }
-  let event: string[] = []
+  /** A line end of two signs may be cut in between. */
+  let isCut = false
+  const read = (text: string): void => {
+    if (text === '') return
+    const fresh = isCut && text.startsWith('\n') ? text.slice(1) : text
+    isCut = text.endsWith('\r')
+    const [first = '', ...more] = fresh.split(/\r\n|\n|\r/)
+    pending += first
+    for (const line of more) {
+      lineOver(pending)
+      pending = line
+    }
+  }
   return {
     /** @returns false once an event is longer than can be looked into */
     push(chunk: Buffer): boolean {
@@ -150,7 +193,7 @@ function createEvents(onEvent: (lines: readonly string[]) => void) {
     /** Some clients take what no blank line has ended. */
     end(): void {
       read(decoder.decode())
-      if (pending !== '') event.push(pending.replace(/\r$/, ''))
+      if (pending !== '') event.push(pending)
       if (event.length > 0) onEvent(event)
     },
   }

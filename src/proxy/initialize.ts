@@ -11,7 +11,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import { leaveOut } from './access.ts'
+import { leaveOut, mayBringList } from './access.ts'
 import type { Upstream } from './client-end.ts'
 import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
@@ -202,8 +202,9 @@ function passOn(
   options.onLive(session)
   const downstream = answerOf(options, session)
   // A server that keeps no sessions may be asked for a list first.
-  const { caller } = options
-  if (server.access !== undefined) leaveOut(downstream, protocol, { server, caller })
+  const { caller, messages } = options
+  if (server.access !== undefined && mayBringList(messages))
+    leaveOut(downstream, protocol, { server, caller })
   downstream.upstream = upstream
   const times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
     downstream.fail(error)

@@ -168,6 +168,10 @@ function inPlaceOfClient(
   else headers['mcp-protocol-version'] = protocolVersion
   if (lastEventId === undefined) Reflect.deleteProperty(headers, 'last-event-id')
   else headers['last-event-id'] = lastEventId
+  // What it asks for may have another name there, and its body is written anew.
+  for (const name of ['mcp-method', 'mcp-name', 'content-encoding']) {
+    Reflect.deleteProperty(headers, name)
+  }
   headers.accept = method === 'GET' ? 'text/event-stream' : accepted
   if (method === 'GET') Reflect.deleteProperty(headers, 'content-type')
   else headers['content-type'] = 'application/json'

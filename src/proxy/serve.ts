@@ -110,7 +110,10 @@ export function createServing(options: ServingOptions): Serve {
     asked: Asked,
     { body, messages }: Message,
   ): boolean {
-    const error = asked.server.access === undefined ? undefined : refusedUse(asked, body)
+    const error =
+      asked.server.access === undefined
+        ? undefined
+        : refusedUse(asked, { headers: request.headers, body, messages })
     if (error === undefined) return false
     options.report(request, error)
     const { protocol, publicId } = asked

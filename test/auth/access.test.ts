@@ -74,6 +74,39 @@ test('a URI that is denied is so however it is written', () => {
   assert.deepEqual(asked({ allow }, 'resources', way), [true, false, false])
 })
 
+test('a URI may be written in a rule as in a list, and what a server may overlook does not help', () => {
+  const uris = ['note://ü/a b', 'https://example.com', 'file:///{path}', 'NOTE://Host/x?id=1']
+  const rules = [rule({ resources: uris })]
+  for (const one of uris) {
+    assert.deepEqual(asked({ allow: rules }, 'resources', [one]), [true], one)
+    assert.deepEqual(asked({ deny: rules }, 'resources', [one, `${one}#x`]), [false, false], one)
+  }
+  const deny = [rule({ resources: ['file:///secret', 'https://a.b/c'] })]
+  const ways = [
+    'file:///secret/',
+    'file:////secret?x',
+    'file://localhost/secret',
+    'https://a.b//c/#d',
+  ]
+  assert.deepEqual(
+    asked({ deny }, 'resources', ways),
+    ways.map(() => false),
+  )
+  // Where only some are allowed, what a server may overlook counts.
+  const allow = [rule({ resources: ['note://x'] })]
+  assert.deepEqual(asked({ allow }, 'resources', ['note://x', 'note://x?y', 'note://%78']), [
+    ...[true, false, false],
+  ])
+  assert.deepEqual(asked({}, 'resources', ['file:///a%00.txt', 'file:///a\tb']), [false, false])
+  assert.deepEqual(asked({}, 'tools', ['a\u0000', 'a\n']), [false, false])
+})
+
+test('a claim may be a number, and a rule the same as text', () => {
+  const deny = [rule({ who: { claim: 'level', any: ['1'] }, tools: ['x'] })]
+  const at = (level: unknown) => asked({ deny }, 'tools', ['x'], callerWith({ level }))[0]
+  assert.deepEqual([at(1), at('1'), at([2, 1]), at(2), at(true)], [false, false, false, true, true])
+})
+
 test('a name that is too long for any server is nobody’s', () => {
   const long = 'a'.repeat(1024)
   assert.deepEqual(asked({ deny: [] }, 'tools', [long, long.slice(1)]), [false, true])

@@ -146,6 +146,7 @@ test('protocol and mode are refused where they cannot be', (t) => {
       b: { command: 'node', protocol: 'http', mode: 'stateless' },
       c: { command: 'node', mode: 'stateless' },
       d: { command: 'node', protocol: 'a2a' },
+      e: { command: 'node', protocol: 'http', disabledTools: ['x'], access: { deny: ['x'] } },
     },
   })
   assert.deepEqual(found, {
@@ -154,5 +155,16 @@ test('protocol and mode are refused where they cannot be', (t) => {
     'mcpServers.c.mode':
       'stateless is for a server that speaks HTTP; add transport: http, or take it out.',
     'mcpServers.d.protocol': 'found a text, expected mcp or http. Example: protocol: mcp',
+    'mcpServers.e.access': 'is for a server that speaks MCP; take it out.',
+    'mcpServers.e.disabledTools': 'is for a server that speaks MCP; take it out.',
   })
+  // What defaults say of names is not meant for an agent that has none.
+  const { servers } = load(t, {
+    defaults: { access: { deny: ['x'] } },
+    mcpServers: { a: { command: 'node', protocol: 'http' }, b: { command: 'node' } },
+  })
+  assert.deepEqual(
+    servers.map(({ access }) => access?.deny.length),
+    [undefined, 1],
+  )
 })

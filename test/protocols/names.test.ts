@@ -81,6 +81,13 @@ test('no way of writing a list leads past it', () => {
   ])
 })
 
+test('what is no UTF-8 or no JSON is not taken for what it might be', () => {
+  const body = Buffer.from('{"method":"tools/call","params":{"name":"xx"}}')
+  body.set([0xc1, 0xb3], body.indexOf('xx'))
+  assert.equal(namesIn(body), undefined)
+  assert.equal(without('{"result":{"tools":[{"name":"no","max":NaN}]}}'), undefined)
+})
+
 test('what holds no list is as it was, and a list without end is not looked into', () => {
   for (const other of [
     '',

@@ -16,13 +16,13 @@ export const rooms = {
   sessions: ['workers', 'protocols', 'auth/access'],
   proxy: ['sessions', 'protocols', 'auth'],
   bundle: ['sessions', 'protocols', 'auth', 'proxy/inner'],
-  config: ['*/options', 'sessions/server', 'workers/driver', 'auth/access'],
+  config: ['*/options', 'sessions/server', 'workers/driver', 'auth/access', 'auth/key-file'],
   admin: ['sessions', 'auth'],
   telemetry: [],
   client: [],
   demo: ['client'],
   load: [],
-  cli: ['config', 'gateway', 'load', 'client', 'demo', 'auth/local-issuer'],
+  cli: ['config', 'gateway', 'load', 'client', 'demo', 'auth/local-issuer', 'auth/key-file'],
 }
 const everything = [...Object.keys(rooms).filter((room) => room !== 'ground'), 'gateway']
 // On a disk that fails these throw, or reject for nobody: two doors know what to do then.

@@ -13,7 +13,8 @@ const maxTokenBytes = 16 * 1024
 export function bearerToken({ headers, rawHeaders }: Asking): string {
   const { authorization } = headers
   if (authorization === undefined) throw new GatewayError('ERR_AUTH_NO_TOKEN', { challenge: {} })
-  if (comesTwice(rawHeaders)) throw badHeader('there are two Authorization headers')
+  if (hasTwo({ rawHeaders }, 'authorization'))
+    throw badHeader('there are two Authorization headers')
   const space = authorization.indexOf(' ')
   const scheme = (space < 0 ? authorization : authorization.slice(0, space)).toLowerCase()
   if (scheme.startsWith('aws4-')) throw new GatewayError('ERR_AUTH_METHOD')
@@ -38,12 +39,12 @@ function badHeader(why: string): GatewayError {
   return new GatewayError('ERR_AUTH_HEADER', { params: { why }, challenge: {} })
 }
 
-/** Node keeps the first of two and says nothing of the other. */
-function comesTwice(rawHeaders: readonly string[]): boolean {
+/** Node keeps the first of two, or puts them together, and says nothing of it. */
+export function hasTwo({ rawHeaders }: Pick<Asking, 'rawHeaders'>, header: string): boolean {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') count += 1
+    if (name?.length === header.length && name.toLowerCase() === header) count += 1
   }
   return count > 1
 }

@@ -26,6 +26,8 @@ export type Asking = Pick<IncomingMessage, 'headers' | 'rawHeaders'>
 /** The contract of an authorizer: decides who is asking, from headers alone. */
 export interface Authorizer {
   readonly name: string
+  /** Whether it lets everybody in, as one and the same. */
+  readonly isOpen: boolean
   /** Where and for what a client may get a token; undefined where it needs none. */
   readonly login: Login | undefined
   /**
@@ -51,6 +53,7 @@ const anybody: Caller = { principal: 'anonymous', identity: undefined }
 /** Lets everybody in under one name; only for loopback listeners, which `config` sees to. */
 export const anonymous: Authorizer = {
   name: 'anonymous',
+  isOpen: true,
   login: undefined,
   authenticate: () => anybody,
   recall: () => anybody,

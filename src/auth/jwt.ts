@@ -48,6 +48,7 @@ export function createJwtAuthorizer(options: JwtAuthorizerOptions): Authorizer {
 
   return {
     name: 'jwt',
+    isOpen: false,
     login: { scopes: advertisedScopes(rules), issuer: provider.issuer },
     authenticate(asking) {
       const token = bearerToken(asking)

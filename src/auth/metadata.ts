@@ -46,9 +46,10 @@ export async function metadataOf(
 /** `WWW-Authenticate` (RFC 6750 and 9728). */
 export function challengeHeader(
   { error, description }: Challenge,
-  { scopes, url }: { scopes: readonly string[]; url: string },
+  { scopes, url }: { scopes: readonly string[]; url: string | undefined },
 ): string {
   const parts = {
+    realm: url === undefined ? 'berth' : undefined,
     error,
     error_description: description,
     scope: scopes.length > 0 ? scopes.join(' ') : undefined,

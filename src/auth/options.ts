@@ -81,11 +81,24 @@ export const jwtOptions = Type.Object(
 )
 
 const words = Type.Enum(['local', 'none'])
-const map = Type.Object({ customJWTAuthorizer: jwtOptions }, { additionalProperties: false })
+const map = Type.Object(
+  {
+    customJWTAuthorizer: Type.Optional(jwtOptions),
+    apiKeys: Type.Optional(
+      Type.String({
+        minLength: 1,
+        examples: ['berth-keys.json'],
+        description:
+          'File of the keys that mcp-berth keys makes; who brings one of them needs no token.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
 
 /** The key `authorizerConfiguration`, at the top for all servers. */
 export const authorizerOptions = Type.Union([words, map], {
-  'x-expected': 'local, none, or a map with customJWTAuthorizer',
+  'x-expected': 'local, none, or a map with customJWTAuthorizer or apiKeys',
   examples: ['local'],
   description:
     'Who is let in. local: whoever has a token of mcp-berth identity. none: everybody, on a loopback listener.',
@@ -93,7 +106,7 @@ export const authorizerOptions = Type.Union([words, map], {
 
 /** The same of one server. */
 export const serverAuthorizerOptions = Type.Union([words, map], {
-  'x-expected': 'local, none, or a map with customJWTAuthorizer',
+  'x-expected': 'local, none, or a map with customJWTAuthorizer or apiKeys',
   'x-type': 'as at the top',
   examples: ['local'],
   description: 'Who is let in to this server, where that differs from the others.',
@@ -118,7 +131,8 @@ export const tokenOptions = {
 export type JwtSetting = Static<typeof jwtOptions>
 
 /** Who is let in, as it is written: `none` is everybody, `local` who has a token of Berth's own. */
-export type AuthorizerSetting = 'none' | 'local' | { customJWTAuthorizer: JwtSetting }
+export type AuthorizerSetting =
+  'none' | 'local' | { customJWTAuthorizer?: JwtSetting; apiKeys?: string }
 
 /** The slice of the configuration that this room gets. */
 export interface AuthorizationConfig {

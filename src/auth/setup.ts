@@ -1,4 +1,5 @@
 import type { Clock } from '../ground/clock.ts'
+import { GatewayError } from '../ground/errors.ts'
 import type { Events } from '../ground/events.ts'
 import type { Authorizer } from './check.ts'
 import { anonymous } from './check.ts'
@@ -6,13 +7,20 @@ import type { Credentials } from './credentials.ts'
 import { createCredentials } from './credentials.ts'
 import { discover } from './discovery.ts'
 import { readLocalIssuer, requireLocalIssuer } from './local-issuer.ts'
-import type { AuthorizationConfig, AuthorizerSetting, SecretsConfig } from './options.ts'
+import type {
+  AuthorizationConfig,
+  AuthorizerSetting,
+  JwtSetting,
+  SecretsConfig,
+} from './options.ts'
 import type { Provider, Published } from './provider.ts'
 
 /** The authorizer of each server. */
 export interface Authorizers {
   /** Of a server by name; without one, of paths at which there is nothing. */
   of(server: string | undefined): Authorizer
+  /** Headers that clients prove with who they are, beside Authorization. */
+  readonly headers: readonly string[]
 }
 
 export interface AuthSetup {
@@ -44,32 +52,46 @@ export async function setUpAuth(
 async function createAuthorizers(options: AuthSetup): Promise<Authorizers> {
   const { authorization: config, clock, events, stateDir } = options
   const settings = [config.global, ...Object.values(config.servers)]
-  if (settings.every((setting) => setting === 'none')) return { of: () => anonymous }
+  if (settings.every((setting) => setting === 'none')) return { of: () => anonymous, headers: [] }
   // Only now, because it takes a while to load and most gateways on a desk do without.
   const { createJwtAuthorizer } = await import('./jwt.ts')
   const { createProvider } = await import('./provider.ts')
+  const { createKeyAuthorizer, keyHeader } = await import('./api-keys.ts')
   const made = new Map<string, Authorizer>()
   const providers = new Map<string, Provider>()
   const servers = new Map(
     Object.entries(config.servers).map(([name, setting]) => [name, authorizerOf(setting)]),
   )
   const global = authorizerOf(config.global)
-  return { of: (server) => (server === undefined ? global : (servers.get(server) ?? global)) }
+  const takesKeys = settings.some((one) => typeof one === 'object' && one.apiKeys !== undefined)
+  return {
+    of: (server) => (server === undefined ? global : (servers.get(server) ?? global)),
+    headers: takesKeys ? [keyHeader] : [],
+  }
 
   function authorizerOf(setting: AuthorizerSetting): Authorizer {
     const key = JSON.stringify(setting)
     const known = made.get(key)
     if (known !== undefined) return known
-    const authorizer = setting === 'none' ? anonymous : jwtAuthorizer(setting)
+    const authorizer = make(setting)
     made.set(key, authorizer)
     return authorizer
   }
 
-  function jwtAuthorizer(setting: Exclude<AuthorizerSetting, 'none'>): Authorizer {
-    const isLocal = setting === 'local'
-    const { discoveryUrl, ...rules } = isLocal
-      ? { discoveryUrl: requireLocalIssuer(stateDir).discoveryUrl }
-      : setting.customJWTAuthorizer
+  function make(setting: AuthorizerSetting): Authorizer {
+    if (setting === 'none') return anonymous
+    if (setting === 'local') {
+      return jwtAuthorizer({ discoveryUrl: requireLocalIssuer(stateDir).discoveryUrl })
+    }
+    const { customJWTAuthorizer: jwt, apiKeys: file } = setting
+    const besides = jwt === undefined ? undefined : jwtAuthorizer(jwt)
+    if (file !== undefined) return createKeyAuthorizer({ clock, file, besides })
+    // Nobody, rather than everybody: config refuses to have neither.
+    if (besides === undefined) throw new GatewayError('ERR_PROXY_INTERNAL')
+    return besides
+  }
+
+  function jwtAuthorizer({ discoveryUrl, ...rules }: JwtSetting): Authorizer {
     return createJwtAuthorizer({
       clock,
       provider: providerOf(discoveryUrl),

@@ -82,7 +82,7 @@ type AuthorizerSetting = Config['authorization']['servers'][string]
 /** Also as `identity init` prints it, by the address of the keys on the admin listener. */
 function isLocalIssuer(setting: AuthorizerSetting): boolean {
   if (typeof setting === 'string') return setting === 'local'
-  const { discoveryUrl } = setting.customJWTAuthorizer
+  const { discoveryUrl = '' } = setting.customJWTAuthorizer ?? {}
   return /^http:\/\/127\.0\.0\.1:\d+\/identity\//.test(discoveryUrl)
 }
 
@@ -151,13 +151,20 @@ export function authorizerLines(servers: Config['authorization']['servers']): st
         ? 'everybody'
         : setting === 'local'
           ? 'whoever has a token of the local issuer'
-          : `whoever has a token of ${setting.customJWTAuthorizer.discoveryUrl}`
+          : whoOf(setting)
     named.set(who, [...(named.get(who) ?? []), name])
   }
   if ([...named.keys()].join() === 'everybody') return []
   return [...named].map(([who, names]) =>
     named.size === 1 ? `lets in: ${who}` : `lets in to ${names.join(', ')}: ${who}`,
   )
+}
+
+/** `whoever has a token of https://idp… or an API key of berth-keys.json` */
+function whoOf({ customJWTAuthorizer: jwt, apiKeys }: Exclude<AuthorizerSetting, string>): string {
+  const token = jwt === undefined ? [] : [`a token of ${jwt.discoveryUrl}`]
+  const key = apiKeys === undefined ? [] : [`an API key of ${apiKeys}`]
+  return `whoever has ${[...token, ...key].join(' or ')}`
 }
 
 /** What workers write, as `name/1a2b │ line`: what is long shortened, and not too much of any. */

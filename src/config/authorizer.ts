@@ -1,9 +1,13 @@
+import path from 'node:path'
+
 import type { Static } from 'typebox'
 
+import { readKeys } from '../auth/key-file.ts'
 import type { AuthorizerSetting, JwtSetting } from '../auth/options.ts'
 import { isLoopback } from '../ground/loopback.ts'
 import type { listenOptions } from '../proxy/options.ts'
 import { isMap } from './check.ts'
+import { expandHome } from './folders.ts'
 import { listed, type Path, type Problems } from './problems.ts'
 
 /** At least one of these, so that not every token of a provider opens every door. */
@@ -12,9 +16,14 @@ const narrowing = ['allowedAudience', 'allowedClients', 'allowedScopes', 'custom
 /** Names what the schema does not say of an `authorizerConfiguration` whose shape is right. */
 export function checkAuthorizer(value: unknown, where: Path, problems: Problems): void {
   if (!isMap(value)) return
-  const jwt = value.customJWTAuthorizer
+  const { customJWTAuthorizer: jwt, apiKeys } = value
   const at = [...where, 'customJWTAuthorizer']
-  if (jwt === undefined) problems.add(at, `is missing. Example: customJWTAuthorizer: ${example}`)
+  if (jwt === undefined && apiKeys === undefined) {
+    problems.add(
+      at,
+      `is missing, and so is apiKeys. Examples: customJWTAuthorizer: ${example}, or apiKeys: berth-keys.json`,
+    )
+  }
   if (!isMap(jwt)) return
   if (jwt.discoveryUrl === undefined) {
     problems.add([...at, 'discoveryUrl'], `is missing. Example: discoveryUrl: ${exampleUrl}`)
@@ -74,7 +83,9 @@ export function warnOfTokens(
     )
   }
   const plain = settings.flatMap((setting) =>
-    typeof setting === 'string' ? [] : insecure(setting.customJWTAuthorizer),
+    typeof setting === 'string' || setting.customJWTAuthorizer === undefined
+      ? []
+      : insecure(setting.customJWTAuthorizer),
   )
   for (const url of new Set(plain)) {
     warnings.push(
@@ -87,4 +98,27 @@ function insecure({ discoveryUrl }: JwtSetting): string[] {
   if (!URL.canParse(discoveryUrl)) return []
   const { protocol, hostname } = new URL(discoveryUrl)
   return protocol === 'https:' || isLoopback(hostname) ? [] : [discoveryUrl]
+}
+
+/** The same with its file of keys where it is, which goes into `files`: no worker is to read it. */
+export function withKeyFile(
+  setting: AuthorizerSetting,
+  { base, homeDir, files }: { base: string; homeDir: string; files: Set<string> },
+): AuthorizerSetting {
+  if (typeof setting === 'string' || setting.apiKeys === undefined) return setting
+  const apiKeys = path.resolve(base, expandHome(setting.apiKeys, homeDir))
+  files.add(apiKeys)
+  return { ...setting, apiKeys }
+}
+
+/** What is to be said of files of keys that let nobody in. */
+export function warnOfKeys(files: Iterable<string>, warnings: string[]): void {
+  for (const file of files) {
+    const keys = readKeys(file)
+    if ('problem' in keys) {
+      warnings.push(`Whoever brings an API key gets 503, because ${file} ${keys.problem}`)
+    } else if (keys.length === 0) {
+      warnings.push(`There is no API key yet in ${file}: mcp-berth keys add NAME makes one.`)
+    }
+  }
 }

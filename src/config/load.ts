@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 
 import { plainLine } from '../ground/terminal.ts'
 import { listenOptions } from '../proxy/options.ts'
-import { checkAuthorizer, warnOfTokens } from './authorizer.ts'
+import { checkAuthorizer, warnOfKeys, warnOfTokens, withKeyFile } from './authorizer.ts'
 import { readBundles } from './bundles.ts'
 import { isMap, readSlice, type Tree } from './check.ts'
 import { readFileOf } from './clients/read.ts'
@@ -62,7 +62,9 @@ export function loadConfig(input: LoadInput): Config {
   )
   const { base } = source
   const secrets = secretKeys && readSecretOptions(secretKeys, { ...input, base, problems })
-  const global = general?.authorizerConfiguration ?? 'none'
+  const keyFiles = new Set<string>()
+  const keysAt = { base, homeDir: input.homeDir, files: keyFiles }
+  const global = withKeyFile(general?.authorizerConfiguration ?? 'none', keysAt)
   const mounts: WrittenMount[] = []
   const read = readServers(tree.defaults ?? {}, file, {
     base,
@@ -86,7 +88,9 @@ export function loadConfig(input: LoadInput): Config {
     general?.stateDir === undefined
       ? defaultStateDir(input.env.XDG_STATE_HOME, input.homeDir)
       : path.resolve(base, expandHome(general.stateDir, input.homeDir))
-  const own = guardMounts(read.servers, mounts, { stateDir, files: storeFiles, problems })
+  for (const [name, setting] of authorizers) authorizers.set(name, withKeyFile(setting, keysAt))
+  const files = new Set([...storeFiles, ...keyFiles])
+  const own = guardMounts(read.servers, mounts, { stateDir, files, problems })
   const bundled = readBundles(tree.bundles, {
     servers: own,
     isWanted: input.flags?.bundle === true,
@@ -95,7 +99,10 @@ export function loadConfig(input: LoadInput): Config {
     problems,
   })
   const { servers } = bundled
-  for (const [name, setting] of bundled.authorizers) authorizers.set(name, setting)
+  for (const [name, setting] of bundled.authorizers) {
+    authorizers.set(name, withKeyFile(setting, keysAt))
+  }
+  warnOfKeys(keyFiles, warnings)
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {

@@ -133,7 +133,8 @@ export function warnOfSecrets(
   )
   const providers = taking.map(({ name }) => {
     const setting = settings[name] ?? 'none'
-    return typeof setting === 'string' ? setting : setting.customJWTAuthorizer.discoveryUrl
+    if (typeof setting === 'string') return setting
+    return `${setting.customJWTAuthorizer?.discoveryUrl ?? ''} ${setting.apiKeys ?? ''}`
   })
   if (new Set(providers).size > 1) {
     warnings.push(

@@ -180,6 +180,10 @@ export const catalogue = {
   // prettier-ignore
   ERR_AUTH_CREDENTIAL: entry(403, -32002, 'client', false, 'The server {server} is not started for you: {missing}.'),
   // prettier-ignore
+  ERR_AUTH_NO_KEY: entry(401, -32001, 'client', false, 'Missing API key. Send one as Authorization: Bearer KEY, or as X-API-Key: KEY; whoever runs this gateway makes them with mcp-berth keys add NAME.'),
+  // prettier-ignore
+  ERR_AUTH_KEYS: entry(503, -32000, 'operator', true, 'The API keys of this gateway cannot be used: {why}'),
+  // prettier-ignore
   ERR_AUTH_SECRETS: entry(503, -32000, 'operator', true, 'The secrets of this gateway cannot be used: {why}'),
   // prettier-ignore
   ERR_AUTH_PROVIDER: entry(503, -32000, 'operator', true, 'The identity provider {provider} does not answer as it should: {why}'),

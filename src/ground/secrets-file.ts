@@ -36,7 +36,8 @@ export function createSecretsReader(file: string): SecretsReader {
   }
 }
 
-function openToOthers(file: string, mode: number): BadSecrets | undefined {
+/** Why a file that is to be for its owner alone is not; undefined where it is. */
+export function openToOthers(file: string, mode: number): BadSecrets | undefined {
   if ((mode & 0o077) === 0) return undefined
   const quoted = /^[\w@%+=:,./-]+$/.test(file)
     ? file

@@ -68,7 +68,7 @@ export function workerHeaders(
   const forThisHop = namedIn(headers.connection)
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || neverPass.has(name)) continue
+    if (value === undefined || neverPass.has(name) || isOwnKey(name, value)) continue
     if (allowed === undefined ? isPrivate(name) : !isListed(name, value, allowed)) continue
     if (forThisHop?.includes(name) !== true) out[name] = value
   }
@@ -76,6 +76,13 @@ export function workerHeaders(
   out[runtimeRequestHeader] = requestId
   return addressed(out, endpoint, workerSessionId)
 }
+
+/**
+ * An API key of Berth's is for Berth alone, wherever it stands and whatever a list says. What else
+ * stands in X-API-Key is for the server.
+ */
+const isOwnKey = (name: string, value: string | string[]): boolean =>
+  (name === 'x-api-key' || name === 'authorization') && String(value).includes('berth_')
 
 /**
  * `x-amz-` are the signature of AWS and its session token, `x-berth-` what a keeper trusts, and

@@ -172,7 +172,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
 
   /** Signatures can be told apart only, and that is enough where everybody is let in anyway. */
   function callerOf(authorizer: Authorizer, asking: Asking): Caller | Promise<Caller> {
-    const isTaken = authorizer.login === undefined && isLoopback(options.listenHost)
+    const isTaken = authorizer.isOpen && isLoopback(options.listenHost)
     return (isTaken ? signedCaller(asking) : undefined) ?? authorizer.authenticate(asking)
   }
 }

@@ -60,10 +60,13 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
   const { clock, events, sessions, servers, authorizers, credentials, listen, agentcore } = options
   const guard = createGuard({
     ...listen,
-    credentialHeaders: servers.flatMap(({ credentials: own, requestHeaders = [] }) => [
-      ...(own?.clientHeaders ?? []),
-      ...requestHeaders,
-    ]),
+    credentialHeaders: [
+      ...authorizers.headers,
+      ...servers.flatMap(({ credentials: own, requestHeaders = [] }) => [
+        ...(own?.clientHeaders ?? []),
+        ...requestHeaders,
+      ]),
+    ],
   })
   const leaving = new AbortController()
   const left = new AbortController()

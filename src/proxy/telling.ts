@@ -52,7 +52,9 @@ export function createTelling(options: TellingOptions): Telling {
     // AgentCore's metadata is of an endpoint, and there is only one.
     const query = isOfRuntimes(request) ? '?qualifier=DEFAULT' : ''
     const path = server === undefined ? '' : `${writtenPath(request)}${query}`
-    const url = metadataUrl({ base: guard.baseFor(request.headers.host), path })
+    // Keys are nothing that a client could get anywhere by itself.
+    const base = guard.baseFor(request.headers.host)
+    const url = login === undefined ? undefined : metadataUrl({ base, path })
     return {
       'www-authenticate': challengeHeader(challenge, { scopes: login?.scopes ?? [], url }),
     }

@@ -4,6 +4,7 @@ import test from 'node:test'
 import { clientConfig } from '../../src/config/client-config.ts'
 
 const options = {
+  takesKey: () => false,
   baseUrl: 'http://127.0.0.1:8080/',
   servers: ['a.b', 'a-b'].map((name) => ({ name, protocol: 'mcp' as const })),
 }
@@ -59,8 +60,22 @@ test('the inspector gets a command for its page and one for the terminal', () =>
 
 test('an address that a shell would tear is quoted', () => {
   const { commands } = clientConfig('inspector', {
+    ...options,
     baseUrl: "http://h/it's&",
     servers: [{ name: 'x', protocol: 'mcp' }],
   })
   assert.match(commands[0] ?? '', /--server-url 'http:\/\/h\/it'\\''s&\/servers\/x\/mcp' /)
+})
+
+test('a key comes from where each client keeps such things, and is in no file', () => {
+  const keyed = { ...options, servers: options.servers.slice(0, 1), takesKey: () => true }
+  const [claude, cursor, vscode] = (['claude-code', 'cursor', 'vscode'] as const).map((kind) =>
+    JSON.stringify(clientConfig(kind, keyed).file?.content),
+  )
+  assert.match(claude ?? '', /"Authorization":"Bearer \$\{BERTH_API_KEY\}"/)
+  assert.match(cursor ?? '', /"Authorization":"Bearer \$\{env:BERTH_API_KEY\}"/)
+  assert.match(vscode ?? '', /"Authorization":"Bearer \$\{input:berth-api-key\}"/)
+  assert.match(vscode ?? '', /"inputs":\[\{"type":"promptString","id":"berth-api-key"/)
+  const [command] = clientConfig('claude-code', keyed).commands
+  assert.match(command ?? '', /--header 'Authorization: Bearer \$\{BERTH_API_KEY\}'$/)
 })

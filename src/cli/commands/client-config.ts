@@ -10,6 +10,17 @@ import { noMore } from '../values.ts'
 
 const commandName = 'client-config'
 
+const inVariable =
+  'The client takes the API key from the variable BERTH_API_KEY; mcp-berth keys add NAME makes one.'
+
+/** Where each client gets the key from: it is in no file in plain. */
+const whereKey: Readonly<Record<(typeof clientKinds)[number], string>> = {
+  'claude-code': inVariable,
+  cursor: inVariable,
+  inspector: inVariable,
+  vscode: 'VS Code asks for the API key once; mcp-berth keys add NAME makes one.',
+}
+
 export const clientConfig = defineCommand({
   name: commandName,
   summary: 'Print what to put into the configuration of an MCP client',
@@ -53,8 +64,15 @@ export const clientConfig = defineCommand({
     if (others.length > 0) {
       writeLines(stderr, [`Left out, because they speak no MCP: ${others.join(', ')}`])
     }
-    const closed = servers.filter(
-      ({ name, protocol }) => protocol !== 'http' && authorization.servers[name] !== 'none',
+    const takesKey = (name: string): boolean => {
+      const setting = authorization.servers[name]
+      return typeof setting === 'object' && setting.apiKeys !== undefined
+    }
+    const spoken = servers.filter(({ protocol }) => protocol !== 'http')
+    const isWith = spoken.some(({ name }) => takesKey(name))
+    if (isWith) writeLines(stderr, [asCalled(whereKey[kind])])
+    const closed = spoken.filter(
+      ({ name }) => authorization.servers[name] !== 'none' && !takesKey(name),
     )
     if (closed.length > 0) {
       const names = closed.map(({ name }) => name).join(', ')
@@ -62,7 +80,7 @@ export const clientConfig = defineCommand({
         `A client has to send a token with each request (Authorization: Bearer TOKEN) to: ${names}`,
       ])
     }
-    const { commands, file } = entriesFor(kind, { baseUrl, servers })
+    const { commands, file } = entriesFor(kind, { baseUrl, servers, takesKey })
     if (values.json) {
       if (file === undefined) throw new UsageError(`There is no such file for ${kind}.`)
       writeJson(stdout, file.content)

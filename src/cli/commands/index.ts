@@ -5,6 +5,7 @@ import { clientConfig } from './client-config.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { identity } from './identity.ts'
+import { keys } from './keys.ts'
 import { load } from './load.ts'
 import { logs } from './logs.ts'
 import { prompts } from './prompts.ts'
@@ -20,6 +21,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>(
   [
     ...[demo, serve, check, doctor, call, shell, tools, resources, prompts, sessions, logs],
     identity,
+    keys,
     runtimes,
     load,
     clientConfig,

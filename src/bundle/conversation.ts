@@ -1,4 +1,4 @@
-import type { NameKind } from '../auth/access.ts'
+import type { Access, NameKind } from '../auth/access.ts'
 import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { tellFault } from '../ground/guarded.ts'
@@ -26,14 +26,6 @@ import { invalidParams, relatedValues, routeOf } from './routes.ts'
 import type { BundleSessionOptions } from './room.ts'
 import { kindOfList } from './view.ts'
 
-/** Whether this caller may use that of a server, as the server calls it. */
-const isAllowed = (
-  server: Server | undefined,
-  { caller }: From,
-  kind: NameKind,
-  name: string,
-): boolean => server?.access === undefined || mayUse(server.access, caller, kind, name)
-
 /** What goes on between the client of a bundle's session and its members. */
 export interface Conversation {
   /** A message of the client. @throws, or rejects with, what its request is answered with */
@@ -54,11 +46,24 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   const { clock, room, session, door } = options
   const { bundle, servers } = room
   const isLimited = [...servers.values()].some(({ access }) => access !== undefined)
+  const { access } = session.server
+  const denied: Access = { allow: undefined, deny: access?.deny ?? [] }
   let hello: string | undefined
   let level: string | undefined
 
   const hear = (server: Server, data: string, peek: Peek, from: From): string | undefined =>
     passage.hear(server, data, peek, from)
+  /** Whether this caller may use that of a server, as the server calls it. */
+  const isAllowed = (
+    server: Server | undefined,
+    { caller }: From,
+    kind: NameKind,
+    name: string,
+  ): boolean => {
+    if (server?.access !== undefined && !mayUse(server.access, caller, kind, name)) return false
+    // What the bundle denies is so under an alias, too.
+    return kind !== 'resources' || access === undefined || mayUse(denied, caller, kind, name)
+  }
   const knowledge = createKnowledge({
     ...options,
     members: () => members,

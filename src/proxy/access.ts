@@ -2,15 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
-import { createPile } from '../ground/pile.ts'
 import type { NamedUse } from '../protocols/names.ts'
-import { listLength, namesIn, withoutNames } from '../protocols/names.ts'
-import type { Peek, Protocol } from '../protocols/protocol.ts'
+import { namesIn } from '../protocols/names.ts'
+import type { Peek } from '../protocols/protocol.ts'
 import type { Asked } from './asked.ts'
-import type { Downstream } from './downstream.ts'
 
-type Limited = Pick<Asked, 'server' | 'caller'>
-type IsAllowed = (kind: NamedUse['kind'], name: string) => boolean
+export type Limited = Pick<Asked, 'server' | 'caller'>
 
 /**
  * Whether a POST asks for something that its caller may not use. None of it is sent on then: a batch
@@ -79,122 +76,6 @@ const listMethods = new Set<string | undefined>([
   'resources/templates/list',
 ])
 
-/** Whether a list may come in answer to these: to a GET, whatever was asked before. */
-export const mayBringList = (messages: readonly Peek[]): boolean =>
+/** Whether a list is to come in answer to these: to a GET, whatever was asked before. */
+export const asksForList = (messages: readonly Peek[]): boolean =>
   messages.length === 0 || messages.some(({ method }) => listMethods.has(method))
-
-/**
- * Leaves out of lists what the caller may not use. What cannot be looked into is not passed on at
- * all.
- */
-export function leaveOut(downstream: Downstream, protocol: Protocol, limited: Limited): void {
-  const { access } = limited.server
-  if (access === undefined) return
-  const isAllowed: IsAllowed = (kind, name) => mayUse(access, limited.caller, kind, name)
-  const { head, write, end, fail } = downstream
-  let pass: 'events' | 'whole' | 'over' = 'over'
-  const held = createPile()
-
-  const giveUp = (): void => {
-    pass = 'over'
-    const error = new GatewayError('ERR_PROXY_WORKER_UNREADABLE')
-    fail(error)
-    downstream.upstream?.abort(error)
-  }
-  const events = createEvents((lines) => {
-    const kept = withoutListed(lines, isAllowed)
-    if (kept === undefined) giveUp()
-    else if (pass === 'events') write(Buffer.from(kept))
-  })
-
-  downstream.head = (statusCode: number, headers: IncomingHttpHeaders) => {
-    const { 'content-length': _, ...rest } = headers
-    const encoding = headers['content-encoding'] ?? 'identity'
-    if (encoding.toLowerCase() !== 'identity') {
-      giveUp()
-      return
-    }
-    pass = protocol.isStream(headers['content-type']) ? 'events' : 'whole'
-    head(statusCode, rest)
-  }
-  downstream.write = (chunk: Buffer) => {
-    if (pass === 'events') {
-      if (!events.push(chunk)) giveUp()
-    } else if (pass === 'whole') {
-      held.add(chunk)
-      if (held.bytes > listLength) giveUp()
-    }
-  }
-  downstream.end = () => {
-    if (pass === 'events') events.end()
-    else if (pass === 'whole') {
-      const kept = withoutNames(held.take().toString(), isAllowed)
-      if (kept === undefined) giveUp()
-      else if (kept !== '') write(Buffer.from(kept))
-    }
-    if (downstream.isDone()) return
-    end()
-  }
-}
-
-/** The lines of an event, without what may not be seen; undefined where that cannot be told. */
-function withoutListed(lines: readonly string[], isAllowed: IsAllowed): string | undefined {
-  const data = lines.filter((line) => isData(line)).map((line) => line.replace(/^data:? ?/, ''))
-  const said = data.join('\n')
-  const kept = said === '' ? said : withoutNames(said, isAllowed)
-  if (kept === undefined) return undefined
-  const rest = kept === said ? lines : [...lines.filter((line) => !isData(line)), `data: ${kept}`]
-  return `${rest.join('\n')}\n\n`
-}
-
-const isData = (line: string): boolean => line === 'data' || line.startsWith('data:')
-
-/**
- * Whole events, whichever of its three line ends a server uses: what a client would read as an event
- * must not get past.
- *
- * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
- */
-function createEvents(onEvent: (lines: readonly string[]) => void) {
-  const decoder = new TextDecoder() // takes a mark of byte order off as well
-  /** Of a line that has not ended: only added to, never searched again, for chunks may be a byte long. */
-  let pending = ''
-  let bytes = 0
-  let event: string[] = []
-  const lineOver = (line: string): void => {
-    if (line !== '') event.push(line)
-    else if (event.length > 0) {
-      onEvent(event)
-      event = []
-      bytes = 0
-    }
-  }
-  /** A line end of two signs may be cut in between. */
-  let isCut = false
-  const read = (text: string): void => {
-    if (text === '') return
-    const fresh = isCut && text.startsWith('\n') ? text.slice(1) : text
-    isCut = text.endsWith('\r')
-    const [first = '', ...more] = fresh.split(/\r\n|\n|\r/)
-    pending += first
-    for (const line of more) {
-      lineOver(pending)
-      pending = line
-    }
-  }
-  return {
-    /** @returns false once an event is longer than can be looked into */
-    push(chunk: Buffer): boolean {
-      bytes += chunk.length
-      if (bytes > 2 * listLength) return false
-      read(decoder.decode(chunk, { stream: true }))
-      return true
-    },
-    /** Some clients take what no blank line has ended. */
-    end(): void {
-      read(decoder.decode())
-      if (pending !== '') event.push(pending)
-      if (event.length > 0) onEvent(event)
-    },
-  }
-}

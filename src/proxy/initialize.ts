@@ -11,7 +11,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import { leaveOut, mayBringList } from './access.ts'
+import { asksForList } from './access.ts'
 import type { Upstream } from './client-end.ts'
 import { goneOf } from './client-end.ts'
 import type { Downstream } from './downstream.ts'
@@ -21,6 +21,7 @@ import type { From } from './from.ts'
 import { createFirstAnswer } from './first-answer.ts'
 import { firstAnswerErrors } from './first-answer-errors.ts'
 import type { Answered } from './judge.ts'
+import { leaveOut } from './leave-out.ts'
 import { recipientOf } from './recipient.ts'
 import { wordsOfRefusal } from './refusal.ts'
 import { keptOf } from './reopening.ts'
@@ -203,8 +204,9 @@ function passOn(
   const downstream = answerOf(options, session)
   // A server that keeps no sessions may be asked for a list first.
   const { caller, messages } = options
-  if (server.access !== undefined && mayBringList(messages))
-    leaveOut(downstream, protocol, { server, caller })
+  if (server.access !== undefined) {
+    leaveOut(downstream, protocol, { server, caller }, asksForList(messages))
+  }
   downstream.upstream = upstream
   const times = createTimes(protocol.isStateless ? protocol.times : undefined, clock, (error) => {
     downstream.fail(error)

@@ -11,7 +11,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import { leaveOut, mayBringList } from './access.ts'
+import { asksForList } from './access.ts'
 import { asItComes, inPieces, isLong } from './bodies.ts'
 import { createDownstream } from './downstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -20,6 +20,7 @@ import { forward } from './forward.ts'
 import { fromOf } from './from.ts'
 import type { Guard } from './guard.ts'
 import type { Incoming, Outgoing } from './incoming.ts'
+import { leaveOut } from './leave-out.ts'
 import { recipientOf } from './recipient.ts'
 import { tellReopened } from './told-reopened.ts'
 import type { TrafficOf } from './traffics.ts'
@@ -155,8 +156,8 @@ export function createPassing(options: {
         isElsewhere: session.server.launch.kind === 'remote',
       })
       const { asked } = request
-      if (asked?.server.access !== undefined && mayBringList(what.messages)) {
-        leaveOut(downstream, protocol, asked)
+      if (asked?.server.access !== undefined) {
+        leaveOut(downstream, protocol, asked, asksForList(what.messages))
       }
       if (what.reopened !== undefined) {
         tellReopened(downstream, what.ids[0], protocol, what.reopened)

@@ -23,7 +23,14 @@ test('what may not be used of a server, or of the bundle, is not there', async (
       one: { command, access: { allow: undefined, deny } },
       two: { command },
     },
-    { bundles: { team: { servers: '*', access: { deny: ['two_hang', 'one_log'] } } } },
+    {
+      bundles: {
+        team: {
+          servers: '*',
+          access: { deny: ['two_hang', 'one_log', 'note://*', 'berth:two:x:*'] },
+        },
+      },
+    },
   )
   const { client, call } = await connectClient({ after }, gateway.bundle('team'))
   const { tools } = await client.listTools()
@@ -36,6 +43,10 @@ test('what may not be used of a server, or of the bundle, is not there', async (
     await assert.rejects(call(name), { code: -32602, message: new RegExp(`Unknown tool: ${name}`) })
   }
   assert.notEqual((await call('two_pid')).isError, true)
+  // An alias is no other resource.
+  for (const uri of ['note://1', 'berth:two:note://1', 'berth:two:NOTE://1', 'berth:two:x:y']) {
+    await assert.rejects(client.readResource({ uri }), { code: -32002 }, uri)
+  }
   // The server alone has the same list.
   const alone = await connectClient({ after }, gateway.mcp('one'))
   await assert.rejects(alone.call('pid'), /Unknown tool: pid/)

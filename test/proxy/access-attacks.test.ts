@@ -32,6 +32,18 @@ const answers: Record<string, (response: ServerResponse, message: string) => voi
   text: (response, message) => json(response, { 'content-type': 'text/plain' }).end(message),
   long: (response, message) => json(response).end(`${message}${' '.repeat(5 * 1024 * 1024)}`),
 }
+/** What a call is answered with; else it is a list. */
+const big = 'x'.repeat(9 * 1024 * 1024)
+const calls: Record<string, (response: ServerResponse, id: unknown) => void> = {
+  'nan-events': (response, id) =>
+    json(response, { 'content-type': 'text/event-stream' }).end(
+      `data: {"id":${JSON.stringify(id)},"jsonrpc":"2.0","result":{"text":"${big}"}}\n\n`,
+    ),
+  long: (response, id) =>
+    json(response).end(`{"id":${JSON.stringify(id)},"jsonrpc":"2.0","result":{"text":"${big}"}}`),
+  nan: (response, id) =>
+    json(response).end(`{"id":${JSON.stringify(id)},"jsonrpc":"2.0","result":{"tools":NaN}}`),
+}
 const json = (response: ServerResponse, headers = {}): ServerResponse =>
   response.writeHead(200, { 'content-type': 'application/json', ...headers })
 
@@ -64,7 +76,7 @@ describe('ways around what a caller may use', async () => {
     }
     const first = text.includes('"initialize"')
     if (!first) reached.push(text)
-    const said = JSON.parse(text.replace(/^\uFEFF/, '')) as { id?: unknown }
+    const said = JSON.parse(text) as { id?: unknown; method?: string }
     if (said.id === undefined) {
       response.writeHead(202).end()
       return
@@ -73,6 +85,11 @@ describe('ways around what a caller may use', async () => {
       ? { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x' } }
       : { tools: [{ name: 'open' }, { name: 'secret' }] }
     const message = JSON.stringify({ jsonrpc: '2.0', id: said.id, result })
+    const called = said.method === 'tools/call' ? calls[path] : undefined
+    if (called !== undefined) {
+      called(response, said.id)
+      return
+    }
     const answer = first ? answers.plain : answers[path]
     answer?.(response, message)
   }
@@ -190,6 +207,24 @@ describe('ways around what a caller may use', async () => {
       const text = await answer.text()
       assert.doesNotMatch(text, /secret/)
       assert.match(text, /cannot be left out|"code":-32603/)
+      reached.length = 0
+    })
+  }
+
+  test('a list is left out of the answer to a call, too', async () => {
+    // As of a server that takes two requests with one id for each other.
+    const answer = await session.post(call('tools/call', { name: 'open' }))
+    assert.deepEqual((await answer.json()).result, { tools: [{ name: 'open' }] })
+    reached.length = 0
+  })
+
+  for (const how of Object.keys(calls)) {
+    test(`the answer to a call passes, also where it cannot be looked into: ${how}`, async () => {
+      const own = await openRaw(gateway.mcp(how))
+      const answer = await own.post(call('tools/call', { name: 'open' }))
+      const text = await answer.text()
+      assert.equal(answer.status, 200)
+      assert.ok(text.includes(how === 'nan' ? '"tools":NaN' : big))
       reached.length = 0
     })
   }

@@ -16,6 +16,7 @@ import { createHostCheck } from './proxy/guard.ts'
 import type { Front } from './proxy/setup.ts'
 import { setUpFront } from './proxy/setup.ts'
 import { sayGoodbye } from './proxy/goodbye.ts'
+import { createQuotas } from './proxy/quotas.ts'
 import { setUpSessions } from './sessions/setup.ts'
 import { openStore } from './sessions/stores/index.ts'
 import { startCounting } from './telemetry/counting.ts'
@@ -123,6 +124,7 @@ export async function startGateway(
       ...here,
       ...auth,
       sessions,
+      quotas: config.quotas && createQuotas({ ...here, quotas: config.quotas }),
       inside: setUpBundles({ ...here, sessions, bundles: config.bundles }),
       listen: config.listen,
       agentcore: config.agentcore,

@@ -2,6 +2,7 @@ import type { AuthorizationConfig, SecretsConfig } from '../auth/options.ts'
 import type { AgentcoreDialect } from '../protocols/options.ts'
 import type { Bundle } from '../bundle/options.ts'
 import type { ListenConfig } from '../proxy/options.ts'
+import type { QuotasConfig } from '../proxy/options.ts'
 import type { RedisStoreConfig } from '../sessions/options.ts'
 import type { Caps, Server } from '../sessions/server.ts'
 import type { PortRange } from '../ground/port-range.ts'
@@ -18,6 +19,8 @@ export interface Config {
   authorization: AuthorizationConfig
   secrets: SecretsConfig
   caps: Caps
+  /** Undefined where nothing is limited. */
+  quotas: QuotasConfig | undefined
   /** Between SIGTERM and the end of every worker: how long exchanges may finish. Default 10 000. */
   drainMs: number
   /** Of servers that have none fixed. Default: what the system and usual programs leave. */

@@ -22,6 +22,7 @@ import { isWrittenFor, leadsBack } from './own-address.ts'
 import { createProblems, type Problems } from './problems.ts'
 import { generalOptions, slices } from './schema.ts'
 import { readSecretOptions, warnOfSecrets } from './secrets.ts'
+import { readQuotas } from './quotas.ts'
 import { readServers } from './servers.ts'
 import { optionNamed, readSource, type SourceInput } from './source.ts'
 import { readStore } from './store.ts'
@@ -81,6 +82,7 @@ export function loadConfig(input: LoadInput): Config {
     warnings,
   })
   const { authorizers, renamed } = read
+  const quotas = readQuotas(tree.quotas, problems)
   warnings.push(...renamed)
   const storeFiles = new Set<string>()
   const store = storeKeys && readStore(storeKeys, { ...input, base, files: storeFiles, problems })
@@ -143,6 +145,7 @@ export function loadConfig(input: LoadInput): Config {
       maxQueued,
       minFreeMemory: general.minFreeMemory,
     },
+    quotas,
     drainMs,
     workerPorts,
     stateDir,

@@ -92,9 +92,9 @@ interface Leaf {
   shape: Shape
 }
 
-/** Every plain value and list of texts; maps of any key have no variable. */
+/** Every plain value and list of texts; maps of any key, and lists of maps, have no variable. */
 function leavesOf(shape: Shape, where: Path): Leaf[] {
-  if (shape.patternProperties !== undefined) return []
+  if (shape.patternProperties !== undefined || shape.items?.properties !== undefined) return []
   if (shape.properties === undefined) return [{ path: where, shape }]
   return Object.entries(shape.properties).flatMap(([key, inner]) =>
     leavesOf(inner, [...where, key]),

@@ -19,6 +19,7 @@ import {
   sessionTimeOptions,
   storeOptions,
 } from '../sessions/options.ts'
+import { quotaOptions } from '../proxy/options.ts'
 import { launchOptions, portOptions, warmOptions } from '../workers/options.ts'
 import { expected, type Shape } from './check.ts'
 
@@ -102,6 +103,7 @@ export const slices = {
   listen: listenOptions,
   admin: adminOptions,
   store: storeOptions,
+  quotas: quotaOptions,
   agentcore: agentcoreOptions,
   secrets: secretOptions,
   retention: retentionOptions,

@@ -112,6 +112,14 @@ export const catalogue = {
   // prettier-ignore
   ERR_SESSIONS_FULL: entry(503, -32000, 'operator', true, 'The gateway has no room for another session (maxSessions).'),
   // prettier-ignore
+  ERR_SESSIONS_QUOTA_SESSIONS: entry(429, -32000, 'client', true, '{who} may have {limit} sessions at a time ({quota}). End one and try again.'),
+  // prettier-ignore
+  ERR_SESSIONS_QUOTA_STARTS: entry(429, -32000, 'client', true, '{who} may start {limit} sessions a minute ({quota}). Try again when the minute is over.'),
+  // prettier-ignore
+  ERR_SESSIONS_QUOTA_CALLS: entry(429, -32000, 'client', true, '{who} may make {limit} calls a minute ({quota}). Try again when the minute is over.'),
+  // prettier-ignore
+  ERR_SESSIONS_QUOTA_IN_PROGRESS: entry(429, -32000, 'client', true, '{who} may have {limit} calls in progress ({quota}). Wait for one to be answered.'),
+  // prettier-ignore
   ERR_SESSIONS_QUEUE_FULL: entry(503, -32000, 'operator', true, 'Too many sessions are starting (maxQueued).'),
   // prettier-ignore
   ERR_SESSIONS_DRAINING: entry(503, -32000, 'operator', true, 'The gateway is shutting down and opens no new sessions.'),

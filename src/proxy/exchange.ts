@@ -17,6 +17,8 @@ export interface Exchange {
   /** Ids of the last events that a stream of it carried, newest last: what a client resumes from. */
   eventIds: string[]
   isOver: boolean
+  /** Whoever counts it. */
+  onOver: (() => void) | undefined
 }
 
 /** Enough to find the stream of a client whose last events were lost on the way. */

@@ -8,6 +8,7 @@ import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Allowance } from '../sessions/allowance.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
@@ -47,6 +48,7 @@ export interface InitializeOptions {
    * @throws what there is to say to a client that lacks something
    */
   credentials: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
+  allowance: Allowance | undefined
   headers: IncomingHttpHeaders
   body: Buffer
   from: From | undefined
@@ -65,11 +67,11 @@ export interface InitializeOptions {
  * first, and answer what it likes.
  */
 export async function initialize(options: InitializeOptions): Promise<void> {
-  const { sessions, server, principal, response } = options
+  const { sessions, server, principal, allowance, response } = options
   const gone = goneOf(response)
   const open = async (): Promise<Session> => {
     const credentials = await options.credentials?.(gone)
-    return sessions.open(server, { principal, credentials }, gone)
+    return sessions.open(server, { principal, credentials, allowance }, gone)
   }
   let session: Session
   try {

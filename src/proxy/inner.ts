@@ -3,6 +3,7 @@ import type { Clock } from '../ground/clock.ts'
 import type { HeaderMap, Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Quotas } from './quotas.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
@@ -77,6 +78,7 @@ export interface InnerOptions {
   sessions: Sessions
   credentials: Credentials
   equipping: Equipping
+  quotas: Quotas | undefined
   passing: Pick<Passing, 'send'>
   trafficOf: TrafficOf
 }
@@ -89,7 +91,9 @@ export function createInnerDoor(options: InnerOptions): InnerDoor {
   return {
     async open(parent, server, { params, from }, signal) {
       const credentials = resolverOf(options.credentials, { ...from, server })
-      const opened = await sessions.members.open(parent, server, { credentials }, signal)
+      const allowance = options.quotas?.of(from.caller)
+      const opener = { credentials, allowance }
+      const opened = await sessions.members.open(parent, server, opener, signal)
       const { session, isNew, before } = opened
       if (!isNew) {
         await options.equipping.equip(session, from)

@@ -4,7 +4,9 @@ import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
 import { peekOf } from '../protocols/peek.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Quotas } from './quotas.ts'
 import type { Session } from '../sessions/session.ts'
+import { createAdmission } from './admission.ts'
 import { goneOf } from './client-end.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
@@ -25,15 +27,18 @@ export interface InvokeOptions {
   traffics: Traffics
   passing: Passing
   equipping: Equipping
+  quotas: Quotas | undefined
 }
 
 export function createInvoke(options: InvokeOptions): Invoke {
-  const { clock, sessions, traffics, passing, credentials, equipping } = options
+  const { clock, sessions, traffics, passing, credentials, equipping, quotas } = options
+  const admit = createAdmission(quotas)
   return async function invoke(request, reply, asked) {
     const { server, principal, protocol } = asked
     const name = asked.chosenId ?? randomUUID()
     const gone = goneOf(reply.raw)
-    const opener = { principal, credentials: resolverOf(credentials, asked) }
+    const allowance = quotas?.of(asked.caller)
+    const opener = { principal, credentials: resolverOf(credentials, asked), allowance }
     const what = { server, opener, name }
     let session: Session
     do {
@@ -45,16 +50,19 @@ export function createInvoke(options: InvokeOptions): Invoke {
       await sessions.confirm(session)
     } while (session.end !== undefined)
     const traffic = traffics.of(session)
-    checkRoom(traffic, 1)
-    const exchange = traffic.open(peekOf('request', 'invocations', request.id))
-    // What nobody has read yet goes on as it comes.
-    const body = Buffer.isBuffer(request.body) ? request.body : request.raw
-    passing.pass({
-      ...{ request, reply, protocol, traffic, body, name },
-      exchanges: [exchange],
-      ids: [],
-      messages: [],
-      method: 'POST',
+    const call = peekOf('request', 'invocations', request.id)
+    await admit(session, asked, [call], (ticket) => {
+      checkRoom(traffic, 1)
+      const exchanges = [traffic.open(call)]
+      ticket?.carriedBy(exchanges)
+      // What nobody has read yet goes on as it comes.
+      const body = Buffer.isBuffer(request.body) ? request.body : request.raw
+      passing.pass({
+        ...{ request, reply, protocol, traffic, body, name, exchanges },
+        ids: [],
+        messages: [],
+        method: 'POST',
+      })
     })
   }
 }

@@ -75,3 +75,84 @@ export interface ListenConfig {
   /** Of one POSTed message. Default 4 MiB, as SDK servers have it. */
   bodyLimitBytes: number
 }
+
+/** How much one may have, or all of a group together; what is absent is not limited. */
+export interface QuotaNumbers {
+  readonly sessions?: number
+  readonly startsPerMinute?: number
+  readonly callsPerMinute?: number
+  readonly callsInProgress?: number
+}
+
+/** Those whose token says any of these. */
+export interface QuotaGroup extends QuotaNumbers {
+  readonly claim: string
+  readonly any: readonly string[]
+}
+
+export interface QuotasConfig {
+  readonly principal: QuotaNumbers
+  readonly groups: readonly QuotaGroup[]
+}
+
+const most = (description: string, example: number) =>
+  Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      'x-default': 'no limit',
+      examples: [example],
+      description,
+    }),
+  )
+
+const numbers = {
+  sessions: most('Sessions at a time; those of a bundle at its servers count with it, as one.', 5),
+  startsPerMinute: most('Sessions with a worker of their own that begin in a minute.', 10),
+  callsPerMinute: most('Requests to servers in a minute, pings aside.', 120),
+  callsInProgress: most('Requests to servers that are not answered yet, of one gateway.', 8),
+}
+
+/** The keys of these that are numbers. */
+export const quotaKeys = Object.keys(numbers) as (keyof QuotaNumbers)[]
+
+const groupOptions = Type.Object(
+  {
+    claim: Type.String({
+      minLength: 1,
+      examples: ['groups'],
+      description: 'Claim of the token, or a path of names with dots between them.',
+    }),
+    any: Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      examples: [['students']],
+      description: 'Texts of which the claim has to be, or to have, one.',
+    }),
+    ...numbers,
+  },
+  { additionalProperties: false },
+)
+
+/** The slice `quotas` of the configuration. */
+export const quotaOptions = Type.Object(
+  {
+    principal: Type.Object(numbers, {
+      additionalProperties: false,
+      default: {},
+      description: 'What each principal may have. All anonymous clients are one.',
+    }),
+    groups: Type.Array(groupOptions, {
+      default: [],
+      maxItems: 100,
+      'x-type': 'list of maps',
+      examples: [[{ claim: 'groups', any: ['students'], callsPerMinute: 600 }]],
+      description:
+        'What all principals of a group may have together: claim and any, which say by their tokens who is in it, beside the same numbers.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'How much principals and groups of them may use; what is absent is not limited.',
+  },
+)

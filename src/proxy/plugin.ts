@@ -15,6 +15,7 @@ import type { Protocols } from '../protocols/protocols.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { hostsOf } from '../ground/request-target.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Quotas } from './quotas.ts'
 import type { Server } from '../sessions/server.ts'
 import { createAsking } from './ask.ts'
 import type { BodyDone } from './bodies.ts'
@@ -47,6 +48,8 @@ export interface ProxyOptions {
   runtimes: { protocols: Protocols; bodyLimitBytes: number }
   authorizers: Authorizers
   credentials: Credentials
+  /** Undefined where nothing limits anybody. */
+  quotas: Quotas | undefined
   guard: Guard
   /** The way to the worker of a bundle's session, which uses the door to those of its members. */
   inside: Inside

@@ -4,6 +4,7 @@ import { GatewayError } from '../ground/errors.ts'
 import { parseJson } from '../ground/json.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Quotas } from './quotas.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
@@ -40,6 +41,7 @@ export interface ReopeningOptions {
   clock: Clock
   sessions: Sessions
   credentials: Credentials
+  quotas: Quotas | undefined
   equipping: Equipping
   trafficOf: TrafficOf
 }
@@ -76,7 +78,8 @@ export function createReopening(options: ReopeningOptions): Reopening {
 
     async open(request, asked, gone) {
       const { server, principal, publicId = '' } = asked
-      const opener = { principal, credentials: resolverOf(options.credentials, asked) }
+      const credentials = resolverOf(options.credentials, asked)
+      const opener = { principal, credentials, allowance: options.quotas?.of(asked.caller) }
       const opened = await sessions.reopening.open(server, opener, publicId, gone)
       if (opened === undefined) throw asked.missing
       const { session, isNew, reopened } = opened

@@ -2,17 +2,17 @@ import type { Credentials } from '../auth/credentials.ts'
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
-import type { RpcId } from '../ground/jsonrpc.ts'
-import { rpcReply } from '../ground/replies.ts'
 import type { Peek, Posted, Protocol } from '../protocols/protocol.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import { refusedUse } from './access.ts'
+import type { Ticket } from './admission.ts'
+import { createAdmission } from './admission.ts'
 import type { Asked } from './asked.ts'
 import { goneOf } from './client-end.ts'
 import type { ChosenIds } from './chosen-ids.ts'
+import { countIn } from './count-in.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
 import type { Exchange } from './exchange.ts'
@@ -22,15 +22,17 @@ import type { Incoming, Outgoing } from './incoming.ts'
 import { initialize } from './initialize.ts'
 import type { Invoke } from './invoke.ts'
 import type { Passing } from './pass.ts'
+import type { Quotas } from './quotas.ts'
 import { createReopening } from './reopening.ts'
-import type { Traffic } from './traffic.ts'
-import { checkIds, checkRoom, checkStreams } from './traffic.ts'
+import { checkStreams } from './traffic.ts'
 import type { Traffics } from './traffics.ts'
+import { createUseCheck } from './use-check.ts'
 
 export interface ServingOptions {
   clock: Clock
   sessions: Sessions
   credentials: Credentials
+  quotas: Quotas | undefined
   equipping: Equipping
   traffics: Traffics
   chosenIds: ChosenIds
@@ -48,7 +50,9 @@ export interface ServingOptions {
 export type Serve = (request: Incoming, reply: Outgoing) => undefined | Promise<void>
 
 export function createServing(options: ServingOptions): Serve {
-  const { clock, sessions, traffics, chosenIds, passing, invoke, equipping } = options
+  const { clock, sessions, traffics, chosenIds, passing, invoke, equipping, quotas } = options
+  const admit = createAdmission(quotas)
+  const isRefused = createUseCheck(options)
   const reopening = createReopening({ ...options, trafficOf: traffics.of })
 
   /** Synchronous as far as it can be: a promise for each call would cost more than it says. */
@@ -103,29 +107,6 @@ export function createServing(options: ServingOptions): Serve {
       .then((found) => postTo(found, request, reply, asked, { messages, body }))
   }
 
-  /** Answers, in the shoes of its server, what its caller may not use: there is no such thing. */
-  function isRefused(
-    request: Incoming,
-    reply: Outgoing,
-    asked: Asked,
-    { body, messages }: Message,
-  ): boolean {
-    const error =
-      asked.server.access === undefined
-        ? undefined
-        : refusedUse(asked, { headers: request.headers, body, messages })
-    if (error === undefined) return false
-    options.report(request, error)
-    const { protocol, publicId } = asked
-    const extra = passing.extraHeaders(request, protocol)
-    const own = publicId === undefined ? {} : protocol.toClient({}, publicId)
-    const ids = messages.filter(isRequest).flatMap(({ id }) => id ?? [])
-    const answer = rpcReply(error, { requestId: request.id, ids })
-    if (ids.length === 0) reply.say(202, { ...extra, ...own })
-    else reply.say(answer.statusCode, { ...extra, ...own, ...answer.headers }, answer.body)
-    return true
-  }
-
   /** Its session has ended: another one, where that is configured, or what there is to say. */
   function goOn(request: Incoming, reply: Outgoing, asked: Asked): undefined | Promise<void> {
     const body = bodyOf(request)
@@ -155,13 +136,13 @@ export function createServing(options: ServingOptions): Serve {
     const traffic = traffics.of(session)
     const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
     const confirmed = sessions.confirm(session)
-    if (held === undefined && confirmed === undefined) {
-      post(request, reply, traffic, { protocol, messages, body, name, reopened })
-      return undefined
-    }
+    const what = { protocol, messages, body, name, reopened }
+    const go = (): undefined | Promise<void> =>
+      admit(session, asked, messages, (ticket) => post(request, reply, traffic, what, ticket))
+    if (held === undefined && confirmed === undefined) return go()
     return Promise.all([held, confirmed])
       .then(() => checkOpen(session))
-      .then(() => post(request, reply, traffic, { protocol, messages, body, name, reopened }))
+      .then(go)
   }
 
   /** It may have ended while the request waited. */
@@ -181,7 +162,8 @@ export function createServing(options: ServingOptions): Serve {
       open(request, reply, asked, what)
       return undefined
     }
-    const opener = { principal, credentials: resolverOf(options.credentials, asked) }
+    const credentials = resolverOf(options.credentials, asked)
+    const opener = { principal, credentials, allowance: quotas?.of(asked.caller) }
     return sessions
       .openNamed(server, opener, chosenId, goneOf(reply.raw))
       .then(async ({ session, isNew }) => {
@@ -212,6 +194,7 @@ export function createServing(options: ServingOptions): Serve {
       principal,
       caller: asked.caller,
       credentials: resolverOf(options.credentials, asked),
+      allowance: quotas?.of(asked.caller),
       session,
       messages,
       headers: request.headers,
@@ -236,9 +219,11 @@ export function createServing(options: ServingOptions): Serve {
     reply: Outgoing,
     traffic: ReturnType<typeof traffics.of>,
     what: Message & { protocol: Protocol; name: string | undefined },
+    ticket: Ticket | undefined,
   ): void {
     const { protocol, body, name, reopened, messages } = what
     const { exchanges, ids } = countIn(traffic, what.messages)
+    ticket?.carriedBy(exchanges)
     passing.pass({
       request,
       reply,
@@ -252,23 +237,6 @@ export function createServing(options: ServingOptions): Serve {
       reopened,
       messages,
     })
-  }
-
-  /** Counts the requests of a POST in; answers and notifications are never counted. */
-  function countIn(traffic: Traffic, messages: Peek[]): { exchanges: Exchange[]; ids: RpcId[] } {
-    const exchanges: Exchange[] = []
-    const ids: RpcId[] = []
-    for (const { kind, id } of messages) {
-      if (kind === 'request' && id !== undefined) ids.push(id)
-    }
-    // All of it is refused, or nothing.
-    checkRoom(traffic, ids.length)
-    checkIds(traffic, ids)
-    for (const message of messages) {
-      if (message.id === undefined || !isRequest(message)) traffic.fromClient(message)
-      else exchanges.push(traffic.open(message))
-    }
-    return { exchanges, ids }
   }
 
   function handleGet(request: Incoming, reply: Outgoing, asked: Asked, session: Session): void {

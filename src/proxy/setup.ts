@@ -11,6 +11,7 @@ import type { AgentcoreDialect } from '../protocols/options.ts'
 import { runtimeProtocols } from '../protocols/protocols.ts'
 import { createRuntimes } from '../protocols/runtimes.ts'
 import type { Sessions } from '../sessions/manager.ts'
+import type { Quotas } from './quotas.ts'
 import type { Server } from '../sessions/server.ts'
 import { createGuard } from './guard.ts'
 import { openHealthy } from './health.ts'
@@ -26,6 +27,7 @@ export interface FrontSetup {
   servers: readonly Server[]
   authorizers: Authorizers
   credentials: Credentials
+  quotas: Quotas | undefined
   inside: Inside
   listen: ListenConfig
   agentcore: AgentcoreDialect & { bodyLimitBytes: number }
@@ -92,6 +94,7 @@ export async function setUpFront(options: FrontSetup): Promise<Front> {
     },
     authorizers,
     credentials,
+    quotas: options.quotas,
     inside: options.inside,
     guard,
     listenHost: listen.host,

@@ -156,6 +156,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
         release: undefined,
         eventIds: [],
         isOver: false,
+        onOver: undefined,
       }
       open.add(exchange)
       if (method === 'tools/call' || method === 'invocations') session.counts.calls += 1
@@ -181,6 +182,8 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
 
     setAdrift(exchange) {
       adrift.add(exchange)
+      // Whether another gateway has answered it is not told here.
+      if (session.isShared) exchange.onOver?.()
       // Answered at another gateway, it would stay here for ever.
       const [oldest] = adrift
       if (adrift.size > maxAdrift && oldest !== undefined) traffic.end(oldest, 'failed')
@@ -198,6 +201,7 @@ export function createTraffic(session: Session, clock: Clock, events: Events): T
       adrift.delete(exchange)
       exchange.release?.()
       exchange.release = undefined
+      exchange.onOver?.()
       const durationMs = clock.now() - exchange.startedAtMs
       events.emit('exchange.ended', {
         session: handle,

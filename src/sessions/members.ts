@@ -22,7 +22,7 @@ export interface Members {
   open(
     parent: Session,
     server: Server,
-    opener: Pick<NamedOpener, 'credentials'>,
+    opener: Pick<NamedOpener, 'credentials' | 'allowance'>,
     signal: AbortSignal,
   ): Promise<OpenedMember>
   /** The live one, here or at another gateway; undefined where there is none. */
@@ -51,14 +51,14 @@ export function createMembers({ store, naming, adopting, close }: MembersOptions
   return {
     lookup: (parent, server) => naming.lookup(nameOf(parent), server.name, parent.principal),
 
-    async open(parent, server, { credentials }, signal) {
+    async open(parent, server, { credentials, allowance }, signal) {
       const { principal, handle } = parent
       const ended = new AbortController()
       const forget = parent.onEnding((end) => ended.abort(endedError(end)))
       try {
         const until = AbortSignal.any([signal, ended.signal])
         const before = await store.getByKey(keyOf(nameOf(parent), server.name, principal))
-        const opener = { principal, credentials, parent: handle }
+        const opener = { principal, credentials, parent: handle, allowance }
         const { session, isNew } = await naming.open(server, opener, nameOf(parent), until)
         if (parent.end !== undefined) {
           await close(session, parent.end)

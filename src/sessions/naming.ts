@@ -3,6 +3,7 @@ import type { Adopting } from './adopting.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { endedError } from './ending.ts'
 import type { Again, Opening } from './opening.ts'
+import type { Allowance } from './allowance.ts'
 import type { SessionRecord } from './record.ts'
 import { keyOf } from './record.ts'
 import type { Server } from './server.ts'
@@ -31,6 +32,7 @@ export interface NamedOpener {
   credentials?: ((signal: AbortSignal) => Promise<ResolvedCredentials>) | undefined
   again?: Again | undefined
   parent?: string | undefined
+  allowance?: Allowance | undefined
 }
 
 export interface Named {
@@ -135,7 +137,8 @@ export function createNaming(options: NamingOptions): Naming {
         if (record === undefined) {
           const key = keyOf(name, server.name, principal)
           const credentials = await opener.credentials?.(signal)
-          const who = { principal, credentials, again: opener.again, parent: opener.parent }
+          const { again, parent, allowance } = opener
+          const who = { principal, credentials, again, parent, allowance }
           const session = await opening.openKeyed(key, server, who, signal)
           // Another one was quicker.
           if (session === undefined) continue

@@ -13,6 +13,7 @@ import type { ReadFreeMemory } from '../workers/limits/free-memory.ts'
 import type { Ending } from './ending.ts'
 import { createIdlest } from './idlest.ts'
 import { createMemoryRoom } from './memory.ts'
+import type { Allowance } from './allowance.ts'
 import type { SessionRecord } from './record.ts'
 import type { Caps, Server } from './server.ts'
 import type { Move } from './moving.ts'
@@ -42,6 +43,8 @@ export interface Opener {
   again?: Again | undefined
   /** Handle of the bundle's session that it is to belong to. */
   parent?: string | undefined
+  /** Undefined where nothing limits who opens it. */
+  allowance?: Allowance | undefined
 }
 
 /** Of a session that goes on under the public id of one that has ended. */
@@ -91,7 +94,7 @@ export function createOpening(options: OpeningOptions): Opening {
     const session = createSession({ record, server, clock, touchEveryMs, lostAfterMs })
     let isOpened = false
     try {
-      isOpened = await makeRoom(session)
+      isOpened = await makeRoom(session, opener)
     } finally {
       if (!isOpened) waiting?.giveBack()
     }
@@ -206,17 +209,27 @@ export function createOpening(options: OpeningOptions): Opening {
    *
    * @returns false when there is one already
    */
-  async function makeRoom(session: OwnSession): Promise<boolean> {
+  async function makeRoom(session: OwnSession, { allowance, parent }: Opener): Promise<boolean> {
     const isAnonymous = session.principal === 'anonymous'
     const storeCaps = {
       maxSessions: caps.maxSessions,
       maxSessionsPerPrincipal: isAnonymous ? caps.maxSessions : caps.maxSessionsPerPrincipal,
+      // One of a bundle counts with its parent.
+      ...(allowance === undefined || parent !== undefined ? {} : { quotas: allowance.sessions }),
     }
     for (;;) {
       // Looked at each time: to make room may take as long as a worker takes to stop.
       if (isDraining()) throw new GatewayError('ERR_SESSIONS_DRAINING', { retryAfterSeconds: 5 })
       const outcome = await store.create(session.record, storeCaps)
-      if (outcome === 'created' || outcome === 'exists') return outcome === 'created'
+      if (outcome === 'exists') return false
+      if (outcome === 'created') {
+        // A bundle starts nothing itself.
+        if (allowance !== undefined && session.server.launch.kind !== 'inside') {
+          await countStart(session, allowance)
+        }
+        return true
+      }
+      if (outcome.startsWith('quota-full')) throw quotaFull(allowance, outcome)
       if (outcome === 'gateway-full') {
         throw new GatewayError('ERR_SESSIONS_FULL', { retryAfterSeconds: 30 })
       }
@@ -230,6 +243,22 @@ export function createOpening(options: OpeningOptions): Opening {
       await ending.close(longest, 'evicted')
     }
   }
+
+  async function countStart({ id }: OwnSession, allowance: Allowance): Promise<void> {
+    try {
+      allowance.start()
+    } catch (full) {
+      await store.remove(id)
+      throw full
+    }
+  }
+}
+
+function quotaFull(allowance: Allowance | undefined, outcome: string): Error {
+  const quota = allowance?.sessions[Number(outcome.split(' ')[1])]
+  return (
+    quota?.full() ?? new Error(`the store knows of a quota that was not asked about: ${outcome}`)
+  )
 }
 
 const newNames = (): Named => ({ id: randomUUID(), workerId: randomBytes(8).toString('hex') })

@@ -127,10 +127,22 @@ export interface StoreCaps {
   maxSessions: number
   /** Of its principal, on all hosts. */
   maxSessionsPerPrincipal: number
+  /** What else counts it, on all hosts, until it is closed. */
+  quotas?: readonly StoreQuota[]
 }
 
-/** `full`: whose cap left no room; the principal's is looked at first. */
-export type CreateOutcome = 'created' | 'exists' | 'principal-full' | 'gateway-full'
+export interface StoreQuota {
+  /** Of all records that count together. */
+  key: string
+  limit: number
+}
+
+/**
+ * `full`: whose cap left no room. The quotas are looked at first (the number is a place in their
+ * list), then the principal's.
+ */
+export type CreateOutcome =
+  'created' | 'exists' | 'principal-full' | 'gateway-full' | `quota-full ${number}`
 
 export interface Touch {
   id: string

@@ -43,6 +43,7 @@ test('a file with servers alone gets every default', (t) => {
       maxQueued: 100,
       minFreeMemory: 5,
     },
+    quotas: undefined,
     drainMs: 10_000,
     workerPorts: undefined,
     secrets: { file: undefined, userKey: 'sub', shared: {}, command: undefined },

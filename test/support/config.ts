@@ -163,6 +163,7 @@ export function testConfig(
       minFreeMemory: 0,
       ...caps,
     },
+    quotas: undefined,
     workerPorts: undefined,
     drainMs: 1000,
     stateDir,

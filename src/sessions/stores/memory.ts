@@ -2,7 +2,7 @@ import type { Clock } from '../../ground/clock.ts'
 import { judge, takesPlace } from '../lifetime.ts'
 import type { SessionRecord, TombstoneLimits } from '../record.ts'
 import { leanTombstone, tombstoneLimits, tombstoneMs } from '../record.ts'
-import type { Lease, SessionStore, StoreListener } from '../store.ts'
+import type { CreateOutcome, Lease, SessionStore, StoreListener, StoreQuota } from '../store.ts'
 
 interface Held extends Lease {
   sinceMs: number
@@ -28,6 +28,8 @@ export function createMemoryStore({
   const listeners = new Set<StoreListener>()
   const principals = new Map<string, number>()
   const hosts = new Map<string, number>()
+  /** Ids by quota; of those that are closed some stay until there is no room. */
+  const counted = new Map<string, Set<string>>()
   /** When a host or a replica last gave a sign of life. */
   const alive = new Map<string, number>()
   const installations = new Set<string>()
@@ -80,10 +82,24 @@ export function createMemoryStore({
     const lastMs = Math.max(lease.sinceMs, alive.get(`owner ${lease.owner}`) ?? 0)
     return clock.now() < lastMs + lease.leaseMs
   }
+  const isQuotaFull = ({ key, limit }: StoreQuota): boolean => {
+    const ids = counted.get(key)
+    if (ids === undefined || ids.size < limit) return false
+    for (const id of ids) if (!isCounted(id)) ids.delete(id)
+    return ids.size >= limit
+  }
+  const isCounted = (id: string): boolean => {
+    const record = records.get(id)
+    return record !== undefined && takesPlace(record)
+  }
   const burying = clock.every(60_000, () => {
     const beforeMs = clock.now() - tombstoneMs
     for (const [id, { state, end }] of records) {
       if (state === 'closed' && end !== undefined && end.atMs < beforeMs) forget(id)
+    }
+    for (const [key, ids] of counted) {
+      for (const id of ids) if (!isCounted(id)) ids.delete(id)
+      if (ids.size === 0) counted.delete(key)
     }
   })
 
@@ -100,11 +116,16 @@ export function createMemoryStore({
       if (records.has(record.id) || (namesake !== undefined && !hasEnded(namesake))) {
         return Promise.resolve('exists')
       }
+      const full = caps.quotas?.findIndex(isQuotaFull) ?? -1
+      if (full >= 0) return Promise.resolve<CreateOutcome>(`quota-full ${full}`)
       if ((principals.get(record.principal) ?? 0) >= caps.maxSessionsPerPrincipal) {
         return Promise.resolve('principal-full')
       }
       if ((hosts.get(record.host) ?? 0) >= caps.maxSessions) return Promise.resolve('gateway-full')
       put(record)
+      for (const { key } of caps.quotas ?? []) {
+        counted.set(key, (counted.get(key) ?? new Set()).add(record.id))
+      }
       return Promise.resolve('created')
     },
 
@@ -197,7 +218,7 @@ export function createMemoryStore({
     close() {
       burying.cancel()
       for (const kept of [records, tombstones, detailed, keyed, leases]) kept.clear()
-      for (const kept of [listeners, principals, hosts, alive]) kept.clear()
+      for (const kept of [listeners, principals, hosts, counted, alive]) kept.clear()
       return Promise.resolve()
     },
   }

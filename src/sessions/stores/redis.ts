@@ -88,10 +88,13 @@ export async function createRedisStore(
 
     async create(record, caps) {
       const { id, host, principal } = record
+      const { maxSessions, maxSessionsPerPrincipal, quotas = [] } = caps
+      const own = [keys.session(id), keys.host(host), keys.principal(principal), keys.ids]
+      const limits = quotas.map(({ limit }) => limit)
       const outcome = await link.run(
         scripts.create,
-        [keys.session(id), keys.host(host), keys.principal(principal), keys.ids],
-        [id, caps.maxSessions, caps.maxSessionsPerPrincipal, ...encode(record)],
+        [...own, ...quotas.map(({ key }) => keys.quota(key))],
+        [id, maxSessions, maxSessionsPerPrincipal, ...limits, ...encode(record)],
       )
       return outcome as CreateOutcome
     },

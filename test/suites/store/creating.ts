@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { CreateStore } from './rig.ts'
-import { endAt, recordAt, room } from './rig.ts'
+import { endAt, recordAt, room, shownBy } from './rig.ts'
 
 export function creating(create: CreateStore): void {
   test('gives back what was put into it, and nothing else', async (t) => {
@@ -53,6 +53,31 @@ export function creating(create: CreateStore): void {
     assert.equal(await store.create(recordAt(nowMs()), caps), 'principal-full')
     await store.update(one.id, 2, { state: 'closed' })
     assert.equal(await store.create(recordAt(nowMs()), caps), 'created')
+  })
+
+  test('counts records in all their quotas, before any cap, until they are closed', async (t) => {
+    const { store, nowMs } = await create(t)
+    const quotasOf = (who: string) => [
+      { key: who, limit: 1 },
+      { key: 'both', limit: 2 },
+    ]
+    const by = (principal: string, host = 'here') =>
+      store.create(recordAt(nowMs(), { principal, host }), { ...room, quotas: quotasOf(principal) })
+    const one = recordAt(nowMs())
+    const caps = { maxSessions: 100, maxSessionsPerPrincipal: 1, quotas: quotasOf('adam') }
+    assert.equal(await store.create(one, caps), 'created')
+    assert.equal(await store.create(recordAt(nowMs()), caps), 'quota-full 0')
+    assert.equal(await by('eve', 'far'), 'created')
+    assert.equal(await by('cain'), 'quota-full 1')
+    // Who is in none takes no place in them.
+    assert.equal(await store.create(recordAt(nowMs()), room), 'created')
+    await store.update(one.id, 1, { state: 'closing', end: endAt(nowMs()) })
+    assert.equal(await by('cain'), 'quota-full 1')
+    await store.update(one.id, 2, { state: 'closed' })
+    assert.equal(await by('cain'), 'created')
+    assert.equal(await by('adam'), 'quota-full 1')
+    // What was refused has left nothing behind.
+    assert.equal((await shownBy(store)).length, 4)
   })
 
   test('gives one place away once, however many ask at once', async (t) => {

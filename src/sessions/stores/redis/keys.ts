@@ -13,6 +13,8 @@ export interface Keys {
   host(host: string): string
   /** Set: sessions of one principal that are not closed. */
   principal(principal: string): string
+  /** Set: sessions that a quota counts; of those that are closed some stay until there is no room. */
+  quota(key: string): string
   /** Sorted set: every id, by the time when its record goes; infinite for what is not closed. */
   ids: string
   /** Sorted set: hosts by their last sign of life. */
@@ -34,6 +36,7 @@ export function keysOf(prefix: string, db: number): Keys {
     keyed: (key) => `${base}key:${key}`,
     host: (host) => `${base}host:${host}`,
     principal: (principal) => `${base}principal:${principal}`,
+    quota: (key) => `${base}quota:${key}`,
     ids: `${base}ids`,
     hosts: `${base}hosts`,
     replicas: `${base}replicas`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { tombstoneLimits } from '../../record.ts'
+import { tombstoneLimits, tombstoneMs } from '../../record.ts'
 import { forgetAfterMs, installationMs, prelude, redisTime } from './prelude.ts'
 
 export { installationMs }
@@ -12,11 +12,13 @@ export interface Script {
 
 /**
  * KEYS 1 the session · 2 sessions of its host · 3 sessions of its principal · 4 all ids
- *   · derived: the id of its key, and the session of that
- * ARGV 1 base · 2 id · 3 maxSessions · 4 maxSessionsPerPrincipal · 5… fields and values
- * Returns 'created', 'exists', 'principal-full' or 'gateway-full'
+ *   · 5… sessions that its quotas count · derived: the id of its key, and the session of that
+ * ARGV 1 base · 2 id · 3 maxSessions · 4 maxSessionsPerPrincipal · as many limits as there are
+ *   quotas · then fields and values
+ * Returns 'created', 'exists', 'principal-full', 'gateway-full' or 'quota-full ' and which, from 0
  *
- * Where a cap is reached, what has no record any more (evicted) is not counted.
+ * Where a cap is reached, what has no record any more (evicted) is not counted. Out of a quota ids
+ * are taken only then: those without a record, and those of what is closed.
  */
 const create = `
 local function isFull(key, cap, count, some, drop)
@@ -31,15 +33,31 @@ sound(KEYS[2], 'zset')
 sound(KEYS[3], 'set')
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'exists' end
 local fields = {}
-for at = 5, #ARGV, 2 do fields[ARGV[at]] = ARGV[at + 1] end
+local first = #KEYS + 1
+for at = first, #ARGV, 2 do fields[ARGV[at]] = ARGV[at + 1] end
 if fields.key and isOpen(fields.key) then return 'exists' end
+for at = 5, #KEYS do
+  local quota, limit = sound(KEYS[at], 'set'), tonumber(ARGV[at])
+  if redis.call('SCARD', quota) >= limit then
+    for _, id in ipairs(redis.call('SMEMBERS', quota)) do
+      local state = fieldsOf(sessionKey(id), 'state')[1]
+      if not state or state == 'closed' then redis.call('SREM', quota, id) end
+    end
+    if redis.call('SCARD', quota) >= limit then return 'quota-full ' .. (at - 5) end
+  end
+end
 if isFull(KEYS[3], tonumber(ARGV[4]), 'SCARD', 'SRANDMEMBER', 'SREM') then
   return 'principal-full'
 end
 if isFull(KEYS[2], tonumber(ARGV[3]), 'ZCARD', 'ZRANDMEMBER', 'ZREM') then
   return 'gateway-full'
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('HSET', KEYS[1], unpack(ARGV, first))
+for at = 5, #KEYS do
+  local leftMs = math.max(1, num(fields.maxAtMs) - now()) + ${tombstoneMs}
+  redis.call('SADD', KEYS[at], ARGV[2])
+  if redis.call('PTTL', KEYS[at]) < leftMs then redis.call('PEXPIRE', KEYS[at], leftMs) end
+end
 if fields.key then keep(fields.key, ARGV[2], fields.maxAtMs) end
 file(ARGV[2])
 return 'created'

@@ -88,7 +88,9 @@ export function createServing(options: ServingOptions): Serve {
     if (posted.form === 'too-much') throw new GatewayError('ERR_PROXY_TOO_INTRICATE')
     if (posted.form === 'not-rpc') throw new GatewayError('ERR_PROXY_NOT_RPC')
     const { messages } = posted
-    if (isRefused(request, reply, asked, { body, messages })) return undefined
+    if (asked.server.access !== undefined && isRefused(request, reply, asked, { body, messages })) {
+      return undefined
+    }
     if (protocol.isStateless && session === undefined) {
       return openStateless(request, reply, asked, { messages, body })
     }
@@ -116,7 +118,9 @@ export function createServing(options: ServingOptions): Serve {
       throw asked.missing as Error
     }
     const { messages } = posted
-    if (isRefused(request, reply, asked, { body, messages })) return undefined
+    if (asked.server.access !== undefined && isRefused(request, reply, asked, { body, messages })) {
+      return undefined
+    }
     return reopening
       .open(request, asked, goneOf(reply.raw))
       .then(({ session, reopened }) =>

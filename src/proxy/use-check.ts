@@ -22,10 +22,7 @@ export interface UseCheckOptions {
 
 export function createUseCheck({ passing, report }: UseCheckOptions): UseCheck {
   return function isRefused(request, reply, asked, { body, messages }) {
-    const error =
-      asked.server.access === undefined
-        ? undefined
-        : refusedUse(asked, { headers: request.headers, body, messages })
+    const error = refusedUse(asked, { headers: request.headers, body, messages })
     if (error === undefined) return false
     report(request, error)
     const { protocol, publicId } = asked

@@ -17,7 +17,7 @@ const everybody: AccessRule = {
 }
 const access = {
   allow: undefined,
-  deny: [{ ...everybody, tools: ['pid', 'sec*'], resources: ['note://*'] }],
+  deny: [{ ...everybody, tools: ['pid', 'hang', 'sec*'], resources: ['note://*'] }],
 }
 const node = (file: string): ['node', string] => ['node', compiled(`test/fixtures/workers/${file}`)]
 
@@ -86,6 +86,7 @@ describe('what a caller may not use', async () => {
       const session = await openRaw(gateway.mcp(server))
       const tools = await toolsOf(session)
       assert.ok(tools.includes('count') && !tools.includes('pid'), tools.join())
+      assert.ok(!tools.includes('hang'), tools.join())
       const { error } = await messageOf(await session.call('pid'))
       assert.deepEqual(error, { code: -32602, message: 'Unknown tool: pid' })
       assert.equal((await ask(session, 'resources/read', { uri: 'note://1' })).error?.code, -32002)

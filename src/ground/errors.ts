@@ -60,6 +60,8 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_TWO_HOSTS: entry(400, -32600, 'client', false, 'Bad Request: there is more than one Host header. Send one.'),
   // prettier-ignore
+  ERR_PROXY_TWO_IDS: entry(400, -32600, 'client', false, 'Bad Request: there is more than one Mcp-Session-Id header. Send one.'),
+  // prettier-ignore
   ERR_PROXY_HOST: entry(403, -32000, 'client', false, 'Forbidden: the Host header does not name this gateway. If the name is right, set listen.publicUrl or listen.allowedHosts.'),
   // prettier-ignore
   ERR_PROXY_ORIGIN: entry(403, -32000, 'client', false, 'Forbidden: the Origin is not allowed. Add it to listen.allowedOrigins.'),
@@ -92,11 +94,15 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_WORKER_CUT: entry(502, -32603, 'worker', false, 'The worker closed the connection before it had answered.'),
   // prettier-ignore
+  ERR_PROXY_READ_TOO_SLOWLY: entry(408, -32000, 'client', true, 'The stream was cut, because its client took nothing of it for a while. Resume it with Last-Event-ID, as far as it is kept, or call again, and read as it comes.'),
+  // prettier-ignore
   ERR_PROXY_HEADER_TOO_LARGE: entry(431, -32600, 'client', false, 'The header {name} is larger than {limitBytes} bytes; the server gets no longer ones (requestHeaderAllowlist).'),
   // prettier-ignore
   ERR_PROXY_HEAD_TOO_LARGE: entry(431, -32600, 'client', false, 'The headers are larger than {limitBytes} bytes.'),
   // prettier-ignore
   ERR_PROXY_REQUEST_TIMEOUT: entry(408, -32600, 'client', true, 'The request did not come in time.'),
+  // prettier-ignore
+  ERR_PROXY_EXPECT: entry(417, -32600, 'client', false, 'Expectation Failed: of Expect only 100-continue is understood. Leave the header out.'),
   // prettier-ignore
   ERR_PROXY_NO_REQUEST: entry(400, -32600, 'client', false, 'This is no HTTP/1.1 request.'),
   // prettier-ignore

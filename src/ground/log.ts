@@ -110,8 +110,8 @@ const levels: Partial<{ [N in EventName]: Level | ((news: BerthEvents[N]) => Lev
   },
 }
 
-/** Who was not let in, or has asked for too much: the operator may have to do something about it. */
-const refusals = new Set([401, 403, 429])
+/** Who was not let in, or was too slow, or has asked for too much: the operator may have to do something. */
+const refusals = new Set([401, 403, 408, 429])
 /** Of each code, in a window: whoever reaches the gateway can make as many as they like. */
 const refusalsAtMost = 20
 

@@ -168,6 +168,7 @@ export function keep(options: KeptOptions): Kept {
             // An answer that moves to another gateway has to be a stream, and soon.
             ...(spec.outlives === undefined ? { undecidedMs: undecidedInOneGatewayMs } : {}),
             toServer: (line) => server?.send(line) === true,
+            hold: (isHeld) => server?.hold(isHeld),
             onGarbage: (line) => server?.note(line),
             beginning: {
               unfinished: () => server?.unfinished() ?? '',

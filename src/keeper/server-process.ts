@@ -47,6 +47,8 @@ export interface ServerProcess {
   readonly exited: Promise<KeeperExit>
   /** Writes one line to a stdio server; false when it does not read any more. */
   send(line: string): boolean
+  /** Reads nothing of what a stdio server writes, so that it has to wait; or goes on. */
+  hold(isHeld: boolean): void
   /**
    * Asks it to end: stdin closed, SIGTERM to its process group.
    *
@@ -105,6 +107,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   let listens: ListensElsewhere | undefined
   let ended: { code: number | null; signal: string | null } = { code: null, signal: null }
   let stdin: Writable | null = null
+  let stdout: Readable | null = null
 
   let settle: (code: number | null, signal: string | null) => void = () => undefined
   const exited = new Promise<KeeperExit>((resolve) => {
@@ -134,6 +137,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
   child?.onExit((code, signal) => {
     hasExited = true
     ended = { code, signal }
+    hold(false)
     // It comes when all that was written has been read, and not before everything that holds the
     // streams open has ended. What was asked to end is given its time for that.
     child.onClose(() => settle(code, signal))
@@ -169,10 +173,11 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     stdin = streams.stdin
     // Without a listener its early end would end the keeper.
     stdin?.on('error', () => broken('standard input'))
-    read(streams.stdout)
+    stdout = streams.stdout
+    read()
   })
 
-  function read(stdout: Readable | null): void {
+  function read(): void {
     const take = (chunk: Buffer): void => {
       lines.push(chunk)
       budget.spent(chunk.length)
@@ -203,8 +208,15 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
     setTimeout(() => inBackground(kill(), onFault), brokenGraceMs)
   }
 
+  /** Of what has ended, or is to, the rest is read: it is not much, and may be an answer. */
+  function hold(isHeld: boolean): void {
+    if (isHeld && !isEnding()) stdout?.pause()
+    else stdout?.resume()
+  }
+
   function ask(why?: string): void {
     isAsked = true
+    hold(false)
     if (!hasExited) endedFor ??= why
     usage.look()
     stdin?.end()
@@ -280,6 +292,7 @@ export function startServerProcess(options: ServerProcessOptions): ServerProcess
       silence.asked()
       return true
     },
+    hold,
     isThere: () => tree.pids().length > 0,
     ask,
     kill,

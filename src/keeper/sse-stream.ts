@@ -3,6 +3,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { EventLog, LoggedEvent, Trail } from './event-log.ts'
 import { carriesHeader } from './protocol.ts'
 import type { Reply } from './reply.ts'
+import type { Restraint } from './restraint.ts'
 import type { SsePart } from './sse-parts.ts'
 
 /** More than this may not wait for one slow reader, beside the one message that is on its way. */
@@ -59,6 +60,8 @@ export interface SseStreamOptions {
   isStandalone: boolean
   /** Called when there may be room again; `hasRoom` tells. */
   onRoom?: () => void
+  /** Holds back what writes to it while its reader is behind. */
+  restraint?: Restraint | undefined
   /** Called when the stream has ended and the log holds nothing of it. */
   onSpent: () => void
 }
@@ -68,7 +71,7 @@ export const understandsPriming = (version: string | undefined): boolean =>
   version !== undefined && version >= '2025-11-25'
 
 export function createSseStream<R extends Reply>(options: SseStreamOptions): SseStream<R> {
-  const { key, log, headers, canPrime, isStandalone, onRoom, onSpent } = options
+  const { key, log, headers, canPrime, isStandalone, onRoom, onSpent, restraint } = options
   const { encoding } = log.format
   let connection: R | undefined
   let heaviestBytes = 0
@@ -89,6 +92,7 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
 
   function hangUp(): void {
     if (connection === undefined || connection.writableEnded) return
+    restraint?.freed(connection)
     // A reader that is behind would keep what waits for it in memory until it has read it all.
     if (connection.writableNeedDrain) connection.destroy()
     else connection.end()
@@ -100,11 +104,13 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
     connection = reply
     heaviestBytes = 0
     reply.on('close', () => {
+      restraint?.freed(reply)
       if (connection !== reply) return
       connection = undefined
       onRoom?.()
     })
     if (onRoom !== undefined) reply.on('drain', onRoom)
+    if (restraint !== undefined) reply.on('drain', () => restraint.freed(reply))
     reply.writeHead(200, head)
   }
 
@@ -114,6 +120,7 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
     connect(reply, head)
     for (const event of missed) write(event.frame, [event])
     if (hasEnded) {
+      restraint?.freed(reply)
       reply.end()
     } else if (missed.length === 0) {
       if (!prime()) reply.flushHeaders()
@@ -134,6 +141,7 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
     const waitingBytes = connection.writableLength
     if (waitingBytes === 0) heaviestBytes = 0
     if (waitingBytes - heaviestBytes > backlogBytes) {
+      restraint?.freed(connection)
       connection.destroy()
       connection = undefined
       return
@@ -146,6 +154,7 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
       log.markSent(event)
     }
     heaviestBytes = Math.max(heaviestBytes, bytes)
+    restraint?.wrote(connection, waitingBytes + bytes - heaviestBytes)
   }
 
   const isReachable = (): boolean => isLive() || isResumable
@@ -198,7 +207,9 @@ export function createSseStream<R extends Reply>(options: SseStreamOptions): Sse
     finish(content) {
       if (content !== undefined) send(content)
       end()
-      if (connection !== undefined && !connection.writableEnded) connection.end()
+      if (connection === undefined || connection.writableEnded) return
+      restraint?.freed(connection)
+      connection.end()
     },
     breakOff() {
       if (hasEnded) return

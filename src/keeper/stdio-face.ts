@@ -12,6 +12,7 @@ import { createReplies, errorJson, idInUse, refusals, serverGone } from './repli
 import type { Refusal } from './replies.ts'
 import type { Asked, Reply } from './reply.ts'
 import { refuseAccept, refuseSession } from './request-checks.ts'
+import { createRestraint } from './restraint.ts'
 import { carryToClient } from './routes.ts'
 import { understandsPriming } from './sse-stream.ts'
 import type { SseStream } from './sse-stream.ts'
@@ -41,6 +42,8 @@ export interface StdioFaceOptions {
    * clients take no event of more than 1 MiB. Default 20.
    */
   undecidedMs?: number
+  /** Reads no more of what the server writes, and goes on reading: a client cannot follow it. */
+  hold?(isHeld: boolean): void
   /** A line of stdout that is no JSON-RPC message. It is logged and skipped. */
   onGarbage(line: string): void
   /** Who wants to know how the server begins to speak, and whether anything will come of it. */
@@ -62,7 +65,11 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   const replies = createReplies(sessionId)
   const exchanges = createExchanges(clock)
   const streams = createStreams({ clock })
-  const shape = { headers: replies.eventHeaders, canPrime: () => understandsPriming(version) }
+  const shape = {
+    headers: replies.eventHeaders,
+    canPrime: () => understandsPriming(version),
+    restraint: options.hold && createRestraint(clock, options.hold),
+  }
   const standalone = streams.create({ ...shape, isStandalone: true })
   const { beginning } = options
   const firstWords = beginning && createFirstWords(clock, beginning)

@@ -97,6 +97,14 @@ export function createDownstream(options: DownstreamOptions): Downstream {
   const fail = (error: unknown): void => {
     if (answer.is('over')) return
     answer.read()
+    if (isReadTooSlowly(error) && eventIds.length > 0) {
+      // It goes on in the worker, and the client can come back for it.
+      traffic?.tellFailure(options.requestId, error)
+      answer.fail(error, [])
+      setAdrift(options)
+      settle()
+      return
+    }
     const unanswered = exchanges.filter(isOpen)
     if (!client.is('gone') && (kind === 'post' || unanswered.length > 0)) {
       traffic?.tellFailure(options.requestId, asGatewayError(error))
@@ -194,6 +202,9 @@ interface Carried {
 }
 
 const isOpen = ({ isOver }: Exchange): boolean => !isOver
+
+const isReadTooSlowly = (error: unknown): error is GatewayError =>
+  error instanceof GatewayError && error.code === 'ERR_PROXY_READ_TOO_SLOWLY'
 
 function drop({ traffic, exchanges }: Carried): void {
   for (const exchange of exchanges) if (isOpen(exchange)) traffic?.drop(exchange)

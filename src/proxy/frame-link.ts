@@ -175,7 +175,7 @@ export function openFrameLink(endpoint: Session['endpoint'], owner: FaultOwner):
       case frames.reset:
         if (payload.length > 0) return false
         streams.delete(number)
-        stream?.fail(new Error('The keeper broke it off.'))
+        stream?.brokenOff()
         rest()
         return true
       default:

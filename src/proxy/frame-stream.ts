@@ -1,3 +1,4 @@
+import { GatewayError } from '../ground/errors.ts'
 import type { FramedAnswer } from '../ground/frame-heads.ts'
 import { windowBytes } from '../ground/frames.ts'
 import type { OnFault } from '../ground/guarded.ts'
@@ -18,6 +19,8 @@ export interface FrameStream {
   end(): void
   /** Nothing more will come of it. */
   fail(cause: Error): void
+  /** The same, because the keeper has broken off this stream and no other. */
+  brokenOff(): void
 }
 
 export interface FrameStreamOptions {
@@ -106,6 +109,15 @@ export function createFrameStream(options: FrameStreamOptions): FrameStream {
     abort: breakOff,
   }
 
+  function fail(cause: Error): void {
+    hasEnded = true
+    take(() => {
+      if (isOver) return
+      over(false)
+      receiver.broke(cause)
+    })
+  }
+
   return {
     upstream,
     isOver: () => isOver,
@@ -129,13 +141,14 @@ export function createFrameStream(options: FrameStreamOptions): FrameStream {
       hasEnded = true
       take(handOnEnd)
     },
-    fail(cause) {
-      hasEnded = true
-      take(() => {
-        if (isOver) return
-        over(false)
-        receiver.broke(cause)
-      })
+    fail,
+    brokenOff() {
+      // It does so with what a client does not take, which is no fault of the worker.
+      fail(
+        isPaused
+          ? new GatewayError('ERR_PROXY_READ_TOO_SLOWLY')
+          : new Error('The keeper broke it off.'),
+      )
     },
   }
 }

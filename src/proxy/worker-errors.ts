@@ -19,6 +19,7 @@ export function failedWith(statusCode: number): GatewayError {
 
 /** The connection to a worker did not come about, or broke before it had answered. */
 export function brokenError(cause: unknown, { endpoint, server }: Reached): GatewayError {
+  if (cause instanceof GatewayError) return cause
   if (isOutOfRoom(cause)) return noRoomError('it could not be reached', cause)
   // Of a keeper's socket only the keeper's own news say more.
   const isSocket = endpoint.socketPath !== undefined

@@ -34,7 +34,7 @@ test('a keeper loads nothing heavy: there is one for every session', () => {
     .map((name) => readFileSync(join(base, name), 'utf8'))
     .join('\n')
   assert.ok(!/\bimport\(|\brequire\(/.test(text), 'nothing is loaded later on')
-  // Frames are 20 000 of it, and make a call of a stdio server cost half. What grows with every error
-  // of the gateway are the texts of the catalogue.
-  assert.ok(text.length < 198_000, `${text.length} characters`)
+  // Frames are 20 000 of it, and make a call of a stdio server cost half; 3000 hold a server back.
+  // What grows with every error of the gateway are the texts of the catalogue.
+  assert.ok(text.length < 202_000, `${text.length} characters`)
 })

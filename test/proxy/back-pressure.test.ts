@@ -4,12 +4,18 @@ import { after, test } from 'node:test'
 import { compiled } from '../support/config.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
+import { meanwhile } from '../support/patience.ts'
 import { openRaw } from '../support/raw-session.ts'
+import type { SseEvent } from '../support/sse.ts'
 
 const command: [string, string] = ['node', compiled('test/fixtures/workers/firehose.js')]
 const gateway = await startGatewayProcess(
   { after },
-  { direct: { command, http: true }, relayed: { command, http: true, relay: true } },
+  {
+    direct: { command, http: true },
+    relayed: { command, http: true, relay: true },
+    stdio: { command: ['node', compiled('test/fixtures/workers/floods.js'), 'events'] },
+  },
 )
 const megabyte = 1_000_000
 
@@ -45,3 +51,40 @@ for (const server of ['direct', 'relayed']) {
     assert.ok(afterBytes < 70 * megabyte, `the gateway grew by ${afterBytes} bytes`)
   })
 }
+
+test('a client that does not read holds back a stdio server, and loses nothing', async () => {
+  const session = await openRaw(gateway.mcp('stdio'))
+  const answer = await session.call('pour')
+  const first = await answer.next()
+  // All that comes through the same pipe stands still with it.
+  await meanwhile(1000)
+  const pinged = { isAnswered: false }
+  const ping = session.post({ jsonrpc: '2.0', id: 'ping', method: 'ping' })
+  const pong = ping.then(async (reply) => {
+    const events = await reply.rest()
+    pinged.isAnswered = true
+    return events
+  })
+  await meanwhile(300)
+  assert.equal(pinged.isAnswered, false)
+
+  const called = messagesIn([first, ...(await answer.rest())])
+  assert.deepEqual(called.at(-1)?.result, { method: 'tools/call' })
+  // Standard output tells no relation: some came with the newer request.
+  const all = [...called, ...messagesIn(await pong)]
+  const numbers = all.flatMap(({ params }) => params?.data.nth ?? [])
+  assert.deepEqual(
+    numbers.toSorted((one, other) => one - other),
+    Array.from({ length: 2000 }, (_, nth) => nth),
+  )
+})
+
+interface Told {
+  params?: { data: { nth: number } }
+  result?: object
+}
+
+const messagesIn = (events: (SseEvent | undefined)[]): Told[] =>
+  events.flatMap((event) =>
+    event === undefined || event.data === '' ? [] : [JSON.parse(event.data) as Told],
+  )

@@ -41,7 +41,12 @@ export interface BerthEvents {
   'roots.requested': SessionNews
   'roots.answered': SessionNews & { outcome: string }
   'progress.reported': SessionNews & { progress: number; total?: number; message?: string }
-  'worker.started': WorkerNews & { pid: number | undefined; startMs: number }
+  'worker.started': WorkerNews & {
+    pid: number | undefined
+    startMs: number
+    /** It waits for a session. */
+    warm?: true
+  }
   /** A worker that another gateway process had started was found. */
   'worker.attached': WorkerNews
   /** From now on sessions of this server, and of others with the same, are forked. */
@@ -54,6 +59,8 @@ export interface BerthEvents {
     how: string
     /** It wanted more memory than it may have. */
     oom?: true
+    /** It never had a session. */
+    warm?: true
   }
   /** A worker that waits for a session was started ahead of it. */
   'warm.started': WorkerNews & { startMs: number }

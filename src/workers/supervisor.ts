@@ -17,6 +17,7 @@ import type {
 import { shownPid } from './driver.ts'
 import { isAlive } from './identity.ts'
 import { isSame } from './process-handle.ts'
+import { createUnused } from './unused.ts'
 
 /** Starts, finds and sweeps workers, whatever their driver. */
 export interface Supervisor {
@@ -72,12 +73,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** Those that are seen through to their end here, each by one connection and told of once. */
   const running = new Map<string, Worker>()
   const share = createSharedWork<string, Worker | undefined>()
+  const unused = createUnused(events)
   const seeThrough = (worker: Worker, news: WorkerNews): void => {
     // A driver that starts nothing hears of no end either.
     if (driverNamed(news.driver).capabilities.perSession) running.set(news.workerId, worker)
     const exited = worker.exited.then((exit) => {
       running.delete(news.workerId)
-      events.emit('worker.exited', { ...news, ...exit })
+      events.emit('worker.exited', { ...news, ...exit, ...unused.take(news.workerId) })
     })
     inBackground(exited, tellFault('the end of a worker', news))
   }
@@ -96,7 +98,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const { session, server, workerId } = spec
       const news = { session, server, workerId, driver: name }
       const pid = shownPid(worker.handle)
-      events.emit('worker.started', { ...news, pid, startMs: clock.now() - beganAtMs })
+      const startMs = clock.now() - beganAtMs
+      const isWarm = 'isWarm' in spec && spec.isWarm === true
+      if (isWarm) unused.add(workerId)
+      const warm = isWarm ? { warm: true as const } : {}
+      events.emit('worker.started', { ...news, pid, startMs, ...warm })
       seeThrough(worker, news)
       return worker
     },

@@ -113,14 +113,18 @@ export function capConnections(server: Server, options: ConnectionCapOptions): v
   const takers = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
-    if (all.size >= most && !makeRoom()) {
+    // It goes on after a request that wanted another protocol.
+    const isNew = !all.has(socket)
+    if (isNew && all.size >= most && !makeRoom()) {
       refuse(socket)
       return
     }
-    const connection = connectionOf(socket)
-    all.set(socket, connection)
-    silent.add(connection)
-    socket.once('close', () => leave(connection))
+    if (isNew) {
+      const connection = connectionOf(socket)
+      all.set(socket, connection)
+      silent.add(connection)
+      socket.once('close', () => leave(connection))
+    }
     for (const take of takers) take.call(server, socket)
   })
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { METHODS } from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { createServer, Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -17,6 +18,7 @@ import { GatewayError, messageOf } from './errors.ts'
 import type { Events } from './events.ts'
 import { FewSet } from './few.ts'
 import { answerNoRequest } from './no-request.ts'
+import { answerOthers } from './other-requests.ts'
 import type { PassedSocket } from './passed-sockets.ts'
 import { hasTwoHosts, routedTarget } from './request-target.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
@@ -57,6 +59,9 @@ const doors = new WeakMap<Server, Door>()
 /** Of requests, and of workers' answers. A token far too large is refused by name, not by the parser. */
 export const maxHeaderBytes = 128 * 1024
 
+/** All that Node reads. What is none of a path's is to be told so, and not that the path is unknown. */
+export const routedMethods = METHODS.filter((method) => method !== 'CONNECT')
+
 /** The head of a request has to be there by then … */
 const headMs = 20_000
 /** … and all of it by then, however steadily its body comes. */
@@ -93,15 +98,19 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
     },
     rewriteUrl: routedTarget,
     clientErrorHandler: (error, socket) => {
-      const isAnswering = isAnsweringTo(socket)
-      answerNoRequest(error, socket, { clock, limitBytes: maxHeaderBytes, isAnswering })
+      const open = openAnswers(socket)
+      answerNoRequest(error, socket, { clock, limitBytes: maxHeaderBytes, open })
     },
   })
+  for (const method of routedMethods) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
   app.addHook('onRequest', ({ raw }, _reply, done) =>
     done(hasTwoHosts(raw) ? new GatewayError('ERR_PROXY_TWO_HOSTS') : undefined),
   )
   // Node leaves out what comes after 2000, and nobody would be told; their size has a limit.
   app.server.maxHeadersCount = 0
+  answerOthers(app.server, openAnswers)
   answerEarly(app, clock)
   answerTls(app.server, options === undefined ? () => undefined : tlsWarning(options))
   if (options?.connections !== undefined) {
@@ -110,11 +119,8 @@ export function createListener(options?: ListenerOptions): FastifyInstance {
   const slowBodies = cutSlowBodies(app.server, clock)
   const door: Door = { nextId, isClosed: false, responses: new FewSet(), further: [] }
   doors.set(app.server, door)
-  function isAnsweringTo(socket: Socket): boolean {
-    for (const response of door.responses) {
-      if (response.socket === socket && response.headersSent) return true
-    }
-    return false
+  function openAnswers(socket: Socket): ServerResponse[] {
+    return [...door.responses].filter(({ req }) => req.socket === socket)
   }
   // One for all of them: a closure for each request is to be collected again.
   const forget = function (this: ServerResponse): void {

@@ -40,6 +40,12 @@ export function hasTwoHosts({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>)
   return hosts > 1
 }
 
+/** Whether a header came more than once. @param name in lower case */
+export function hasTwo({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): boolean {
+  const names = rawHeaders.filter((each, at) => at % 2 === 0 && each.toLowerCase() === name)
+  return names.length > 1
+}
+
 const isHost = (name: string | undefined): boolean => name?.toLowerCase() === 'host'
 
 function withoutSlash(target: string): string {

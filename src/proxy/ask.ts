@@ -3,9 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Caller } from '../auth/check.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { endpointPath, shortPath } from '../ground/paths.ts'
+import { hasTwo } from '../ground/request-target.ts'
 import { acceptsGet, acceptsPost } from '../protocols/mcp.ts'
 import type { Protocol } from '../protocols/protocol.ts'
-import { allowedValueBytes, tooLongOf } from '../protocols/worker-headers.ts'
+import { allowedValueBytes, sessionHeader, tooLongOf } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
@@ -135,7 +136,10 @@ export function createAsking({ sessions, traffics, chosenIds, equipping }: Askin
       return asked
     }
     const id = protocol.publicId(headers)
-    if (typeof id === 'object') throw new GatewayError('ERR_SESSIONS_NOT_FOUND')
+    if (typeof id === 'object') {
+      const isTwo = hasTwo(request.raw, sessionHeader)
+      throw new GatewayError(isTwo ? 'ERR_PROXY_TWO_IDS' : 'ERR_SESSIONS_NOT_FOUND')
+    }
     if (method === 'POST' && !acceptsPost(headers)) throw new GatewayError('ERR_PROXY_ACCEPT_POST')
     asked.publicId = id
     asked.chosenId = id === undefined ? protocol.chosenId(headers) : undefined

@@ -10,7 +10,7 @@ import { signedCaller } from '../auth/sigv4.ts'
 import type { Clock } from '../ground/clock.ts'
 import type { Events } from '../ground/events.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
-import { takeFirst } from '../ground/listener.ts'
+import { routedMethods, takeFirst } from '../ground/listener.ts'
 import type { Protocols } from '../protocols/protocols.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { hostsOf } from '../ground/request-target.ts'
@@ -30,7 +30,7 @@ import { createInnerDoor } from './inner.ts'
 import { createInvoke } from './invoke.ts'
 import { createPassing } from './pass.ts'
 import { startPings } from './pings.ts'
-import { httpMethods, isOfRuntimes, routes } from './routes.ts'
+import { isOfRuntimes, routes } from './routes.ts'
 import { runtimesPlugin } from './runtimes.ts'
 import { createServing } from './serve.ts'
 import { createShortcut } from './shortcut.ts'
@@ -153,7 +153,7 @@ export async function proxyPlugin(app: FastifyInstance, options: ProxyOptions): 
     // Never used: every exchange goes to the endpoint of its session.
     upstream: 'http://127.0.0.1',
     routes: [...routes.mcp],
-    httpMethods,
+    httpMethods: routedMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),
   })

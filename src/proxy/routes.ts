@@ -9,8 +9,6 @@ export interface Named {
   bundle?: string
 }
 
-export const httpMethods = ['POST', 'GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'HEAD']
-
 /** The routes of this room, as they are registered: nothing else says what a request is. */
 export const routes = {
   mcp: ['/servers/:server/mcp', '/bundles/:bundle/mcp', '/mcp'],

@@ -4,6 +4,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import { GatewayError } from '../ground/errors.ts'
+import { routedMethods } from '../ground/listener.ts'
 import { runtimeSessionId } from '../protocols/agentcore.ts'
 import { runtimeSessionHeader } from '../protocols/worker-headers.ts'
 import type { Sessions } from '../sessions/manager.ts'
@@ -12,7 +13,7 @@ import type { Asked } from './asked.ts'
 import type { Bodies, BodyDone, BodyLimit } from './bodies.ts'
 import { canStream } from './bodies.ts'
 import type { ChosenIds } from './chosen-ids.ts'
-import { httpMethods, isStop, routes } from './routes.ts'
+import { isStop, routes } from './routes.ts'
 import type { Serve } from './serve.ts'
 
 export interface RuntimesOptions {
@@ -46,7 +47,7 @@ export async function runtimesPlugin(
   await app.register(httpProxy, {
     upstream: 'http://127.0.0.1',
     routes: [...routes.runtimes, ...routes.invocations],
-    httpMethods,
+    httpMethods: routedMethods,
     proxyPayloads: false,
     handler: (request, reply) => serve(request, reply),
   })

@@ -172,7 +172,7 @@ test('a GET that does not accept events gets 406', async () => {
 
 test('other methods get 405 and are told which there are', async () => {
   const session = await openRaw(url)
-  for (const method of ['PUT', 'PATCH', 'HEAD']) {
+  for (const method of ['PUT', 'PATCH', 'HEAD', 'TRACE', 'PROPFIND']) {
     const answer = await rawRequest(url, { method, headers: { 'mcp-session-id': session.id } })
     assert.equal(answer.status, 405, method)
     assert.equal(answer.headers.allow, 'POST, GET, DELETE, OPTIONS', method)

@@ -99,7 +99,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const news = { session, server, workerId, driver: name }
       const pid = shownPid(worker.handle)
       const startMs = clock.now() - beganAtMs
-      const isWarm = 'isWarm' in spec && spec.isWarm === true
+      const isWarm = 'isWarm' in spec
       if (isWarm) unused.add(workerId)
       const warm = isWarm ? { warm: true as const } : {}
       events.emit('worker.started', { ...news, pid, startMs, ...warm })

@@ -1,5 +1,7 @@
 import type { Caller } from './check.ts'
 import { valueAt } from './claims.ts'
+import { fits, fitsUri } from './patterns.ts'
+import { decoded, loose, spellings } from './spellings.ts'
 
 /** What a server names that a principal may or may not use. */
 export type NameKind = 'tools' | 'prompts' | 'resources'
@@ -41,22 +43,14 @@ export function mayUse(access: Access, caller: Caller, kind: NameKind, name: str
   // A text with an end in it, for a server that is written in C.
   if (said.some((one) => one.includes('\0'))) return false
   if (deny.length > 0) {
-    const all = [...said, ...normal.flatMap((one) => [one, decode(one), ...loose(one)])]
-    const fit = (pattern: string): boolean =>
-      all.some((one) => fits(pattern, one) || fits(normalPattern(pattern), one))
-    if (isIn(deny, fit)) return false
+    const all = loose(said, normal)
+    if (isIn(deny, (pattern) => all.some((one) => fitsUri(pattern, one)))) return false
   }
   if (allow === undefined) return true
-  return (
-    said.every((one) => isIn(allow, (pattern) => fits(pattern, one))) &&
-    normal.every((one) =>
-      isIn(
-        allow,
-        (pattern) =>
-          fits(pattern, one) || fits(pattern, decode(one)) || fits(normalPattern(pattern), one),
-      ),
-    )
-  )
+  const isWritten = (one: string): boolean => isIn(allow, (pattern) => fits(pattern, one))
+  const isMeant = (one: string): boolean =>
+    isIn(allow, (pattern) => fitsUri(pattern, one) || fits(pattern, decoded(one)))
+  return said.every(isWritten) && normal.every(isMeant)
 }
 
 const longestName = 1024
@@ -73,75 +67,3 @@ function isAbout({ who }: AccessRule, { identity }: Caller): boolean {
 
 /** `any` is a list of texts, and a provider may write a level as a number. */
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
-
-interface Spellings {
-  /** As it was written, and as often decoded as somebody may do that. */
-  said: string[]
-  /** What a parser of URLs makes of each of them. */
-  normal: string[]
-}
-
-/** `FILE:///a/../b` and `file:///%62` are one file. */
-function spellings(name: string): Spellings {
-  const said = [name]
-  const normal = new Set<string>()
-  let plain = name
-  // Who reads it may decode it twice; what changes for longer is no honest URI.
-  for (let round = 0; ; round += 1) {
-    if (URL.canParse(plain)) normal.add(new URL(plain).href)
-    const decoded = decode(plain)
-    if (decoded === plain || round === 3) return { said, normal: [...normal] }
-    plain = decoded
-    said.push(plain)
-  }
-}
-
-/** What a server may look for that takes no notice of the rest: the file `/a` of `//a/?b#c`. */
-function loose(href: string): string[] {
-  const url = new URL(href)
-  if (url.protocol === 'file:') url.hostname = ''
-  url.hash = ''
-  const found = [url.href]
-  url.search = ''
-  found.push(url.href)
-  return found.flatMap((one) => {
-    const [, scheme = '', rest = ''] = /^([^:]*:(?:\/\/)?)(.*)$/.exec(one) ?? []
-    const plain = scheme + rest.replaceAll(/\/{2,}/g, '/')
-    return [plain, decode(plain)].flatMap((each) => [each, each.replace(/\/$/, '')])
-  })
-}
-
-/** Of patterns of the configuration, which are few. */
-const normalPatterns = new Map<string, string>()
-
-function normalPattern(pattern: string): string {
-  let normal = normalPatterns.get(pattern)
-  if (normal === undefined) {
-    normal = URL.canParse(pattern) ? new URL(pattern).href : pattern
-    normalPatterns.set(pattern, normal)
-  }
-  return normal
-}
-
-function decode(text: string): string {
-  return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (bytes) =>
-    Buffer.from(bytes.replaceAll('%', ''), 'hex').toString('utf8'),
-  )
-}
-
-/** Piece by piece, so that no pattern takes long, whatever it is asked about. */
-function fits(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*')
-  const last = rest.pop()
-  if (last === undefined) return name === pattern
-  if (name.length < first.length + last.length) return false
-  if (!name.startsWith(first) || !name.endsWith(last)) return false
-  const end = name.length - last.length
-  let at = first.length
-  for (const piece of rest) {
-    const found = name.indexOf(piece, at)
-    if (found === -1 || found + piece.length > end) return false
-    at = found + piece.length
-  }
-  return true
-}

@@ -78,7 +78,7 @@ export const catalogue = {
   // prettier-ignore
   ERR_PROXY_AMBIGUOUS: entry(400, -32600, 'client', false, 'What this message asks for might be read in two ways. Write each member once, in UTF-8, and Mcp-Method and Mcp-Name as in the body.'),
   // prettier-ignore
-  ERR_PROXY_WORKER_UNREADABLE: entry(502, -32603, 'worker', false, 'The answer is compressed or no JSON, or a list in it is longer than 4 MiB, so that what its caller may not use cannot be left out of it.'),
+  ERR_PROXY_WORKER_UNREADABLE: entry(502, -32603, 'worker', false, 'The answer is compressed or no JSON, or a list in it is longer than 4 MiB or 10 000 entries, so that what its caller may not use cannot be left out of it.'),
   // prettier-ignore
   ERR_PROXY_UNKNOWN_SERVER: entry(404, -32000, 'client', false, 'There is no server {server} here.{hint}'),
   // prettier-ignore

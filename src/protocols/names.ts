@@ -56,12 +56,15 @@ const lists = [
 /** So long a list is parsed; about 40 ms. */
 export const listLength = 4 * 1024 * 1024
 
+/** To look at a URI in each of its spellings takes some 30 µs. */
+const mostListed = 10_000
+
 /**
  * A message of a worker without what is not allowed; the same text where nothing is left out, and
  * where it holds no list. An element without a name is left out: nobody could tell whose it is.
  *
- * @returns undefined for one that cannot be looked into, because it is too long or no JSON: there are
- *   clients that take NaN for a number
+ * @returns undefined for one that cannot be looked into, because it is too long, too deep or no JSON:
+ *   there are clients that take NaN for a number
  */
 export function withoutNames(
   message: string,
@@ -78,6 +81,7 @@ export function withoutNames(
     for (const [member, kind, key] of lists) {
       const listed = Object.hasOwn(result, member) ? result[member] : undefined
       if (!Array.isArray(listed)) continue
+      if (listed.length > mostListed) return undefined
       const kept = listed.filter((element) => {
         const name = text(fieldsOf(element)[key])
         return name !== undefined && isAllowed(kind, name)
@@ -87,7 +91,13 @@ export function withoutNames(
       isWhole = false
     }
   }
-  return isWhole ? message : JSON.stringify(value)
+  if (isWhole) return message
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // What is nested too deeply for that cannot be written anew.
+    return undefined
+  }
 }
 
 /** Any escape may be a letter of these. */

@@ -86,6 +86,8 @@ test('what is no UTF-8 or no JSON is not taken for what it might be', () => {
   body.set([0xc1, 0xb3], body.indexOf('xx'))
   assert.equal(namesIn(body), undefined)
   assert.equal(without('{"result":{"tools":[{"name":"no","max":NaN}]}}'), undefined)
+  const deep = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
+  assert.equal(without(`{"result":{"tools":[{"name":"no"},{"name":"a","b":${deep}}]}}`), undefined)
 })
 
 test('what holds no list is as it was, and a list without end is not looked into', () => {
@@ -98,4 +100,5 @@ test('what holds no list is as it was, and a list without end is not looked into
     assert.equal(without(other), other)
   }
   assert.equal(without(`{"result":{"tools":[${' '.repeat(listLength)}]}}`), undefined)
+  assert.equal(without(JSON.stringify({ result: { tools: Array(10_001).fill(1) } })), undefined)
 })

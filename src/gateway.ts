@@ -124,7 +124,7 @@ export async function startGateway(
       ...here,
       ...auth,
       sessions,
-      quotas: config.quotas && createQuotas({ ...here, quotas: config.quotas }),
+      quotas: config.quotas && createQuotas({ ...here, store, quotas: config.quotas }),
       inside: setUpBundles({ ...here, sessions, bundles: config.bundles }),
       listen: config.listen,
       agentcore: config.agentcore,

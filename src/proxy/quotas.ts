@@ -4,10 +4,11 @@ import type { Clock } from '../ground/clock.ts'
 import type { ErrorCode } from '../ground/errors.ts'
 import { GatewayError } from '../ground/errors.ts'
 import type { Allowance } from '../sessions/allowance.ts'
-import type { StoreQuota } from '../sessions/store.ts'
-import { createMinutes } from './minutes.ts'
+import type { SessionStore, StoreQuota } from '../sessions/store.ts'
+import { createMinutes, minuteMs } from './minutes.ts'
 import type { QuotaGroup, QuotaNumbers, QuotasConfig } from './options.ts'
 import { quotaKeys } from './options.ts'
+import { createSharedMinutes } from './shared-minutes.ts'
 
 /** How much each may use, of whom anything is limited. */
 export interface Quotas {
@@ -45,9 +46,16 @@ const codes = {
 const sessionsAgainMs = 10_000
 const callsAgainMs = 1000
 
-export function createQuotas({ clock, quotas }: { clock: Clock; quotas: QuotasConfig }): Quotas {
+export interface QuotasOptions {
+  clock: Clock
+  quotas: QuotasConfig
+  /** Whoever shares it counts minutes together. */
+  store: Pick<SessionStore, 'isShared' | 'count'>
+}
+
+export function createQuotas({ clock, quotas, store }: QuotasOptions): Quotas {
   const known = new WeakMap<Caller, CallerAllowance | false>()
-  const minutes = createMinutes(clock)
+  const minutes = store.isShared ? createSharedMinutes(clock, store.count) : createMinutes(clock)
   const inProgress = new Map<string, number>()
 
   function allowanceOf(caller: Caller): CallerAllowance | undefined {
@@ -64,9 +72,15 @@ export function createQuotas({ clock, quotas }: { clock: Clock; quotas: QuotasCo
     }))
     return {
       sessions,
-      start() {
-        checkMinutes(starts, 1)
-        for (const { key } of starts) minutes.add(key, 1)
+      async start() {
+        const counted: string[] = []
+        for (const quota of starts) {
+          const { count, leftMs } = await store.count(quota.key, 1, minuteMs)
+          counted.push(quota.key)
+          if (count <= quota.limit) continue
+          for (const key of counted) await store.count(key, -1, minuteMs)
+          throw errorOf(quota, leftMs)
+        }
       },
       call(count) {
         if (count === 0) return []

@@ -5,8 +5,8 @@ import type { StoreQuota } from './store.ts'
 export interface Allowance {
   /** Those of a bundle are not counted in these: they count with their parent. */
   readonly sessions: readonly SessionQuota[]
-  /** Counts the start of a worker. @throws ERR_SESSIONS_QUOTA_STARTS */
-  start(): void
+  /** Counts the start of a worker. @throws ERR_SESSIONS_QUOTA_STARTS, ERR_SESSIONS_STORE */
+  start(): Promise<void>
 }
 
 export interface SessionQuota extends StoreQuota {

@@ -246,7 +246,7 @@ export function createOpening(options: OpeningOptions): Opening {
 
   async function countStart({ id }: OwnSession, allowance: Allowance): Promise<void> {
     try {
-      allowance.start()
+      await allowance.start()
     } catch (full) {
       await store.remove(id)
       throw full

@@ -98,6 +98,13 @@ export interface SessionStore {
   scan(host?: string, isKnown?: (id: string) => boolean): AsyncIterable<SessionRecord>
 
   /**
+   * Counts more, or less, of something within a time that begins with the first of it.
+   *
+   * @returns how many there are now, and for how long they count
+   */
+  count(key: string, more: number, forMs: number): Promise<Counted>
+
+  /**
    * Says that this host and this replica live.
    *
    * @returns whether the store holds the key of this installation: one that does not is new, or was
@@ -129,6 +136,11 @@ export interface StoreCaps {
   maxSessionsPerPrincipal: number
   /** What else counts it, on all hosts, until it is closed. */
   quotas?: readonly StoreQuota[]
+}
+
+export interface Counted {
+  count: number
+  leftMs: number
 }
 
 export interface StoreQuota {

@@ -5,6 +5,7 @@ import type { Caller } from '../../src/auth/check.ts'
 import { GatewayError } from '../../src/ground/errors.ts'
 import type { QuotasConfig } from '../../src/proxy/options.ts'
 import { createQuotas } from '../../src/proxy/quotas.ts'
+import { createMemoryStore } from '../../src/sessions/stores/memory.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 
 const caller = (principal: string, claims: Record<string, unknown> = {}): Caller => ({
@@ -14,9 +15,10 @@ const caller = (principal: string, claims: Record<string, unknown> = {}): Caller
 
 function withQuotas(quotas: Partial<QuotasConfig>) {
   const clock = fakeClock()
+  const store = createMemoryStore({ clock })
   return {
     clock,
-    quotas: createQuotas({ clock, quotas: { principal: {}, groups: [], ...quotas } }),
+    quotas: createQuotas({ clock, store, quotas: { principal: {}, groups: [], ...quotas } }),
   }
 }
 
@@ -82,8 +84,8 @@ test('calls in progress are counted until they are over, once each', () => {
   )
 })
 
-test('a group has its numbers for all of its principals together, and nobody else', () => {
-  const { quotas } = withQuotas({
+test('a group has its numbers for all of its principals together, and nobody else', async () => {
+  const { clock, quotas } = withQuotas({
     principal: { callsPerMinute: 3 },
     groups: [
       { claim: 'groups', any: ['staff'], startsPerMinute: 1 },
@@ -100,11 +102,15 @@ test('a group has its numbers for all of its principals together, and nobody els
   inUnit('two').call(1)
   quotas.of(caller('three', { org: 'a' }))!.call(3)
   const staff = quotas.of(caller('four', { groups: ['x', 'staff'] }))!
-  staff.start()
-  assert.deepEqual(
-    refusedBy(() => quotas.of(caller('five', { groups: 'staff' }))!.start()),
-    ['quotas.groups[0].startsPerMinute', 60],
-  )
+  await staff.start()
+  const other = quotas.of(caller('five', { groups: 'staff' }))!
+  await assert.rejects(other.start(), {
+    code: 'ERR_SESSIONS_QUOTA_STARTS',
+    data: { quota: 'quotas.groups[0].startsPerMinute', limit: 1 },
+    retryAfterSeconds: 60,
+  })
+  clock.advance(60_000)
+  await other.start()
   staff.call(1)
 })
 
@@ -121,4 +127,52 @@ test('whom nothing limits has no allowance', () => {
   assert.equal(quotas.of(nobody), undefined)
   const [sessions] = quotas.of(caller('two', { groups: ['staff'] }))!.sessions
   assert.equal(sessions?.limit, 1)
+})
+
+test('several gateways count minutes together, and each for itself while the store is away', async () => {
+  const clock = fakeClock()
+  const kept = createMemoryStore({ clock })
+  let isAway = false
+  const store = {
+    isShared: true,
+    count: async (...what: Parameters<typeof kept.count>) => {
+      if (isAway) throw new GatewayError('ERR_SESSIONS_STORE')
+      return kept.count(...what)
+    },
+  }
+  const config = { principal: { callsPerMinute: 4 }, groups: [] }
+  const allowances = [1, 2].map(() =>
+    createQuotas({ clock, store, quotas: config }).of(caller('one'))!,
+  )
+  const [one, two] = allowances as [(typeof allowances)[0], (typeof allowances)[0]]
+  one.call(1)
+  one.call(2)
+  await clock.advanceSettling(20_000)
+  // It has not asked yet, and calls do not wait for the answer.
+  two.call(1)
+  await clock.advanceSettling(0)
+  const full = ['quotas.principal.callsPerMinute', 40]
+  assert.deepEqual(
+    refusedBy(() => two.call(1)),
+    full,
+  )
+  one.call(1)
+  await clock.advanceSettling(0)
+  assert.deepEqual(
+    refusedBy(() => one.call(1)),
+    full,
+  )
+  isAway = true
+  await clock.advanceSettling(40_000)
+  one.call(4)
+  two.call(4)
+  await clock.advanceSettling(0)
+  assert.equal(refusedBy(() => one.call(1)).length, 2)
+  isAway = false
+  await clock.advanceSettling(60_000)
+  one.call(4)
+  await clock.advanceSettling(0)
+  two.call(1)
+  await clock.advanceSettling(0)
+  assert.equal(refusedBy(() => two.call(1)).length, 2)
 })

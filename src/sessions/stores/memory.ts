@@ -30,6 +30,8 @@ export function createMemoryStore({
   const hosts = new Map<string, number>()
   /** Ids by quota; of those that are closed some stay until there is no room. */
   const counted = new Map<string, Set<string>>()
+  /** `count` */
+  const counts = new Map<string, { count: number; untilMs: number }>()
   /** When a host or a replica last gave a sign of life. */
   const alive = new Map<string, number>()
   const installations = new Set<string>()
@@ -101,6 +103,7 @@ export function createMemoryStore({
       for (const id of ids) if (!isCounted(id)) ids.delete(id)
       if (ids.size === 0) counted.delete(key)
     }
+    for (const [key, { untilMs }] of counts) if (untilMs <= clock.now()) counts.delete(key)
   })
 
   return {
@@ -200,6 +203,19 @@ export function createMemoryStore({
       }
     },
 
+    count(key, more, forMs) {
+      const found = counts.get(key)
+      const isOver = found === undefined || found.untilMs <= clock.now()
+      const now = isOver ? { count: 0, untilMs: clock.now() + forMs } : found
+      now.count += more
+      if (now.count > 0) counts.set(key, now)
+      else counts.delete(key)
+      return Promise.resolve({
+        count: Math.max(now.count, 0),
+        leftMs: now.untilMs - clock.now(),
+      })
+    },
+
     heartbeat({ host, owner, installation }) {
       alive.set(`host ${host}`, clock.now()).set(`owner ${owner}`, clock.now())
       return Promise.resolve(installations.has(installation))
@@ -218,7 +234,7 @@ export function createMemoryStore({
     close() {
       burying.cancel()
       for (const kept of [records, tombstones, detailed, keyed, leases]) kept.clear()
-      for (const kept of [listeners, principals, hosts, counted, alive]) kept.clear()
+      for (const kept of [listeners, principals, hosts, counted, counts, alive]) kept.clear()
       return Promise.resolve()
     },
   }

@@ -174,6 +174,12 @@ export async function createRedisStore(
       } while (cursor !== '0')
     },
 
+    async count(key, more, forMs) {
+      const answer = await link.run(scripts.count, [keys.count(key)], [more, forMs])
+      const [count, leftMs] = answer as [number, number]
+      return { count, leftMs }
+    },
+
     async heartbeat(next) {
       life = next
       const { host, owner, installation } = next

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { eventually } from '../../support/eventually.ts'
 import type { CreateStore } from './rig.ts'
 import { endAt, recordAt, room, shownBy } from './rig.ts'
 
@@ -78,6 +79,22 @@ export function creating(create: CreateStore): void {
     assert.equal(await by('adam'), 'quota-full 1')
     // What was refused has left nothing behind.
     assert.equal((await shownBy(store)).length, 4)
+  })
+
+  test('counts within a time that begins with the first, and forgets it then', async (t) => {
+    const { store, advance } = await create(t)
+    const { leftMs, ...first } = await store.count('a', 2, 60_000)
+    assert.deepEqual(first, { count: 2 })
+    assert.ok(leftMs > 50_000 && leftMs <= 60_000)
+    const both = await Promise.all([store.count('a', 1, 60_000), store.count('a', 1, 60_000)])
+    assert.deepEqual(both.map(({ count }) => count).sort(), [3, 4])
+    assert.equal((await store.count('a', -1, 60_000)).count, 3)
+    assert.equal((await store.count('b', -1, 60_000)).count, 0)
+    assert.equal((await store.count('b', 1, 60_000)).count, 1)
+    // The first of it decides, and what there is none of has no time.
+    assert.equal((await store.count('c', 1, 20)).count, 1)
+    await advance(20)
+    await eventually(async () => assert.equal((await store.count('c', 0, 20)).count, 0))
   })
 
   test('gives one place away once, however many ask at once', async (t) => {

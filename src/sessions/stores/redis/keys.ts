@@ -15,6 +15,8 @@ export interface Keys {
   principal(principal: string): string
   /** Set: sessions that a quota counts; of those that are closed some stay until there is no room. */
   quota(key: string): string
+  /** String: a number, for as long as it counts. */
+  count(key: string): string
   /** Sorted set: every id, by the time when its record goes; infinite for what is not closed. */
   ids: string
   /** Sorted set: hosts by their last sign of life. */
@@ -37,6 +39,7 @@ export function keysOf(prefix: string, db: number): Keys {
     host: (host) => `${base}host:${host}`,
     principal: (principal) => `${base}principal:${principal}`,
     quota: (key) => `${base}quota:${key}`,
+    count: (key) => `${base}count:${key}`,
     ids: `${base}ids`,
     hosts: `${base}hosts`,
     replicas: `${base}replicas`,

@@ -216,6 +216,24 @@ return { redis.call('PEXPIRE', KEYS[3], ${installationMs}), time }
 `
 
 /**
+ * KEYS 1 the number
+ * ARGV 1 base · 2 how many more · 3 for how long it counts, in milliseconds
+ * Returns { the number, for how long it still counts }
+ */
+const count = `
+sound(KEYS[1], 'string')
+if not tonumber(redis.call('GET', KEYS[1]) or 0) then redis.call('DEL', KEYS[1]) end
+local number = redis.call('INCRBY', KEYS[1], ARGV[2])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = tonumber(ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+if number <= 0 then redis.call('DEL', KEYS[1]) end
+return { math.max(number, 0), left }
+`
+
+/**
  * KEYS 1 hosts · 2 replicas · 3 sessions of the host
  * ARGV 1 base · 2 host · 3 replica
  * Returns nothing
@@ -241,7 +259,10 @@ redis.call('DEL', KEYS[1])
 return { now(), redis.REDIS_VERSION_NUM or 0 }
 `
 
-const bodies = { create, touch, update, restore, remove, claimDue, heartbeat, leave, probe }
+const bodies = {
+  ...{ create, touch, update, restore, remove, claimDue },
+  ...{ count, heartbeat, leave, probe },
+}
 
 export type Scripts = Record<keyof typeof bodies, Script>
 

@@ -238,9 +238,7 @@ const accessRule = Type.Union(
     Type.Object(
       {
         claim: Type.Optional(Type.String({ minLength: 1, maxLength: 255, examples: ['groups'] })),
-        any: Type.Optional(
-          Type.Array(Type.String({ minLength: 1 }), { minItems: 1, examples: [['oncall']] }),
-        ),
+        any: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { examples: [['oncall']] })),
         tools: patterns('Names of tools.', ['restart_*']),
         prompts: patterns('Names of prompts.', ['plan_*']),
         resources: patterns('URIs of resources.', ['file:///notes/*']),

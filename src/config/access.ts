@@ -40,6 +40,9 @@ function ruleOf(written: Written, at: Path, problems: Problems): AccessRule {
       'claim and any go together. Example: { claim: groups, any: [oncall], tools: ["restart_*"] }',
     )
   }
+  if (any?.length === 0) {
+    problems.add([...at, 'any'], 'is empty, so that the rule is about nobody; name a value.')
+  }
   if (tools === undefined && prompts === undefined && resources === undefined) {
     problems.add(at, 'names nothing; add tools, prompts or resources.')
   }

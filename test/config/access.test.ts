@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import { readAccess } from '../../src/config/access.ts'
 import { createProblems } from '../../src/config/problems.ts'
+import { load, problemsOf, withServer } from './in-folder.ts'
 
 function read(given: Parameters<typeof readAccess>[0]) {
   const problems = createProblems()
@@ -47,4 +48,44 @@ test('disabledTools of other clients are tools that nobody may use', () => {
   assert.equal(access.allow, undefined)
   assert.equal(read({ disabledTools: [] }).access, undefined)
   assert.equal(read({}).access, undefined)
+})
+
+test('what is wrong with it is named by its place, in a server, a bundle and defaults', (t) => {
+  const at = (server: object) =>
+    Object.entries(problemsOf(t, withServer(server))).map(([key, said]) => `${key} ${said}`)
+  const wrong: [object, RegExp][] = [
+    [{ access: ['x'] }, /^mcpServers\.demo\.access found a list/],
+    [{ access: { deny: 'x' } }, /access\.deny found a text, expected a list/],
+    [{ access: { alow: ['x'] } }, /access\.alow unknown key\. Did you mean allow\?/],
+    [{ access: { allow: [1] } }, /access\.allow\[0\] found the number 1, expected a name/],
+    [{ access: { allow: [''] } }, /access\.allow\[0\] found an empty text/],
+    [{ access: { deny: [{ tools: 'x' }] } }, /access\.deny\[0\]\.tools found a text/],
+    [{ access: { deny: [{ tool: ['x'] }] } }, /access\.deny\[0\]\.tool unknown key\. Did you mean/],
+    [
+      { access: { deny: [{ claim: 'groups', any: [], tools: ['x'] }] } },
+      /access\.deny\[0\]\.any is empty/,
+    ],
+    [{ disabledTools: 'x' }, /disabledTools found a text/],
+    [{ acess: { deny: ['x'] } }, /acess unknown key\. Did you mean access\?/],
+  ]
+  for (const [server, said] of wrong) assert.match(at(server).join('\n'), said)
+  const bundled = problemsOf(t, {
+    ...withServer({}),
+    bundles: { team: { servers: '*', access: { deny: [{ claim: 'a', tools: ['x'] }] } } },
+  })
+  assert.match(bundled['bundles.team.access.deny[0]'] ?? '', /claim and any go together/)
+})
+
+test('a server and defaults are merged, list by list', (t) => {
+  const [server] = load(
+    t,
+    withServer(
+      { access: { allow: ['a'] } },
+      { defaults: { access: { allow: ['b'], deny: ['c'] }, disabledTools: ['d'] } },
+    ),
+  ).servers
+  const names = (rules: readonly { tools: readonly string[] | undefined }[] | undefined) =>
+    rules?.flatMap(({ tools }) => tools)
+  assert.deepEqual(names(server?.access?.allow), ['a'])
+  assert.deepEqual(names(server?.access?.deny), ['c', 'd'])
 })

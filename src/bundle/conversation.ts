@@ -1,8 +1,9 @@
 import type { Access, NameKind } from '../auth/access.ts'
 import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
-import { tellFault } from '../ground/guarded.ts'
+import { inBackground, tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
+import { asGatewayError, rpcError } from '../ground/replies.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
 import { namesIn } from '../protocols/names.ts'
 import type { Peek } from '../protocols/protocol.ts'
@@ -35,6 +36,9 @@ export interface Conversation {
   end(): void
 }
 
+/** A server that has died is known to be dead, and how, a moment after its connection broke. */
+const deathMs = 2000
+
 /** Of a client whose first words were too long to be kept, and who has come to another gateway. */
 const unknownClient = JSON.stringify({
   protocolVersion: mcpVersions[0],
@@ -48,6 +52,7 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   const isLimited = [...servers.values()].some(({ access }) => access !== undefined)
   const { access } = session.server
   const denied: Access = { allow: undefined, deny: access?.deny ?? [] }
+  const onFault = tellFault('serving a session of a bundle', ownerOf(session))
   let hello: string | undefined
   let level: string | undefined
 
@@ -209,7 +214,19 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       refuse(out, peek.id, about.missing)
       return undefined
     }
-    const go = (member: Session): void => {
+    const failed = (thrown: unknown): void => {
+      const answered = asGatewayError(thrown)
+      out.answer(JSON.stringify(rpcError(answered, from.requestId, peek.id ?? null)))
+    }
+    /** The server has gone, which is known in a moment: then the request goes to the next session. */
+    const again = (member: Session) => (error: GatewayError) => {
+      const next = ended(member).then(async (isOver) => {
+        if (!isOver) throw error
+        go(await members.get(server, from), true)
+      })
+      inBackground(next.then(undefined, failed), onFault)
+    }
+    const go = (member: Session, isAgain = false): void => {
       const end = members.takeEnd(name)
       if (end !== undefined && bundle.onMemberEnd === 'fail') {
         throw new GatewayError('ERR_BUNDLE_MEMBER_ENDED', {
@@ -218,14 +235,29 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       }
       const body = withValues(message, values)
       const token = textAt(message, 'params/_meta/progressToken')
-      passage.send({ server, id: peek.id as RpcId, token, from, out, end }, (sink) =>
+      const unsent = isAgain ? undefined : again(member)
+      passage.send({ server, id: peek.id as RpcId, token, from, out, end, unsent }, (sink) =>
         door.send(member, { method: 'POST', body, messages: [peek], from }, sink),
       )
     }
     const member = members.get(server, from)
-    if (member instanceof Promise) return member.then(go)
+    if (member instanceof Promise) return member.then((opened) => go(opened))
     go(member)
     return undefined
+  }
+
+  /** @returns whether its end has begun, after a while in which it would be known */
+  function ended(member: Session): Promise<boolean> {
+    return new Promise((resolve) => {
+      const limit = clock.after(deathMs, () => {
+        forget()
+        resolve(member.end !== undefined)
+      })
+      const forget = member.onEnding(() => {
+        limit.cancel()
+        resolve(true)
+      })
+    })
   }
 
   /** A message that is no request: to the member that it is for, or to all. */

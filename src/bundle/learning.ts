@@ -29,7 +29,12 @@ const mostPages = 100
 const longestKey = 1024
 const instructionsLength = 4096
 
-/** Sends a request to a server. @returns its result; undefined for an error */
+/**
+ * Sends a request to a server.
+ *
+ * @returns its result; undefined where it does not know the request
+ * @throws what else came, or did not come
+ */
 export type Ask = (
   method: string,
   params: Record<string, unknown>,

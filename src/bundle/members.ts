@@ -2,6 +2,7 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
+import { plainLine } from '../ground/terminal.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
 import { createWholeEvents } from '../ground/whole-events.ts'
@@ -168,7 +169,19 @@ export function createAsk(
       const take = (data: string, of: readonly Peek[]): void => {
         for (const message of of) {
           if (message.kind !== 'response') other(data, message)
-          else if (message.id === id) resolve(resultOf(data))
+          else if (message.id === id) settle(data)
+        }
+      }
+      /** What it does not know it has nothing of; any other error says nothing of what it has. */
+      const settle = (data: string): void => {
+        const { result, error } = fieldsIn(data)
+        const { code, message = '' } = fieldsOf(error)
+        if (isObject(result)) resolve(result)
+        else if (code === unknownMethod) resolve(undefined)
+        else {
+          const how = `it answered with the error ${String(code)}: ${plainLine(String(message), 200)}`
+          const params = { command: session.server.launch.shown, what: method, how }
+          reject(new GatewayError('ERR_WORKERS_REFUSED', { params }))
         }
       }
       const sink: InnerSink = {
@@ -178,7 +191,7 @@ export function createAsk(
         end() {
           limit.cancel()
           // After an answer this says nothing any more.
-          resolve(undefined)
+          reject(new GatewayError('ERR_PROXY_WORKER_CUT'))
         },
         fail(error) {
           limit.cancel()
@@ -193,10 +206,11 @@ export function createAsk(
 export const isOwnId = (id: string | number): boolean =>
   typeof id === 'string' && /^berth-[a-z/]+-\d+$/i.test(id)
 
-function resultOf(text: string): Readonly<Record<string, unknown>> | undefined {
+const unknownMethod = -32601
+
+function fieldsIn(text: string): Readonly<Record<string, unknown>> {
   const read = parseJson(text, mostBytes)
-  const result = read.ok && isObject(read.value) ? read.value.result : undefined
-  return isObject(result) ? result : undefined
+  return read.ok ? fieldsOf(read.value) : {}
 }
 
 /** Says something to a member, and waits for no more than that it was taken. */

@@ -44,6 +44,8 @@ export interface Awaited {
   out: Out
   /** How the session before this one ended, which the result is to say. */
   end: SessionEnd | undefined
+  /** In place of an error where it was not sent at all. Absent: the error is the answer. */
+  unsent?: ((error: GatewayError) => void) | undefined
 }
 
 export interface Resumed {
@@ -129,7 +131,8 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
     }
   }
 
-  function sinkOf({ server, id, from, out, end }: Awaited, pending: Pending): InnerSink {
+  function sinkOf(what: Awaited, pending: Pending): InnerSink {
+    const { server, id, from, out, end, unsent } = what
     const { name } = server
     const key = idKey(id)
     const isIt = (peek: Peek): boolean => peek.kind === 'response' && peek.id === id
@@ -162,6 +165,10 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
       },
       fail(error) {
         inFlight.delete(key)
+        if (unsent !== undefined && error.code === 'ERR_PROXY_WORKER_UNREACHABLE') {
+          unsent(error)
+          return
+        }
         out.answer(JSON.stringify(rpcError(asMembers(error, name), from.requestId, id)))
       },
     }

@@ -35,6 +35,8 @@ export interface Known {
 export interface Catalogue {
   of(server: Server, principal: string): Known | undefined
   learn(server: Server, principal: string, known: Known): void
+  /** Looks, where nothing is known of a server, whether another gateway has learnt it meanwhile. */
+  lookAgain(server: Server): void
   /** Whether each caller may be told something else. */
   isPersonal(server: Server): boolean
   /** Grows whenever something has been learnt that was not known. */
@@ -61,11 +63,11 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   const writing = new Map<string, Promise<void>>()
   let revision = 0
 
-  for (const server of servers) {
-    if (isPersonal(server)) continue
+  const read = (server: Server): void => {
     const known = readKnown(join(folder, fileOf(server)))
     if (known !== undefined) shared.set(server.name, known)
   }
+  for (const server of servers) if (!isPersonal(server)) read(server)
 
   const keyOf = ({ name }: Server, principal: string): string => `${name}\n${principal}`
 
@@ -105,6 +107,12 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       const isOther = (kind: ListKind): boolean =>
         JSON.stringify(lists[kind]) !== JSON.stringify(known.lists[kind])
       onChange(server, principal, listKinds.filter(isOther))
+    },
+
+    lookAgain(server) {
+      if (isPersonal(server) || shared.has(server.name)) return
+      read(server)
+      if (shared.has(server.name)) revision += 1
     },
 
     get revision() {

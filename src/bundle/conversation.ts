@@ -1,9 +1,5 @@
-import type { Access, NameKind } from '../auth/access.ts'
-import { mayUse } from '../auth/access.ts'
-import { GatewayError } from '../ground/errors.ts'
-import { inBackground, tellFault } from '../ground/guarded.ts'
+import { tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
-import { asGatewayError, rpcError } from '../ground/replies.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
 import { namesIn } from '../protocols/names.ts'
 import type { Peek } from '../protocols/protocol.ts'
@@ -18,12 +14,13 @@ import { createListening } from './listening.ts'
 import { logMessage } from './log-message.ts'
 import { createAsk, createMemberSet, tellMember } from './members.ts'
 import type { Message } from './message.ts'
-import { fieldsOf, textAt, withValues } from './message.ts'
+import { fieldsOf, withValues } from './message.ts'
 import { tagged, untagged } from './names.ts'
 import type { Out } from './out.ts'
 import { createPassage } from './passage.ts'
-import type { Missing, Route } from './routes.ts'
-import { invalidParams, relatedValues, routeOf } from './routes.ts'
+import { createPermission, isAnyLimited } from './permission.ts'
+import { createRequests, refuse } from './requests.ts'
+import { invalidParams, relatedValues } from './routes.ts'
 import type { BundleSessionOptions } from './room.ts'
 import { kindOfList } from './view.ts'
 
@@ -36,9 +33,6 @@ export interface Conversation {
   end(): void
 }
 
-/** A server that has died is known to be dead, and how, a moment after its connection broke. */
-const deathMs = 2000
-
 /** Of a client whose first words were too long to be kept, and who has come to another gateway. */
 const unknownClient = JSON.stringify({
   protocolVersion: mcpVersions[0],
@@ -49,26 +43,13 @@ const unknownClient = JSON.stringify({
 export function createConversation(options: BundleSessionOptions): Conversation {
   const { clock, room, session, door } = options
   const { bundle, servers } = room
-  const isLimited = [...servers.values()].some(({ access }) => access !== undefined)
-  const { access } = session.server
-  const denied: Access = { allow: undefined, deny: access?.deny ?? [] }
-  const onFault = tellFault('serving a session of a bundle', ownerOf(session))
   let hello: string | undefined
   let level: string | undefined
 
   const hear = (server: Server, data: string, peek: Peek, from: From): string | undefined =>
     passage.hear(server, data, peek, from)
-  /** Whether this caller may use that of a server, as the server calls it. */
-  const isAllowed = (
-    server: Server | undefined,
-    { caller }: From,
-    kind: NameKind,
-    name: string,
-  ): boolean => {
-    if (server?.access !== undefined && !mayUse(server.access, caller, kind, name)) return false
-    // What the bundle denies is so under an alias, too.
-    return kind !== 'resources' || access === undefined || mayUse(denied, caller, kind, name)
-  }
+  const isAllowed = createPermission(session)
+  const isLimited = isAnyLimited(servers)
   const knowledge = createKnowledge({
     ...options,
     members: () => members,
@@ -97,6 +78,8 @@ export function createConversation(options: BundleSessionOptions): Conversation 
     changed: knowledge.changed,
     say: (message) => listening.say(message),
   })
+
+  const requests = createRequests({ ...options, knowledge, members, passage, isAllowed })
 
   async function sayLevel(server: Server, member: Session, from: From): Promise<void> {
     if (level === undefined || knowledge.known(server.name)?.capabilities.logging === undefined) {
@@ -148,7 +131,7 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       case 'tasks/list':
         return tasks(from).then((found) => answer({ tasks: found }))
       default:
-        return forward(message, peek, from, out)
+        return requests.forward(message, peek, from, out)
     }
   }
 
@@ -165,99 +148,6 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       listening.say(logMessage(data))
     }
     return greet(bundle, protocolVersion, knowledge.known, missing)
-  }
-
-  /** A request that one of the members answers. */
-  function forward(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {
-    const route = routeOf(message, knowledge.view())
-    if (isLimited && namesIn(message.bytes) === undefined) {
-      throw new GatewayError('ERR_PROXY_AMBIGUOUS')
-    }
-    if (route !== undefined && 'server' in route) return send(route, message, peek, from, out)
-    if (route === undefined) {
-      refuse(out, peek.id, { code: -32601, message: 'Method not found' })
-      return undefined
-    }
-    // It may be of a server that nobody knows yet.
-    const unknown = [...servers.values()].filter(({ name }) => mayBeOf(name, message))
-    if (unknown.length === 0) {
-      refuse(out, peek.id, route)
-      return undefined
-    }
-    return Promise.allSettled(unknown.map((server) => knowledge.ask(server, from))).then(() => {
-      const again = routeOf(message, knowledge.view())
-      if (again !== undefined && 'server' in again) return send(again, message, peek, from, out)
-      refuse(out, peek.id, again ?? route)
-      return undefined
-    })
-  }
-
-  function mayBeOf(name: string, { params }: Message): boolean {
-    if (knowledge.known(name) !== undefined) return false
-    const { prefix = '' } = bundle.members.find(({ server }) => server === name) ?? {}
-    return typeof params.name !== 'string' || params.name.startsWith(prefix)
-  }
-
-  function send(
-    { server: name, values, about }: Route,
-    message: Message,
-    peek: Peek,
-    from: From,
-    out: Out,
-  ): Promise<void> | undefined {
-    const server = servers.get(name)
-    if (server === undefined) {
-      refuse(out, peek.id, { code: invalidParams, message: 'Task not found' })
-      return undefined
-    }
-    if (about !== undefined && !isAllowed(server, from, about.kind, about.name)) {
-      refuse(out, peek.id, about.missing)
-      return undefined
-    }
-    const failed = (thrown: unknown): void => {
-      const answered = asGatewayError(thrown)
-      out.answer(JSON.stringify(rpcError(answered, from.requestId, peek.id ?? null)))
-    }
-    /** The server has gone, which is known in a moment: then the request goes to the next session. */
-    const again = (member: Session) => (error: GatewayError) => {
-      const next = ended(member).then(async (isOver) => {
-        if (!isOver) throw error
-        go(await members.get(server, from), true)
-      })
-      inBackground(next.then(undefined, failed), onFault)
-    }
-    const go = (member: Session, isAgain = false): void => {
-      const end = members.takeEnd(name)
-      if (end !== undefined && bundle.onMemberEnd === 'fail') {
-        throw new GatewayError('ERR_BUNDLE_MEMBER_ENDED', {
-          params: { server: name, reason: end.reason },
-        })
-      }
-      const body = withValues(message, values)
-      const token = textAt(message, 'params/_meta/progressToken')
-      const unsent = isAgain ? undefined : again(member)
-      passage.send({ server, id: peek.id as RpcId, token, from, out, end, unsent }, (sink) =>
-        door.send(member, { method: 'POST', body, messages: [peek], from }, sink),
-      )
-    }
-    const member = members.get(server, from)
-    if (member instanceof Promise) return member.then((opened) => go(opened))
-    go(member)
-    return undefined
-  }
-
-  /** @returns whether its end has begun, after a while in which it would be known */
-  function ended(member: Session): Promise<boolean> {
-    return new Promise((resolve) => {
-      const limit = clock.after(deathMs, () => {
-        forget()
-        resolve(member.end !== undefined)
-      })
-      const forget = member.onEnding(() => {
-        limit.cancel()
-        resolve(true)
-      })
-    })
   }
 
   /** A message that is no request: to the member that it is for, or to all. */
@@ -307,10 +197,6 @@ export function createConversation(options: BundleSessionOptions): Conversation 
       }),
     )
     return found.flat()
-  }
-
-  function refuse(out: Out, id: RpcId | undefined, error: Missing): void {
-    out.answer(JSON.stringify({ jsonrpc: '2.0', id: id ?? null, error }))
   }
 
   function taken(message: Message, peek: Peek, from: From, out: Out): Promise<void> | undefined {

@@ -11,7 +11,7 @@ import type { BundleRoom, ListListener } from './room.ts'
 import { tellClashes } from './room.ts'
 import type { Entry, Known, ListKind } from './catalogue.ts'
 import type { LeftOut } from './learning.ts'
-import { learn, learnList, listsOf } from './learning.ts'
+import { learn as learnAll, learnList, listsOf } from './learning.ts'
 import type { MemberSet } from './members.ts'
 import { createAsk } from './members.ts'
 import type { View } from './view.ts'
@@ -50,6 +50,9 @@ export interface KnowledgeOptions {
   hear(server: Server, data: string, peek: Peek, from: From): void
 }
 
+/** Of a server of which nothing is known: what it does not have it does not answer. */
+const whatever = { tools: {}, prompts: {}, resources: {}, logging: {}, completions: {} }
+
 const prepareMs = 10_000
 /** A server may say that its lists change as often as it likes. */
 const relistMs = 1000
@@ -81,6 +84,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     },
   }
   room.listeners.add(listener)
+  for (const server of servers.values()) catalogue.lookAgain(server)
 
   /** Once for each kind of list that the protocol knows: templates are among the resources. */
   function announce(kinds: readonly ListKind[]): void {
@@ -103,8 +107,25 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
 
   async function ask(server: Server, from: From): Promise<void> {
     if (known(server.name) !== undefined) return
-    await members().get(server, from)
+    const member = await members().get(server, from)
     await learning.get(server.name)
+    // It was opened at another gateway, and what it can do is not known here.
+    if (known(server.name) === undefined) {
+      learn(server, member, { capabilities: whatever }, from)
+      await learning.get(server.name)
+    }
+  }
+
+  function learn(server: Server, member: Session, said: Known['capabilities'], from: From): void {
+    const work = learnAll(askOf(server, member, from), said, leftOut(server)).then((found) => {
+      own.delete(server.name)
+      catalogue.learn(server, principal, found)
+    })
+    const done = work.then(undefined, onFault).finally(() => {
+      if (learning.get(server.name) === done) learning.delete(server.name)
+    })
+    learning.set(server.name, done)
+    inBackground(done, onFault)
   }
 
   async function relist(server: Server, kind: ListKind, from: From): Promise<void> {
@@ -160,17 +181,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
       return new Map(why)
     },
 
-    learn(server, member, said, from) {
-      const work = learn(askOf(server, member, from), said, leftOut(server)).then((found) => {
-        own.delete(server.name)
-        catalogue.learn(server, principal, found)
-      })
-      const done = work.then(undefined, onFault).finally(() => {
-        if (learning.get(server.name) === done) learning.delete(server.name)
-      })
-      learning.set(server.name, done)
-      inBackground(done, onFault)
-    },
+    learn,
 
     changed(server, kind, from) {
       const key = `${server.name}\n${kind}`

@@ -15,6 +15,7 @@ export interface GatewayProcess {
   /** The pid of the gateway that it has taken over from. */
   predecessor: number | undefined
   mcp(server: string): string
+  bundle(name: string): string
   /** The next event of this name that fits; it may have come already. */
   saw<N extends EventName>(
     name: N,
@@ -101,6 +102,7 @@ export async function startGatewayProcess(
     pid: child.pid ?? 0,
     predecessor: predecessor?.pid,
     mcp: (server) => `${url}/servers/${server}/mcp`,
+    bundle: (name) => `${url}/bundles/${name}/mcp`,
     seen: seen as GatewayProcess['seen'],
     saw: saw as GatewayProcess['saw'],
     async advance(ms) {

@@ -6,10 +6,11 @@ import { peekOf } from '../protocols/peek.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Quotas } from './quotas.ts'
 import type { Session } from '../sessions/session.ts'
-import { createAdmission } from './admission.ts'
+import { admit } from './admission.ts'
 import { goneOf } from './client-end.ts'
 import type { Equipping } from './equip.ts'
 import { resolverOf } from './equip.ts'
+import type { Exchange } from './exchange.ts'
 import { openHealthy } from './health.ts'
 import type { Incoming, Outgoing } from './incoming.ts'
 import type { Passing } from './pass.ts'
@@ -32,7 +33,6 @@ export interface InvokeOptions {
 
 export function createInvoke(options: InvokeOptions): Invoke {
   const { clock, sessions, traffics, passing, credentials, equipping, quotas } = options
-  const admit = createAdmission(quotas)
   return async function invoke(request, reply, asked) {
     const { server, principal, protocol } = asked
     const name = asked.chosenId ?? randomUUID()
@@ -51,18 +51,18 @@ export function createInvoke(options: InvokeOptions): Invoke {
     } while (session.end !== undefined)
     const traffic = traffics.of(session)
     const call = peekOf('request', 'invocations', request.id)
-    await admit(session, asked, [call], (ticket) => {
+    const open = (): { exchanges: Exchange[] } => {
       checkRoom(traffic, 1)
-      const exchanges = [traffic.open(call)]
-      ticket?.carriedBy(exchanges)
-      // What nobody has read yet goes on as it comes.
-      const body = Buffer.isBuffer(request.body) ? request.body : request.raw
-      passing.pass({
-        ...{ request, reply, protocol, traffic, body, name, exchanges },
-        ids: [],
-        messages: [],
-        method: 'POST',
-      })
+      return { exchanges: [traffic.open(call)] }
+    }
+    const { exchanges } = quotas === undefined ? open() : admit(quotas, asked, [call], open)
+    // What nobody has read yet goes on as it comes.
+    const body = Buffer.isBuffer(request.body) ? request.body : request.raw
+    passing.pass({
+      ...{ request, reply, protocol, traffic, body, name, exchanges },
+      ids: [],
+      messages: [],
+      method: 'POST',
     })
   }
 }

@@ -7,8 +7,7 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
-import type { Ticket } from './admission.ts'
-import { createAdmission } from './admission.ts'
+import { admit } from './admission.ts'
 import type { Asked } from './asked.ts'
 import { goneOf } from './client-end.ts'
 import type { ChosenIds } from './chosen-ids.ts'
@@ -51,7 +50,6 @@ export type Serve = (request: Incoming, reply: Outgoing) => undefined | Promise<
 
 export function createServing(options: ServingOptions): Serve {
   const { clock, sessions, traffics, chosenIds, passing, invoke, equipping, quotas } = options
-  const admit = createAdmission(quotas)
   const isRefused = createUseCheck(options)
   const reopening = createReopening({ ...options, trafficOf: traffics.of })
 
@@ -135,18 +133,18 @@ export function createServing(options: ServingOptions): Serve {
     asked: Asked,
     { messages, body, reopened }: Message,
   ): undefined | Promise<void> {
-    const { protocol } = asked
-    const name = nameOf(session, asked)
     const traffic = traffics.of(session)
     const held = messages.some(isRequest) ? traffic.hold.wait() : undefined
     const confirmed = sessions.confirm(session)
-    const what = { protocol, messages, body, name, reopened }
-    const go = (): undefined | Promise<void> =>
-      admit(session, asked, messages, (ticket) => post(request, reply, traffic, what, ticket))
-    if (held === undefined && confirmed === undefined) return go()
+    const name = nameOf(session, asked)
+    const what = { protocol: asked.protocol, messages, body, name, reopened }
+    if (held === undefined && confirmed === undefined) {
+      post(request, reply, asked, traffic, what)
+      return undefined
+    }
     return Promise.all([held, confirmed])
       .then(() => checkOpen(session))
-      .then(go)
+      .then(() => post(request, reply, asked, traffic, what))
   }
 
   /** It may have ended while the request waited. */
@@ -221,13 +219,15 @@ export function createServing(options: ServingOptions): Serve {
   function post(
     request: Incoming,
     reply: Outgoing,
+    asked: Asked,
     traffic: ReturnType<typeof traffics.of>,
     what: Message & { protocol: Protocol; name: string | undefined },
-    ticket: Ticket | undefined,
   ): void {
     const { protocol, body, name, reopened, messages } = what
-    const { exchanges, ids } = countIn(traffic, what.messages)
-    ticket?.carriedBy(exchanges)
+    const { exchanges, ids } =
+      quotas === undefined
+        ? countIn(traffic, messages)
+        : admit(quotas, asked, messages, () => countIn(traffic, messages))
     passing.pass({
       request,
       reply,

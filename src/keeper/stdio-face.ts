@@ -65,17 +65,15 @@ export function createStdioFace(options: StdioFaceOptions): StdioFace {
   const replies = createReplies(sessionId)
   const exchanges = createExchanges(clock)
   const streams = createStreams({ clock })
-  const shape = {
-    headers: replies.eventHeaders,
-    canPrime: () => understandsPriming(version),
-    restraint: options.hold && createRestraint(clock, options.hold),
-  }
+  const shape = { headers: replies.eventHeaders, canPrime: () => understandsPriming(version) }
+  // Of calls alone: they are not to wait for a client that does not read what nobody has asked for.
+  const restraint = options.hold && createRestraint(clock, options.hold)
   const standalone = streams.create({ ...shape, isStandalone: true })
   const { beginning } = options
   const firstWords = beginning && createFirstWords(clock, beginning)
 
   function openStream(reply: Reply): SseStream {
-    const stream = streams.create({ ...shape, isStandalone: false })
+    const stream = streams.create({ ...shape, restraint, isStandalone: false })
     stream.open(reply)
     return stream
   }

@@ -110,6 +110,12 @@ test('a client that leaves behind rubbish is noticed while it is to be answered'
   await eventually(() => assert.ok(waiting[0]?.destroyed))
 })
 
+test('who closes its side has left, though its request was complete', async (t) => {
+  const { socket, waiting } = await stand(t)
+  socket.end(post('/later', 'x'))
+  await eventually(() => assert.ok(waiting[0]?.destroyed))
+})
+
 test('a body that was cut short is told so', async (t) => {
   const { socket, said } = await stand(t)
   socket.end(post('/echo', 'whole').slice(0, -2))

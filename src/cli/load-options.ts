@@ -46,6 +46,10 @@ export const loadOptions = {
     value: 'NAME',
     description: 'without URL: process or sandbox (default: sandbox where possible)',
   },
+  bundle: {
+    type: 'boolean',
+    description: 'without URL: three probes as one bundle; what one keeps no other may have',
+  },
   require: {
     type: 'string',
     value: 'LEVEL',

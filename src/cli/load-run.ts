@@ -22,7 +22,7 @@ import { ownUserCount, usersAt } from './load-users.ts'
 import { durationValue, profileValue, rateValue, wholeValue } from './load-values.ts'
 import { styleFor, writeLines } from './output.ts'
 import type { OwnBerth } from './own-berth.ts'
-import { startOwnBerth } from './own-berth.ts'
+import { bundlePrefixes, startOwnBerth } from './own-berth.ts'
 import { headerValues, noMore, secondsValue, urlValue } from './values.ts'
 
 type LoadContext = Context<typeof loadOptions>
@@ -129,7 +129,7 @@ async function testItself(
 interface ReadyTarget {
   options: Pick<
     LoadOptions,
-    'url' | 'shown' | 'users' | 'admin' | 'columns' | 'required' | 'memoryOf'
+    'url' | 'shown' | 'members' | 'users' | 'admin' | 'columns' | 'required' | 'memoryOf'
   >
   close(): Promise<void>
 }
@@ -159,7 +159,14 @@ async function ownTarget(
   }
   const wanted = level === 'private-network' ? 'sandbox, private network' : isolation
   const isCompared = !values['no-break-outs']
-  const berth = await startOwnBerth(env, { wanted, sessions, users, durationMs, isCompared })
+  const { bundle: isBundle, chaos } = values
+  if (isBundle && chaos) {
+    throw new UsageError(
+      '--bundle and --chaos: a session of a bundle goes on when one of its workers is killed, and what that had kept is gone. Try one after the other.',
+    )
+  }
+  const counts = { sessions, users, durationMs }
+  const berth = await startOwnBerth(env, { wanted, ...counts, isCompared, isBundle })
   if (berth.note !== undefined) {
     progress.say(context.asCalled(`No sandbox here: ${plainLine(berth.note, 300)}`))
   }
@@ -167,7 +174,8 @@ async function ownTarget(
   return {
     options: {
       url: berth.url,
-      shown: `a Berth of its own, isolation ${berth.isolation}`,
+      ...(isBundle ? { members: bundlePrefixes } : {}),
+      shown: `${isBundle ? 'a bundle of three probes in ' : ''}a Berth of its own, isolation ${berth.isolation}`,
       users: berth.users.map(({ name, headers }) => ({
         name,
         headers: { ...headerValues(values.header), ...headers },

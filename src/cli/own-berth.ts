@@ -57,7 +57,13 @@ export interface Wanted {
   users: number | undefined
   /** How long their tokens have to be good. */
   durationMs: number
+  /** Whether the load goes through a bundle of three probes. */
+  isBundle: boolean
 }
+
+const bundled = ['load', 'load2', 'load3']
+/** What stands before the names of each server of the bundle. */
+export const bundlePrefixes = bundled.map((name) => `${name}_`)
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -118,7 +124,7 @@ async function start(
     const pid = child.pid ?? 0
     const ports = [url, adminUrl].map((each) => Number(new URL(each).port))
     return {
-      url: new URL('/servers/load/mcp', url),
+      url: new URL(wanted.isBundle ? '/bundles/all/mcp' : '/servers/load/mcp', url),
       admin,
       users,
       isolation,
@@ -174,22 +180,27 @@ function serverFor(isolation: Isolation): object {
 function configurationOf(
   offered: readonly Isolation[],
   isolation: Isolation,
-  { sessions, users }: Wanted,
+  { sessions, users, isBundle }: Wanted,
 ): object {
+  // One of the bundle, and one of each of its servers.
+  const each = isBundle ? bundled.length + 1 : 1
   const probes = offered.map((name) => {
     const kind = isolations[name]
     const disk = kind.isolation === 'sandbox' ? { disk: '64MiB' } : {}
     return [serverOf(name), { ...serverFor(name), limits: { ...limits, ...disk } }]
   })
   return {
+    ...(isBundle ? { bundles: { all: { servers: bundled } } } : {}),
     mcpServers: {
-      load: serverFor(isolation),
+      ...Object.fromEntries(
+        (isBundle ? bundled : ['load']).map((name) => [name, serverFor(isolation)]),
+      ),
       ...(Object.fromEntries(probes) as object),
     },
     // Sessions that were abandoned are still there for a while.
-    maxSessions: sessions * 4 + 100,
-    maxSessionsPerPrincipal: sessions * 4 + 100,
-    maxQueued: sessions + 100,
+    maxSessions: each * sessions * 4 + 100,
+    maxSessionsPerPrincipal: each * sessions * 4 + 100,
+    maxQueued: each * sessions + 100,
     ...(users !== undefined && { authorizerConfiguration: 'local' }),
   }
 }

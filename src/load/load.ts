@@ -31,6 +31,8 @@ export interface LoadOptions {
   /** At least one, who may be nobody. */
   users: User[]
   timeoutMs: number
+  /** See `LoadPlan`; default: no bundle. */
+  members?: string[]
   chaos: boolean
   admin: AdminAccess | undefined
   /** Ways of isolating workers to be tried; none where the probe is not there. */
@@ -94,6 +96,7 @@ function planOf(options: LoadOptions): LoadPlan {
     calls: options.calls,
     users: options.users,
     timeoutMs: options.timeoutMs,
+    members: options.members,
     openAtOnce,
     chaos: chaos ? { admin, everyMs: faultsEveryMs } : null,
   }

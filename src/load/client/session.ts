@@ -26,12 +26,20 @@ export interface SessionOptions {
   /** Of every request: who the client is. */
   headers: Record<string, string>
   timeoutMs: number
+  /** Of a bundle: what stands before the names of each of its servers. */
+  members?: readonly string[]
+  /** Which of them keeps what the session keeps. */
+  home?: number
   count(counter: Counter): void
 }
 
 /** One MCP session, as an ordinary client has it. A lost one is not opened again: make another. */
 export interface Session {
   readonly watch: Watch
+  /** Of how many servers it has a session. */
+  readonly members: number
+  /** What a tool of the probe is called: of the server that keeps, of another, or of each in turn. */
+  nameOf(tool: string, where: 'home' | 'elsewhere' | 'anywhere'): string
   /** The public id, once it has one. */
   readonly id: string | undefined
   /** Lost: the server does not know it any more (404). */
@@ -208,8 +216,19 @@ export function createSession(options: SessionOptions): Session {
     watch.named(given)
   }
 
+  const { members = [''], home = 0 } = options
+  let turn = home
+
   return {
     watch,
+    members: members.length,
+    nameOf(tool, where) {
+      if (where !== 'home') turn += 1
+      // Never the one that keeps: the turn goes round the others.
+      const other = home + 1 + (turn % Math.max(members.length - 1, 1))
+      const at = where === 'home' ? home : where === 'anywhere' ? turn : other
+      return `${members[at % members.length] ?? ''}${tool}`
+    },
     get id() {
       return id
     },

@@ -58,6 +58,8 @@ export interface LoadPlan {
   calls: number | null
   users: User[]
   timeoutMs: number
+  /** Of a bundle: what stands before the names of each of its servers. */
+  members?: string[] | undefined
   /** How many sessions are being opened at once. */
   openAtOnce: number
   chaos: ChaosPlan | null

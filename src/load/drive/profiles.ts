@@ -1,7 +1,17 @@
 import type { Channel } from './channels.ts'
 import type { LoadPlan, ProfileName } from './plan.ts'
 import type { Step } from './steps.ts'
-import { announce, ask, echo, keep, recall, report, sample, scenarioStep } from './steps.ts'
+import {
+  announce,
+  ask,
+  echo,
+  keep,
+  recall,
+  recallElsewhere,
+  report,
+  sample,
+  scenarioStep,
+} from './steps.ts'
 
 export interface Profile {
   /** What every session goes through once, in this order, before anything else. */
@@ -42,11 +52,29 @@ const profiles: Record<ProfileName, Omit<Profile, 'required'>> = {
   },
 }
 
-export function profileOf({ profile, users }: Pick<LoadPlan, 'profile' | 'users'>): Profile {
-  const chosen = typeof profile === 'string' ? profiles[profile] : ofScenario(profile.tools)
+export function profileOf({
+  profile,
+  users,
+  members = [],
+}: Pick<LoadPlan, 'profile' | 'users' | 'members'>): Profile {
+  const own = typeof profile === 'string' ? profiles[profile] : ofScenario(profile.tools)
+  const chosen = members.length > 1 && own.agenda.includes(recall) ? withElsewhere(own) : own
   const required = new Set(chosen.agenda.flatMap(({ channels }) => channels))
   if (users.length > 1) required.add('ownership')
   return { ...chosen, required: [...required] }
+}
+
+/** What one server of a bundle keeps is looked for at the others, too. */
+function withElsewhere({
+  agenda,
+  often,
+  churnPerMille,
+}: Omit<Profile, 'required'>): Omit<Profile, 'required'> {
+  return {
+    churnPerMille,
+    agenda: [...agenda, recallElsewhere],
+    often: [...often, [recallElsewhere, 4]],
+  }
 }
 
 function ofScenario(

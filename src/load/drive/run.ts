@@ -77,14 +77,19 @@ export async function runLoad(plan: LoadPlan, options: RunOptions): Promise<Load
   let drawn = 0
   let phase: Snapshot['phase'] = 'opening'
 
-  const create = ({ headers }: User): Session =>
-    createSession({
+  const create = ({ headers }: User): Session => {
+    const number = plan.firstNumber + plan.stride * drawn++
+    return createSession({
       wire,
-      watch: evidence.watch(plan.firstNumber + plan.stride * drawn++),
+      watch: evidence.watch(number),
       headers,
       timeoutMs: plan.timeoutMs,
+      ...(plan.members === undefined
+        ? {}
+        : { members: plan.members, home: number % plan.members.length }),
       count: measure.count,
     })
+  }
 
   const lanes: Lane[] = Array.from({ length: plan.sessions }, (_, at) =>
     createLane({

@@ -13,15 +13,22 @@ export interface Step {
   run(session: Session, tag: string): Promise<Outcome>
 }
 
+interface How {
+  /** Of a bundle's servers. */
+  where?: Parameters<Session['nameOf']>[1]
+  onProgress?: (message: string) => void
+}
+
 const wrong: Outcome = { ok: false, code: 'wrong answer' }
 
 async function callTool(
   session: Session,
-  name: string,
+  tool: string,
   args: object,
-  onProgress?: (message: string) => void,
+  { where = 'anywhere', onProgress }: How = {},
 ): Promise<Outcome & { text?: string }> {
-  const outcome = await session.request('tools/call', { name, arguments: args }, onProgress).outcome
+  const params = { name: session.nameOf(tool, where), arguments: args }
+  const outcome = await session.request('tools/call', params, onProgress).outcome
   if (!outcome.ok) return outcome
   const { content = [], isError } = outcome.result as {
     content?: { text?: string }[]
@@ -59,7 +66,7 @@ export const sample = sayingTool('sampling', 'sample', 'sampling', ' ')
 export const keep: Step = {
   name: 'keep',
   channels: [],
-  run: (session) => callTool(session, 'keep', { text: session.watch.canary }),
+  run: (session) => callTool(session, 'keep', { text: session.watch.canary }, { where: 'home' }),
 }
 
 const places = ['memory', 'environment', 'workspace', 'temporary'] as const
@@ -70,7 +77,8 @@ export const recall: Step = {
   channels: places,
   async run(session) {
     const { canary } = session.watch
-    const outcome = await callTool(session, 'recall', { marker: canary.slice(0, 8) })
+    const marker = canary.slice(0, 8)
+    const outcome = await callTool(session, 'recall', { marker }, { where: 'home' })
     if (!outcome.ok) return outcome
     const read = parseJson(outcome.text ?? '{}', Infinity)
     if (!read.ok) return wrong
@@ -84,6 +92,19 @@ export const recall: Step = {
   },
 }
 
+/** Through a bundle: what one of its servers has kept for this session no other one has. */
+export const recallElsewhere: Step = {
+  name: 'recall elsewhere',
+  channels: [],
+  async run(session) {
+    const { canary } = session.watch
+    const marker = canary.slice(0, 8)
+    const outcome = await callTool(session, 'recall', { marker }, { where: 'elsewhere' })
+    if (!outcome.ok) return outcome
+    return outcome.text?.includes(canary) === true ? wrong : outcome
+  },
+}
+
 const progressSteps = 3
 
 export const report: Step = {
@@ -92,9 +113,11 @@ export const report: Step = {
   async run(session, tag) {
     const text = textOf(session, tag)
     let heard = 0
-    const outcome = await callTool(session, 'report', { text, steps: progressSteps }, (message) => {
+    const onProgress = (message: string): void => {
       if (message === text) heard += 1
-    })
+    }
+    const args = { text, steps: progressSteps }
+    const outcome = await callTool(session, 'report', args, { onProgress })
     if (!outcome.ok) return outcome
     if (heard !== progressSteps || outcome.text !== text) return wrong
     session.watch.matched('progress')

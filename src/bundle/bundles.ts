@@ -8,7 +8,8 @@ import type { Known } from './catalogue.ts'
 import { createCatalogue } from './catalogue.ts'
 import type { Bundle } from './options.ts'
 import type { BundleRoom } from './room.ts'
-import { tellClashes } from './room.ts'
+import { leftOutOf, tellClashes } from './room.ts'
+import { createScouting } from './scouting.ts'
 import { openBundle } from './session.ts'
 import type { View } from './view.ts'
 import { createView } from './view.ts'
@@ -45,6 +46,12 @@ export function setUpBundles(options: BundlesSetup): Inside {
         }
       }
     },
+  })
+  const scouting = createScouting({
+    ...options,
+    catalogue,
+    leftOut: ({ name }) =>
+      leftOutOf(name, (server, message) => events.emit('operator.warned', { server, message })),
   })
   for (const bundle of bundles) rooms.set(bundle.name, roomOf(bundle))
 
@@ -83,6 +90,7 @@ export function setUpBundles(options: BundlesSetup): Inside {
     return {
       bundle,
       catalogue,
+      scouting,
       servers,
       warn,
       listeners: new Set(),

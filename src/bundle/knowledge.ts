@@ -8,9 +8,9 @@ import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import type { BundleRoom, ListListener } from './room.ts'
-import { tellClashes } from './room.ts'
+import { leftOutOf, tellClashes } from './room.ts'
 import type { Entry, Known, ListKind } from './catalogue.ts'
-import type { LeftOut } from './learning.ts'
+import { listKinds, noLists } from './catalogue.ts'
 import { learn as learnAll, learnList, listsOf } from './learning.ts'
 import type { MemberSet } from './members.ts'
 import { createAsk } from './members.ts'
@@ -59,7 +59,7 @@ const relistMs = 1000
 
 export function createKnowledge(options: KnowledgeOptions): Knowledge {
   const { clock, room, session, door, members } = options
-  const { bundle, servers, catalogue } = room
+  const { bundle, servers, catalogue, scouting } = room
   const { principal } = session
   const onFault = tellFault('learning what a server has', ownerOf(session))
   /** Lists that a server has for this session alone. */
@@ -97,16 +97,15 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     }
   }
 
-  const leftOut =
-    (server: Server): LeftOut =>
-    (kind, why) =>
-      room.warn(server.name, `${server.name} lists ${kind} of which some are left out: ${why}.`)
-
   const askOf = (server: Server, member: Session, from: From) =>
     createAsk({ clock, door }, member, from, (data, peek) => options.hear(server, data, peek, from))
 
   async function ask(server: Server, from: From): Promise<void> {
     if (known(server.name) !== undefined) return
+    if (!catalogue.isPersonal(server)) {
+      await scouting.ask(server, door)
+      return
+    }
     const member = await members().get(server, from)
     await learning.get(server.name)
     // It was opened at another gateway, and what it can do is not known here.
@@ -117,9 +116,10 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
   }
 
   function learn(server: Server, member: Session, said: Known['capabilities'], from: From): void {
-    const work = learnAll(askOf(server, member, from), said, leftOut(server)).then((found) => {
-      own.delete(server.name)
-      catalogue.learn(server, principal, found)
+    const leftOut = leftOutOf(server.name, room.warn)
+    const work = learnAll(askOf(server, member, from), said, leftOut).then((found) => {
+      if (catalogue.isPersonal(server)) catalogue.learn(server, principal, found)
+      else compare(server, found)
     })
     const done = work.then(undefined, onFault).finally(() => {
       if (learning.get(server.name) === done) learning.delete(server.name)
@@ -128,12 +128,29 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     inBackground(done, onFault)
   }
 
+  /** What this session is told otherwise holds for it; what others are told has to be looked at. */
+  function compare(server: Server, { lists }: Known): void {
+    const { lists: usual = noLists } = catalogue.of(server, principal) ?? {}
+    const isOther = (kind: ListKind): boolean =>
+      JSON.stringify(usual[kind]) !== JSON.stringify(lists[kind])
+    const kinds = listKinds.filter(isOther)
+    if (kinds.length === 0) return
+    own.set(server.name, new Map(kinds.map((kind) => [kind, lists[kind]])))
+    view = undefined
+    announce(kinds)
+    scouting.doubt(server, door)
+  }
+
   async function relist(server: Server, kind: ListKind, from: From): Promise<void> {
     const found = members()
       .all()
       .find(({ server: { name } }) => name === server.name)
     if (found === undefined) return
-    const entries = await learnList(askOf(server, found.session, from), kind, leftOut(server))
+    const entries = await learnList(
+      askOf(server, found.session, from),
+      kind,
+      leftOutOf(server.name, room.warn),
+    )
     const lists = own.get(server.name) ?? new Map<ListKind, readonly Entry[]>()
     own.set(server.name, lists.set(kind, entries))
     view = undefined
@@ -166,7 +183,8 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
             (thrown: unknown) => {
               const error = asGatewayError(thrown)
               why.set(name, wordsFor(error))
-              room.warn(name, `${name} is left out for now: ${error.message}`)
+              const said = error.message.replace(/\.+$/, '')
+              room.warn(name, `${name} is left out for now: ${said}.`)
             },
           )
           let forget = (): void => undefined

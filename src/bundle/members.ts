@@ -127,7 +127,7 @@ export function createMemberSet(options: MemberSetOptions): MemberSet {
 }
 
 /** The result of `initialize`, whether it came as JSON or in a stream. */
-function resultIn(answer: Buffer): Readonly<Record<string, unknown>> {
+export function resultIn(answer: Buffer): Readonly<Record<string, unknown>> {
   let result: unknown
   const take = (text: string): void => {
     const read = parseJson(text, mostBytes)

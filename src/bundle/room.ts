@@ -5,13 +5,16 @@ import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import type { Catalogue, ListKind } from './catalogue.ts'
+import type { LeftOut } from './learning.ts'
 import type { Bundle } from './options.ts'
+import type { Scouting } from './scouting.ts'
 import type { View } from './view.ts'
 
 /** What the sessions of one bundle share. */
 export interface BundleRoom {
   readonly bundle: Bundle
   readonly catalogue: Catalogue
+  readonly scouting: Scouting
   /** The servers of its members, in their order. */
   readonly servers: ReadonlyMap<string, Server>
   /** What a session of this principal sees, as long as its own servers tell nothing else. */
@@ -36,6 +39,12 @@ export interface BundleSessionOptions {
   session: Session
   door: InnerDoor
 }
+
+/** Told of what a server lists and is not taken over. */
+export const leftOutOf =
+  (server: string, warn: BundleRoom['warn']): LeftOut =>
+  (kind, why) =>
+    warn(server, `${server} lists ${kind} of which some are left out: ${why}.`)
 
 export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
   for (const { wanted, servers, became } of [...tools.clashes, ...prompts.clashes]) {

@@ -44,6 +44,14 @@ export interface InnerDoor {
     hello: { params: string; from: From },
     signal: AbortSignal,
   ): Promise<InnerOpened>
+  /**
+   * A session of nobody's but the gateway, which ends it. @throws what opening a session throws
+   */
+  openAlone(
+    server: Server,
+    hello: { params: string; from: From },
+    signal: AbortSignal,
+  ): Promise<{ session: Session; initialized: Buffer }>
   /** The same session where there is one already, here or at another gateway. */
   find(parent: Session, server: Server, from: From): Promise<Session | undefined>
   /** Sends a message once, or opens a stream. @throws ERR_PROXY_TOO_MANY_EXCHANGES, ERR_PROXY_ID_IN_USE */
@@ -103,6 +111,18 @@ export function createInnerDoor(options: InnerOptions): InnerDoor {
       const said = { protocol, params, headers: ofOpening(headers), requestId, from, gone: signal }
       const initialized = await introduce(options, session, said)
       return { session, before, initialized }
+    },
+
+    async openAlone(server, { params, from }, signal) {
+      const { caller, headers, requestId } = from
+      const credentials = await resolverOf(options.credentials, { ...from, server })?.(signal)
+      const session = await sessions.open(
+        server,
+        { principal: caller.principal, credentials },
+        signal,
+      )
+      const said = { protocol, params, headers: ofOpening(headers), requestId, from, gone: signal }
+      return { session, initialized: await introduce(options, session, said) }
     },
 
     async find(parent, server, from) {

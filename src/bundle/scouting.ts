@@ -44,7 +44,16 @@ const doubtMs = 60_000
 /** It can all that a client may be able to, so that no server holds anything back. */
 const hello = JSON.stringify({
   protocolVersion: mcpVersions[0],
-  capabilities: { elicitation: {}, sampling: {}, roots: {} },
+  capabilities: {
+    elicitation: { form: {}, url: {} },
+    sampling: { context: {}, tools: {} },
+    roots: { listChanged: true },
+    tasks: {
+      list: {},
+      cancel: {},
+      requests: { elicitation: { create: {} }, sampling: { createMessage: {} } },
+    },
+  },
   clientInfo: { name: 'mcp-berth', title: 'Berth, asking what there is', version: version() },
 })
 

@@ -18,11 +18,15 @@ const file = createRequire(import.meta.url).resolve(
   '@modelcontextprotocol/server-everything/dist/index.js',
 )
 const whole = { after }
-const gateway = await startTestGateway(whole, {
-  stdio: { command: ['node', file] },
-  http: { command: ['node', file, 'streamableHttp'], http: true },
-  relay: { command: ['node', file, 'streamableHttp'], http: true, relay: true },
-})
+const gateway = await startTestGateway(
+  whole,
+  {
+    stdio: { command: ['node', file] },
+    http: { command: ['node', file, 'streamableHttp'], http: true },
+    relay: { command: ['node', file, 'streamableHttp'], http: true, relay: true },
+  },
+  { bundles: { team: { servers: ['stdio'], prefixes: { stdio: '' } } } },
+)
 const overStdio = play(
   new StdioClientTransport({ command: process.execPath, args: [file], stderr: 'ignore' }),
 )
@@ -47,6 +51,25 @@ describe('server-everything through the gateway', { concurrency: 4 }, () => {
       assertThatMuchWasPlayed(through)
     })
   }
+
+  it('answers through a bundle as it does alone', async () => {
+    const url = new URL(gateway.bundle('team'))
+    const played = JSON.stringify(await play(new StreamableHTTPClientTransport(url)))
+    // A task says whose it is.
+    const through = JSON.parse(played.replaceAll('stdio:\\"ID\\"', 'ID')) as Transcript
+    // Who it is, and what it can do in all, is the bundle's to say.
+    const { mistakes, server: _, capabilities: __, instructions: ___, ...without } = await overStdio
+    for (const [step, answer] of Object.entries(without)) {
+      assert.deepEqual(through[step], answer, step)
+    }
+    // What it knows of nobody it answers itself, in words of its own.
+    const own = { unknownTool: 1, noPrompt: 1, noTask: 1 }
+    assert.deepEqual(
+      { ...(through.mistakes as object), ...own },
+      { ...(mistakes as object), ...own },
+    )
+    assertThatMuchWasPlayed(through)
+  })
 })
 
 async function play(transport: Transport): Promise<Transcript> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { TestServer } from '../support/config.ts'
+import { compiled } from '../support/config.ts'
 import type { TestGateway } from '../support/gateway.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { connectClient, connectV2, textOf } from '../support/mcp-client.ts'
@@ -76,6 +77,59 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
       assert.equal(ids.size, 2)
     })
   }
+
+  it('clients of fastmcp and official ones play servers of both versions in one bundle', async (t) => {
+    const [three, four] = [need(t, 'fastmcp3'), need(t, 'fastmcp4')]
+    if (three === undefined || four === undefined) return
+    const node = (file: string, ...words: string[]): ['node', ...string[]] => [
+      'node',
+      compiled(`src/demo/${file}`),
+      ...words,
+    ]
+    const gateway = await startTestGateway(
+      t,
+      {
+        three: { command: [three, pythonServer] },
+        four: { command: [four, pythonServer, '--http'], http: true },
+        trip: { command: node('trip-planner.js') },
+        expenses: { command: node('expenses.js', '--http'), http: true },
+      },
+      {
+        bundles: {
+          team: { servers: '*' },
+          alone3: { servers: ['three'], prefixes: { three: '' } },
+          alone4: { servers: ['four'], prefixes: { four: '' } },
+        },
+      },
+    )
+    const urls = [gateway.bundle('alone3'), gateway.bundle('alone4')]
+    for (const client of [three, four]) {
+      const reports = await runPythonClients(t, client, [...urls, '--mode', 'legacy'])
+      for (const report of reports) assertPlayedThrough(report)
+    }
+    const options = {
+      elicitation: () => ({ action: 'accept' as const, content: { value: 'Porto' } }),
+      sampling: () => 'three tips',
+    }
+    for (const { client, call } of await Promise.all([
+      connectClient(t, gateway.bundle('team'), options),
+      connectV2(t, gateway.bundle('team'), { ...options, mode: 'auto' }),
+    ])) {
+      const { tools } = await client.listTools()
+      for (const name of ['three_echo', 'four_echo', 'trip_plan_trip', 'expenses_add_expense']) {
+        assert.ok(
+          tools.some((tool) => tool.name === name),
+          tools.map((tool) => tool.name).join(),
+        )
+      }
+      for (const name of ['three', 'four']) {
+        assert.equal(textOf(await call(`${name}_elicit`)), 'accept: Porto')
+        assert.equal(textOf(await call(`${name}_sample`)), 'three tips')
+        assert.equal(textOf(await call(`${name}_progress`)), 'done')
+      }
+      assert.notEqual((await call('trip_list_trips')).isError, true)
+    }
+  })
 
   it('a fastmcp4 server that keeps no sessions has one worker for each of ours', async (t) => {
     const python = need(t, 'fastmcp4')

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 
 import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
@@ -98,14 +98,16 @@ interface Known {
   caller: Caller
 }
 
+const missing: BadKeys = { problem: 'is not there: mcp-berth keys add NAME makes it.' }
+
 /** The file as it is now; read again only when it has changed. */
 function createTable(file: string): () => ReadonlyMap<string, Known> | BadKeys {
   let seen: string | undefined
   let known: ReadonlyMap<string, Known> | BadKeys = new Map()
   return () => {
     const stamp = stampOf(file)
-    if (stamp === seen) return known
-    const keys = readKeys(file)
+    if (stamp !== undefined && stamp === seen) return known
+    const keys = lstatSync(file, { throwIfNoEntry: false }) === undefined ? missing : readKeys(file)
     known =
       'problem' in keys
         ? keys
@@ -115,10 +117,14 @@ function createTable(file: string): () => ReadonlyMap<string, Known> | BadKeys {
   }
 }
 
-function stampOf(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false })
-  if (stat === undefined) return 'none'
-  return [stat.mtimeMs, stat.ctimeMs, stat.size, stat.ino, stat.mode].join()
+/** What cannot be looked at is read each time, which says why. */
+function stampOf(file: string): string | undefined {
+  try {
+    const stat = statSync(file)
+    return [stat.mtimeMs, stat.ctimeMs, stat.size, stat.ino, stat.mode].join()
+  } catch {
+    return undefined
+  }
 }
 
 const issuer = 'berth:keys'

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 import { GatewayError } from '../ground/errors.ts'
 import { parseJson } from '../ground/json.ts'
@@ -44,7 +45,7 @@ export interface BadKeys {
 /** @returns no keys for a file that is not there */
 export function readKeys(file: string): StoredKey[] | BadKeys {
   try {
-    if (!existsSync(file)) return []
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return []
     const open = openToOthers(file, statSync(file).mode)
     if (open !== undefined) return open
     const read = parseJson(readOwnFile(file), mostLetters)
@@ -118,6 +119,7 @@ function change(
 ): void {
   const next = `${file}.new`
   try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     writeFileSync(next, '', { flag: 'wx', mode: 0o600 })
   } catch (thrown) {
     throw keysError(

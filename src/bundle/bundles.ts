@@ -8,7 +8,7 @@ import type { Known } from './catalogue.ts'
 import { createCatalogue } from './catalogue.ts'
 import type { Bundle } from './options.ts'
 import type { BundleRoom } from './room.ts'
-import { leftOutOf, tellClashes } from './room.ts'
+import { createOwnLists, leftOutOf, tellClashes } from './room.ts'
 import { createScouting } from './scouting.ts'
 import { openBundle } from './session.ts'
 import type { View } from './view.ts'
@@ -47,6 +47,7 @@ export function setUpBundles(options: BundlesSetup): Inside {
       }
     },
   })
+  const ownLists = createOwnLists()
   const scouting = createScouting({
     ...options,
     catalogue,
@@ -93,6 +94,7 @@ export function setUpBundles(options: BundlesSetup): Inside {
       scouting,
       servers,
       warn,
+      ownLists,
       listeners: new Set(),
       viewFor(principal) {
         if (isPersonal) return make(principal)

@@ -2,6 +2,7 @@ import { tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
 import { namesIn } from '../protocols/names.ts'
+import { parseJson } from '../ground/json.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { From, Receiver } from '../proxy/inner.ts'
 import type { Server } from '../sessions/server.ts'
@@ -246,5 +247,18 @@ export function createConversation(options: BundleSessionOptions): Conversation 
   }
 }
 
-const paramsOf = (bytes: Buffer): string =>
-  JSON.stringify((JSON.parse(bytes.toString()) as { params?: unknown }).params ?? {})
+/** So much of what a client says of itself is said to each server; it is kept as long as the session. */
+const longestHello = 64 * 1024
+
+/** `params` of `initialize`, without what is no part of it where they are too long. */
+function paramsOf(bytes: Buffer): string {
+  const read = parseJson(bytes.toString(), Number.POSITIVE_INFINITY)
+  const params = fieldsOf(read.ok ? fieldsOf(read.value).params : undefined)
+  const { protocolVersion, capabilities = {}, clientInfo } = params
+  const { name, version } = fieldsOf(clientInfo)
+  const usual = { protocolVersion, capabilities, clientInfo: { name, version } }
+  const fits = [params, usual].map((one) => JSON.stringify(one)).find(isShort)
+  return fits ?? unknownClient
+}
+
+const isShort = (text: string): boolean => text.length <= longestHello

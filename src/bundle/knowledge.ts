@@ -63,7 +63,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
   const { principal } = session
   const onFault = tellFault('learning what a server has', ownerOf(session))
   /** Lists that a server has for this session alone. */
-  const own = new Map<string, Map<ListKind, readonly Entry[]>>()
+  const own = new Map<string, ReadonlyMap<ListKind, readonly Entry[]>>()
   const learning = new Map<string, Promise<void>>()
   const relisting = new Set<string>()
   const wanted = new Set<ListKind>()
@@ -135,10 +135,29 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
       JSON.stringify(usual[kind]) !== JSON.stringify(lists[kind])
     const kinds = listKinds.filter(isOther)
     if (kinds.length === 0) return
-    own.set(server.name, new Map(kinds.map((kind) => [kind, lists[kind]])))
-    view = undefined
-    announce(kinds)
+    if (keepOwn(server, new Map(kinds.map((kind) => [kind, lists[kind]])))) announce(kinds)
     scouting.doubt(server, door)
+  }
+
+  /** All that is kept is counted anew: lists come, and go. @returns false where there is no room */
+  function keepOwn(server: Server, lists: ReadonlyMap<ListKind, readonly Entry[]>): boolean {
+    room.ownLists.letGo(session)
+    const all = new Map(own).set(server.name, lists)
+    const bytes = [...all.values()]
+      .flatMap((each) => [...each.values()])
+      .reduce((sum, entries) => sum + JSON.stringify(entries).length, 0)
+    const isKept = room.ownLists.keep(session, bytes)
+    if (isKept) own.set(server.name, lists)
+    else {
+      own.clear()
+      const { name } = server
+      room.warn(
+        name,
+        `${name} has lists of its own for too many sessions; some get the usual ones.`,
+      )
+    }
+    view = undefined
+    return isKept
   }
 
   async function relist(server: Server, kind: ListKind, from: From): Promise<void> {
@@ -151,10 +170,8 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
       kind,
       leftOutOf(server.name, room.warn),
     )
-    const lists = own.get(server.name) ?? new Map<ListKind, readonly Entry[]>()
-    own.set(server.name, lists.set(kind, entries))
-    view = undefined
-    announce([kind])
+    const lists = new Map(own.get(server.name)).set(kind, entries)
+    if (keepOwn(server, lists)) announce([kind])
   }
 
   return {
@@ -218,6 +235,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     },
 
     end() {
+      room.ownLists.letGo(session)
       room.listeners.delete(listener)
     },
   }

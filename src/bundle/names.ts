@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 
+import { parseJson } from '../ground/json.ts'
 import type { BundleMember } from './options.ts'
 
 /** A tool or a prompt as its server has it, and the name by which clients of the bundle see it. */
@@ -98,11 +99,8 @@ export function untagged(text: unknown): { server: string; value: string | numbe
   if (typeof text !== 'string') return undefined
   const at = text.indexOf(':')
   if (at === -1) return undefined
-  try {
-    const value: unknown = JSON.parse(text.slice(at + 1))
-    const isId = typeof value === 'string' || typeof value === 'number'
-    return isId ? { server: text.slice(0, at), value } : undefined
-  } catch {
-    return undefined
-  }
+  const read = parseJson(text.slice(at + 1))
+  const value = read.ok ? read.value : undefined
+  const isId = typeof value === 'string' || typeof value === 'number'
+  return isId ? { server: text.slice(0, at), value } : undefined
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../ground/errors.ts'
+import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { idKey } from '../ground/jsonrpc.ts'
 import { asGatewayError, rpcError } from '../ground/replies.ts'
@@ -226,7 +227,9 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
 }
 
 function partsOf(batch: string): string[] {
-  return (JSON.parse(batch) as unknown[]).map((part) => JSON.stringify(part))
+  const read = parseJson(batch, Number.POSITIVE_INFINITY)
+  const parts = read.ok && Array.isArray(read.value) ? (read.value as unknown[]) : []
+  return parts.map((part) => JSON.stringify(part))
 }
 
 const changes = new Map<string, ListKind[]>()

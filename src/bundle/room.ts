@@ -21,8 +21,17 @@ export interface BundleRoom {
   viewFor(principal: string): View
   /** Tells the operator, once in a while. */
   warn(server: string, message: string): void
+  readonly ownLists: OwnLists
   /** The sessions that want to know of lists that change. */
   readonly listeners: Set<ListListener>
+}
+
+/** Lists that servers have for single sessions: all of them together are bounded. */
+export interface OwnLists {
+  /** @returns false, and keeps nothing, where there is no room left */
+  keep(session: Session, bytes: number): boolean
+  /** Gives back all that was kept for it. */
+  letGo(session: Session): void
 }
 
 export interface ListListener {
@@ -57,5 +66,25 @@ export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']):
         `${first} and ${second} both have ${JSON.stringify(wanted)}; that of ${second} is ${instead}. Give it another name with rename.`,
       )
     }
+  }
+}
+
+/** A server may have other lists for each of its sessions, and long ones. */
+const ownListBytes = 64 * 1024 * 1024
+
+export function createOwnLists(mostBytes = ownListBytes): OwnLists {
+  const kept = new Map<Session, number>()
+  let all = 0
+  return {
+    keep(session, bytes) {
+      if (all + bytes > mostBytes) return false
+      all += bytes
+      kept.set(session, (kept.get(session) ?? 0) + bytes)
+      return true
+    },
+    letGo(session) {
+      all -= kept.get(session) ?? 0
+      kept.delete(session)
+    },
   }
 }

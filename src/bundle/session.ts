@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
+import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError, explain, rpcError } from '../ground/replies.ts'
 import type { Peek } from '../protocols/protocol.ts'
@@ -106,7 +107,8 @@ function messagesOf(bytes: Buffer): Read[] {
   const posted = serverProtocols.usual.read(bytes)
   if (posted.form === 'message') return readWith(bytes, posted.messages[0])
   if (posted.form !== 'batch') throw new GatewayError('ERR_PROXY_NOT_RPC')
-  const parts = JSON.parse(bytes.toString()) as unknown[]
+  const read = parseJson(bytes.toString(), Number.POSITIVE_INFINITY)
+  const parts = read.ok && Array.isArray(read.value) ? (read.value as unknown[]) : []
   return parts.flatMap((part, index) => {
     const peek = posted.messages[index]
     return peek === undefined ? [] : readWith(Buffer.from(JSON.stringify(part)), peek)

@@ -6,6 +6,7 @@ import { readKeys } from '../auth/key-file.ts'
 import type { AuthorizerSetting, JwtSetting } from '../auth/options.ts'
 import { isLoopback } from '../ground/loopback.ts'
 import type { listenOptions } from '../proxy/options.ts'
+import type { Server } from '../sessions/server.ts'
 import { isMap } from './check.ts'
 import { expandHome } from './folders.ts'
 import { listed, type Path, type Problems } from './problems.ts'
@@ -112,7 +113,20 @@ export function withKeyFile(
 }
 
 /** What is to be said of files of keys that let nobody in. */
-export function warnOfKeys(files: Iterable<string>, warnings: string[]): void {
+export function warnOfKeys(
+  files: ReadonlySet<string>,
+  servers: readonly Pick<Server, 'name' | 'launch' | 'driver'>[],
+  warnings: string[],
+): void {
+  const open = servers.filter(
+    ({ launch, driver }) => launch.kind === 'local' && driver !== 'sandbox',
+  )
+  if (files.size > 0 && open.length > 0) {
+    const names = listed(open.map(({ name }) => name))
+    warnings.push(
+      `Workers of ${names} run as the user of the gateway, and so could add API keys of their own to ${listed([...files])}. With isolation: sandbox they cannot.`,
+    )
+  }
   for (const file of files) {
     const keys = readKeys(file)
     if ('problem' in keys) {

@@ -104,7 +104,7 @@ export function loadConfig(input: LoadInput): Config {
   for (const [name, setting] of bundled.authorizers) {
     authorizers.set(name, withKeyFile(setting, keysAt))
   }
-  warnOfKeys(keyFiles, warnings)
+  warnOfKeys(keyFiles, own, warnings)
   checkAuthorizer(tree.authorizerConfiguration, ['authorizerConfiguration'], problems)
   const settings = servers.map(({ name }) => [name, authorizers.get(name) ?? global] as const)
   if (listen && general) {

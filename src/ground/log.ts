@@ -16,6 +16,7 @@ import { escapedInJson, hasColors, isTerminal } from './terminal.ts'
  */
 export const redacted = [
   'authorization',
+  'x-api-key',
   'cookie',
   'dpop',
   'env',

@@ -81,7 +81,7 @@ export function workerHeaders(
  * An API key of Berth's is for Berth alone, wherever it stands and whatever a list says. What else
  * stands in X-API-Key is for the server.
  */
-const isOwnKey = (name: string, value: string | string[]): boolean =>
+export const isOwnKey = (name: string, value: string | string[]): boolean =>
   (name === 'x-api-key' || name === 'authorization') && String(value).includes('berth_')
 
 /**

@@ -3,6 +3,7 @@ import type { Credentials } from '../auth/credentials.ts'
 import type { ResolvedCredentials } from '../ground/credentials.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { createSharedWork } from '../ground/shared-work.ts'
+import { isOwnKey } from '../protocols/worker-headers.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 
@@ -70,7 +71,8 @@ export function takeHeaders(
   const taken: Record<string, string> = {}
   for (const name of names) {
     const value = headers[name]
-    if (typeof value === 'string') taken[name] = value
+    // A key of Berth's is no credential of anybody's for a server.
+    if (typeof value === 'string' && !isOwnKey(name, value)) taken[name] = value
     Reflect.deleteProperty(headers, name)
   }
   return taken

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { createKeyAuthorizer } from '../../src/auth/api-keys.ts'
 import type { Asking, Caller } from '../../src/auth/check.ts'
 import { addKey, readKeys, revokeKeys } from '../../src/auth/key-file.ts'
+import { takeHeaders } from '../../src/proxy/equip.ts'
 import { compiled } from '../support/config.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
@@ -107,6 +108,22 @@ test('a file that cannot be used lets nobody in, and says why', (t) => {
   refused(/is no file of mcp-berth keys/)
   assert.throws(() => addKey(file, { ...forever, name: 'bob' }), { code: 'ERR_AUTH_KEYS' })
   assert.ok('problem' in readKeys(file))
+})
+
+test('a file that is not there, or cannot be followed, is no file of revoked keys', (t) => {
+  const { file, authorizer } = rig(t)
+  const key = addKey(file, { ...forever, name: 'alice' })
+  const ask = () => authorizer.authenticate(asking({ 'x-api-key': key }))
+  assert.ok(ask())
+  rmSync(file)
+  assert.throws(ask, { code: 'ERR_AUTH_KEYS', message: /is not there: mcp-berth keys add/ })
+  symlinkSync(file, file)
+  assert.throws(ask, { code: 'ERR_AUTH_KEYS', message: /cannot be read \(ELOOP\)/ })
+})
+
+test('a key is nothing that a server could take as a credential', () => {
+  const headers = { 'x-api-key': 'berth_1', 'x-team': 'a' }
+  assert.deepEqual(takeHeaders(headers, ['x-api-key', 'x-team']), { 'x-team': 'a' })
 })
 
 test('two who change the file at once do not undo each other', (t) => {

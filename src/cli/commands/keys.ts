@@ -1,7 +1,7 @@
 import path from 'node:path'
 
 import type { StoredKey } from '../../auth/key-file.ts'
-import { writeJson } from '../../ground/terminal.ts'
+import { plainLine, writeJson } from '../../ground/terminal.ts'
 import { stateDirOf } from '../admin-client.ts'
 import type { Context } from '../command.ts'
 import { defineCommand, UsageError } from '../command.ts'
@@ -61,9 +61,18 @@ export const keys = defineCommand({
     if (who === undefined || who.trim() === '') {
       throw new UsageError(`Whose? mcp-berth keys ${verb} ${verb === 'add' ? 'NAME' : 'ID|NAME'}`)
     }
+    if (verb === 'add' && !isName(who)) {
+      throw new UsageError(
+        'A name has at most 100 signs, none of which is invisible, and is not twelve hex digits as an id is.',
+      )
+    }
     return verb === 'add' ? add(who, context) : revoke(who, context)
   },
 })
+
+/** It is shown in lists, and is what a key is revoked by. */
+const isName = (name: string): boolean =>
+  name.length <= 100 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name) && !/^[0-9a-f]{12}$/.test(name)
 
 /** Only when it is needed, as everything that a command loads. */
 const keyFile = () => import('../../auth/key-file.ts')
@@ -149,7 +158,7 @@ function rowOf({ id, name, createdAt, expiresAt, claims }: StoredKey): string[] 
   const isOver = expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()
   const expires = expiresAt === undefined ? 'never' : `${expiresAt}${isOver ? ' (expired)' : ''}`
   const said = Object.keys(claims).length === 0 ? '' : JSON.stringify(claims)
-  return [id, name, ago(createdAt), expires, said]
+  return [id, name, ago(createdAt), expires, said].map((cell) => plainLine(cell))
 }
 
 async function revoke(who: string, context: Run): Promise<number> {

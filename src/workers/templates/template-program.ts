@@ -118,8 +118,12 @@ ${receiveProgram}
         named = {name.partition(".")[0] for name in modules}
         for name in sorted({name.partition(".")[0] for name in sys.modules} - _before):
             one = os.fsencode(name)
-            # A folder without that is a package only if there is nothing else of its name.
-            is_package = one in there and (name in named or os.path.exists(os.path.join(place, one, b"__init__.py")))
+            # A folder without that is a package only if there is nothing else of its name. What is no
+            # folder is none: the program fastmcp is not the module.
+            path = os.path.join(place, one)
+            is_package = one in there and os.path.isdir(path) and (
+                name in named or os.path.exists(os.path.join(path, b"__init__.py"))
+            )
             if one + b".py" in there or is_package:
                 refuse("the project has a module of its own that is called " + name)
 ${enterProgram}${renewProgram}

@@ -16,7 +16,7 @@ import { batchOut, outTo } from './out.ts'
 import type { BundleSessionOptions } from './room.ts'
 
 const nobody: From = {
-  caller: { principal: 'anonymous' } as From['caller'],
+  caller: { principal: 'anonymous', identity: undefined },
   credentialHeaders: {},
   headers: {},
   requestId: '',

@@ -185,14 +185,18 @@ export function createSessions(options: SessionsOptions): Sessions {
   const adopting = createAdopting(shared)
   const writeBack = createWriteBack(shared)
   const startAllowanceMs = Math.max(...servers.map(({ startTimeoutMs }) => startTimeoutMs))
-  const sweep = createSweep({ ...shared, writeBack, allowanceMs: startAllowanceMs, now: clock.now })
+  // How long ago something was done here is measured here: the store's time is found out anew with each
+  // answer, and may go back.
+  const now = (): number => options.clock.now()
+  const sweep = createSweep({ ...shared, writeBack, allowanceMs: startAllowanceMs, now })
   const sweepEveryMs = Math.min(startAllowanceMs, sweepAtMostEveryMs)
-  const sharing = createSharing({ ...shared, adopting, writeBack, sweep, sweepEveryMs })
+  const sharing = createSharing({ ...shared, adopting, writeBack, sweep, sweepEveryMs, now })
   const watch = createWatch({
     ...shared,
     adopting,
     writeBack,
     life: { host, owner, installation },
+    now,
     onHeartbeat: sharing.look,
   })
 

@@ -30,13 +30,16 @@ export interface SharingOptions {
   sweep: Sweep
   /** Between two sweeps. */
   sweepEveryMs: number
+  /** Of this machine, for what is done now and then. */
+  now(): number
 }
 
 /** Workers that are attached to at the same time. */
 const atOnce = 16
 
 export function createSharing(options: SharingOptions): Sharing {
-  const { clock, events, store, host, sessions, adopting, writeBack, sweep, sweepEveryMs } = options
+  const { clock, events, store, host, sessions, adopting, writeBack, sweep } = options
+  const { sweepEveryMs, now } = options
   const shareQuestion = createSharedWork<string, SessionRecord | undefined>()
   const shareConfirmation = createSharedWork<string, undefined>()
   let sweptAtMs = -Infinity
@@ -72,8 +75,8 @@ export function createSharing(options: SharingOptions): Sharing {
   }
 
   async function sweepNowAndThen(): Promise<void> {
-    if (clock.now() - sweptAtMs < sweepEveryMs) return
-    sweptAtMs = clock.now()
+    if (now() - sweptAtMs < sweepEveryMs) return
+    sweptAtMs = now()
     const ended = await sweep.look()
     if (ended === 0) return
     const message = `Ended ${ended} worker(s) that belonged to no session any more.`

@@ -43,6 +43,8 @@ export interface WatchOptions {
   ending: Ending
   adopting: Adopting
   writeBack: WriteBack
+  /** Of this machine, for what is done now and then. */
+  now(): number
   /** After every sign of life. */
   onHeartbeat(): Promise<void>
 }
@@ -52,6 +54,7 @@ const claimLimit = 100
 
 export function createWatch(options: WatchOptions): Watch {
   const { clock, events, store, life, lostAfterMs, sessions, ending, adopting, writeBack } = options
+  const { now } = options
   let isBusy = false
   let isAway = false
   let connectedAtMs = store.isShared ? clock.now() : -Infinity
@@ -113,11 +116,11 @@ export function createWatch(options: WatchOptions): Watch {
   }
 
   async function live(): Promise<void> {
-    if (!store.isShared || clock.now() - livedAtMs < lostAfterMs / 3) return
+    if (!store.isShared || now() - livedAtMs < lostAfterMs / 3) return
     await fillIfEmptied()
     // Here, and not with every sign of life: requests for what is unknown give some as well, and would
     // put off what is to be done after those that are due.
-    livedAtMs = clock.now()
+    livedAtMs = now()
     await options.onHeartbeat()
   }
 

@@ -79,3 +79,10 @@ test('a key comes from where each client keeps such things, and is in no file', 
   const [command] = clientConfig('claude-code', keyed).commands
   assert.match(command ?? '', /--header 'Authorization: Bearer \$\{BERTH_API_KEY\}'$/)
 })
+
+test('a bundle is one entry, at its own path', () => {
+  const servers = [{ name: 'team', protocol: 'mcp' as const, isBundle: true }]
+  assert.deepEqual(clientConfig('cursor', { ...options, servers }).file?.content, {
+    mcpServers: { team: { url: 'http://127.0.0.1:8080/bundles/team/mcp' } },
+  })
+})

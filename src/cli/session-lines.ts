@@ -36,8 +36,8 @@ export interface SessionView {
 }
 
 export function sessionTable(sessions: SessionView[]): string[] {
-  const rows = inFamilies(sessions).map((session) => [
-    session.parent === undefined ? session.handle : `  ${session.handle}`,
+  const rows = inFamilies(sessions).map(({ session, isChild }) => [
+    isChild ? `└ ${session.handle}` : session.handle,
     session.server,
     session.end === undefined ? session.state : `${session.state} (${session.end.reason})`,
     session.principal,
@@ -53,14 +53,18 @@ export function sessionTable(sessions: SessionView[]): string[] {
 }
 
 /** Those of a bundle's session stand below it. */
-function inFamilies(sessions: readonly SessionView[]): SessionView[] {
+function inFamilies(
+  sessions: readonly SessionView[],
+): { session: SessionView; isChild: boolean }[] {
   const shown = new Set(sessions.map(({ handle }) => handle))
-  const isChild = ({ parent }: SessionView): boolean => parent !== undefined && shown.has(parent)
+  const children = sessions.filter(({ parent }) => parent !== undefined && shown.has(parent))
   return sessions
-    .filter((session) => !isChild(session))
+    .filter((session) => !children.includes(session))
     .flatMap((session) => [
-      session,
-      ...sessions.filter((one) => isChild(one) && one.parent === session.handle),
+      { session, isChild: false },
+      ...children
+        .filter(({ parent }) => parent === session.handle)
+        .map((child) => ({ session: child, isChild: true })),
     ])
 }
 

@@ -24,7 +24,7 @@ test("the sessions of a bundle's members stand below its own, and those that los
     view('dddd', 'time', 'gone'),
   ])
   assert.deepEqual(
-    table.slice(1).map((line) => /^( *\S+)/.exec(line)?.[1]),
-    ['aaaa', '  cccc', 'bbbb', '  dddd'],
+    table.slice(1).map((line) => /^(└ )?\w+/.exec(line)?.[0]),
+    ['aaaa', '└ cccc', 'bbbb', 'dddd'],
   )
 })

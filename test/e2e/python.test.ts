@@ -102,11 +102,12 @@ describe('fastmcp through the gateway', { concurrency: 3 }, () => {
         },
       },
     )
-    const urls = [gateway.bundle('alone3'), gateway.bundle('alone4')]
-    for (const client of [three, four]) {
-      const reports = await runPythonClients(t, client, [...urls, '--mode', 'legacy'])
-      for (const report of reports) assertPlayedThrough(report)
-    }
+    const played = await Promise.all(
+      [[three, 'alone4'] as const, [four, 'alone3'] as const].map(([client, bundle]) =>
+        runPythonClients(t, client, [gateway.bundle(bundle), '--mode', 'legacy']),
+      ),
+    )
+    for (const report of played.flat()) assertPlayedThrough(report)
     const options = {
       elicitation: () => ({ action: 'accept' as const, content: { value: 'Porto' } }),
       sampling: () => 'three tips',

@@ -84,8 +84,10 @@ test('a gateway without an admin API has its connections dropped and its ids rep
     assert.equal(judgeSeparation(result, { toleratesFailures: true }).verdict, 'PASS')
   })
   assert.deepEqual([...namesOf(faults)].sort(), everyName)
+  // Others may come at a moment when there is nothing to try them on.
+  const tried = namesOf(faults.filter(({ isKept }) => isKept !== null))
   assert.deepEqual(
-    namesOf(faults.filter(({ isKept }) => isKept === null)),
+    namesOf(faults.filter(({ name }) => !tried.has(name))),
     new Set(['kill-worker', 'stop-session', 'steal-id']),
   )
   assert.equal(judgeFaults({ faults }).verdict, 'PASS')

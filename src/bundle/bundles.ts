@@ -8,11 +8,9 @@ import type { Known } from './catalogue.ts'
 import { createCatalogue } from './catalogue.ts'
 import type { Bundle } from './options.ts'
 import type { BundleRoom } from './room.ts'
-import { createOwnLists, leftOutOf, tellClashes } from './room.ts'
+import { createOwnLists, keepView, leftOutOf } from './room.ts'
 import { createScouting } from './scouting.ts'
 import { openBundle } from './session.ts'
-import type { View } from './view.ts'
-import { createView } from './view.ts'
 
 export interface BundlesSetup {
   clock: Clock
@@ -25,6 +23,8 @@ export interface BundlesSetup {
 
 /** So many different warnings of a bundle are told; a hostile server could think of any number. */
 const mostWarnings = 200
+/** For servers that tell everybody the same. */
+const anybody = ''
 
 /** The ways to the workers of all bundles. */
 export function setUpBundles(options: BundlesSetup): Inside {
@@ -71,22 +71,15 @@ export function setUpBundles(options: BundlesSetup): Inside {
     )
     const isPersonal = [...servers.values()].some((server) => catalogue.isPersonal(server))
     const told = new Set<string>()
-    let view: View | undefined
-    let revision = -1
     const warn = (server: string, message: string): void => {
       const key = `${server}\n${message}`
       if (told.has(key) || told.size >= mostWarnings) return
       told.add(key)
       events.emit('operator.warned', { server, message: `Bundle ${bundle.name}: ${message}` })
     }
-    const make = (principal: string): View => {
-      const known = (name: string): Known | undefined => {
-        const server = servers.get(name)
-        return server === undefined ? undefined : catalogue.of(server, principal)
-      }
-      const made = createView(bundle, known)
-      tellClashes(made, warn)
-      return made
+    const known = (name: string): Known | undefined => {
+      const server = servers.get(name)
+      return server === undefined ? undefined : catalogue.of(server, anybody)
     }
     return {
       bundle,
@@ -96,14 +89,7 @@ export function setUpBundles(options: BundlesSetup): Inside {
       warn,
       ownLists,
       listeners: new Set(),
-      viewFor(principal) {
-        if (isPersonal) return make(principal)
-        if (view === undefined || revision !== catalogue.revision) {
-          revision = catalogue.revision
-          view = make(principal)
-        }
-        return view
-      },
+      usual: isPersonal ? undefined : keepView({ bundle, catalogue, warn }, known),
     }
   }
 }

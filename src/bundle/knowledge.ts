@@ -8,14 +8,13 @@ import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import type { BundleRoom, ListListener } from './room.ts'
-import { leftOutOf, tellClashes } from './room.ts'
+import { keepView, leftOutOf } from './room.ts'
 import type { Entry, Known, ListKind } from './catalogue.ts'
 import { listKinds, noLists } from './catalogue.ts'
 import { learn as learnAll, learnList, listsOf } from './learning.ts'
 import type { MemberSet } from './members.ts'
 import { createAsk } from './members.ts'
 import type { View } from './view.ts'
-import { createView } from './view.ts'
 
 /** What one session of a bundle knows of its servers. */
 export interface Knowledge {
@@ -59,7 +58,7 @@ const relistMs = 1000
 
 export function createKnowledge(options: KnowledgeOptions): Knowledge {
   const { clock, room, session, door, members } = options
-  const { bundle, servers, catalogue, scouting } = room
+  const { servers, catalogue, scouting } = room
   const { principal } = session
   const onFault = tellFault('learning what a server has', ownerOf(session))
   /** Lists that a server has for this session alone. */
@@ -67,8 +66,6 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
   const learning = new Map<string, Promise<void>>()
   const relisting = new Set<string>()
   const wanted = new Set<ListKind>()
-  let view: View | undefined
-  let revision = -1
 
   const known = (name: string): Known | undefined => {
     const server = servers.get(name)
@@ -77,6 +74,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     if (shared === undefined || lists === undefined) return shared
     return { ...shared, lists: { ...shared.lists, ...Object.fromEntries(lists) } }
   }
+  const ownView = keepView(room, known)
   const listener: ListListener = {
     principal,
     changed(server, kinds) {
@@ -156,7 +154,7 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
         `${name} has lists of its own for too many sessions; some get the usual ones.`,
       )
     }
-    view = undefined
+    ownView.forget()
     return isKept
   }
 
@@ -179,13 +177,8 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     ask,
 
     view() {
-      if (own.size === 0) return room.viewFor(principal)
-      if (view === undefined || revision !== catalogue.revision) {
-        revision = catalogue.revision
-        view = createView(bundle, known)
-        tellClashes(view, room.warn)
-      }
-      return view
+      const { usual } = room
+      return own.size === 0 && usual !== undefined ? usual.get() : ownView.get()
     },
 
     async prepare(from) {

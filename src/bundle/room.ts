@@ -4,11 +4,12 @@ import type { InnerDoor } from '../proxy/inner.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Server } from '../sessions/server.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Catalogue, ListKind } from './catalogue.ts'
+import type { Catalogue, Known, ListKind } from './catalogue.ts'
 import type { LeftOut } from './learning.ts'
 import type { Bundle } from './options.ts'
 import type { Scouting } from './scouting.ts'
 import type { View } from './view.ts'
+import { createView } from './view.ts'
 
 /** What the sessions of one bundle share. */
 export interface BundleRoom {
@@ -17,8 +18,8 @@ export interface BundleRoom {
   readonly scouting: Scouting
   /** The servers of its members, in their order. */
   readonly servers: ReadonlyMap<string, Server>
-  /** What a session of this principal sees, as long as its own servers tell nothing else. */
-  viewFor(principal: string): View
+  /** What all its sessions see; undefined where each caller may be told something else. */
+  readonly usual: KeptView | undefined
   /** Tells the operator, once in a while. */
   warn(server: string, message: string): void
   readonly ownLists: OwnLists
@@ -55,7 +56,35 @@ export const leftOutOf =
   (kind, why) =>
     warn(server, `${server} lists ${kind} of which some are left out: ${why}.`)
 
-export function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
+/** What is seen of a bundle, made anew only when another thing is known of its servers. */
+export interface KeptView {
+  get(): View
+  /** What was known has changed, and the catalogue does not tell of it. */
+  forget(): void
+}
+
+export function keepView(
+  { bundle, catalogue, warn }: Pick<BundleRoom, 'bundle' | 'catalogue' | 'warn'>,
+  knownOf: (server: string) => Known | undefined,
+): KeptView {
+  let view: View | undefined
+  let revision = -1
+  return {
+    get() {
+      if (view === undefined || revision !== catalogue.revision) {
+        revision = catalogue.revision
+        view = createView(bundle, knownOf)
+        tellClashes(view, warn)
+      }
+      return view
+    },
+    forget() {
+      view = undefined
+    },
+  }
+}
+
+function tellClashes({ tools, prompts }: View, warn: BundleRoom['warn']): void {
   for (const { wanted, servers, became } of [...tools.clashes, ...prompts.clashes]) {
     const [first, second] = servers
     if (first === second) warn(second, `${second} lists ${JSON.stringify(wanted)} twice.`)

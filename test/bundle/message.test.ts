@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 
 import { readMessage, withValues } from '../../src/bundle/message.ts'
-import { createOwnLists } from '../../src/bundle/room.ts'
+import { createOwnLists, keepView } from '../../src/bundle/room.ts'
+import type { BundleRoom } from '../../src/bundle/room.ts'
 import type { Session } from '../../src/sessions/session.ts'
 
 const spaced = (value: unknown, indent: number): Buffer =>
@@ -58,4 +59,22 @@ test('lists of single sessions are bounded all together, and given back with the
   lists.letGo(two)
   lists.letGo(two)
   assert.equal(lists.keep(one, 100), true)
+})
+
+test('what is seen of a bundle is made anew when something has been learnt, and not with each call', () => {
+  const catalogue = { revision: 0 }
+  const bundle = { members: [{ server: 'one' }], separator: '_' }
+  const asked: string[] = []
+  const room = { bundle, catalogue, warn: () => undefined } as unknown as BundleRoom
+  const kept = keepView(room, (server) => {
+    asked.push(server)
+    return undefined
+  })
+  assert.equal(kept.get(), kept.get())
+  assert.deepEqual(asked, ['one'])
+  catalogue.revision += 1
+  assert.equal(kept.get(), kept.get())
+  kept.forget()
+  assert.equal(kept.get(), kept.get())
+  assert.deepEqual(asked, ['one', 'one', 'one'])
 })

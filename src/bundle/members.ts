@@ -5,7 +5,7 @@ import { parseJson } from '../ground/json.ts'
 import { plainLine } from '../ground/terminal.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
-import { createWholeEvents } from '../ground/whole-events.ts'
+import { createEventReader } from '../ground/whole-events.ts'
 import type { From, InnerDoor, InnerSink } from '../proxy/inner.ts'
 import type { SessionEnd } from '../sessions/record.ts'
 import type { Server } from '../sessions/server.ts'
@@ -135,7 +135,7 @@ export function resultIn(answer: Buffer): Readonly<Record<string, unknown>> {
   }
   take(answer.toString())
   if (result === undefined) {
-    const push = createWholeEvents(({ data }) => take(data))
+    const push = createEventReader(({ data }) => take(data))
     push(Buffer.concat([answer, Buffer.from('\n\n')]))
   }
   return fieldsOf(result)

@@ -1,3 +1,4 @@
+import { eventText } from '../ground/whole-events.ts'
 import type { Receiver } from '../proxy/inner.ts'
 
 /** What a client of the bundle is answered with: a message, or a stream of them. */
@@ -82,12 +83,4 @@ export function batchOut(receiver: Receiver, count: number): Out[] {
     }
     return one
   })
-}
-
-export function eventText(data: string, id: string | undefined): string {
-  const head = id === undefined ? '' : `id: ${id}\n`
-  // An event that has nothing but its id says from where a stream can be resumed.
-  const name = data === '' ? '' : 'event: message\n'
-  const lines = data.includes('\n') ? data.split('\n').join('\ndata: ') : data
-  return `${name}${head}data: ${lines}\n\n`
 }

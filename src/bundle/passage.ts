@@ -1,3 +1,4 @@
+import { bytesOfText, textOfBytes } from '../ground/byte-text.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
@@ -254,7 +255,6 @@ const goneMessage = (server: string, { reason }: SessionEnd): string =>
 
 function withEnd(text: string, id: RpcId, server: string, { reason, atMs }: SessionEnd): string {
   const about = { server, reason, endedAt: new Date(atMs).toISOString() }
-  const bytes = Buffer.from(text).toString('latin1')
-  const told = withMember(bytes, id, `"${reopenedKey}":${JSON.stringify(about)}`)
-  return told === undefined ? text : Buffer.from(told, 'latin1').toString()
+  const told = withMember(bytesOfText(text), id, `"${reopenedKey}":${JSON.stringify(about)}`)
+  return told === undefined ? text : textOfBytes(told)
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
+import { eventText } from '../ground/whole-events.ts'
 import type { Receiver } from '../proxy/inner.ts'
-import { eventText, streamType } from './out.ts'
+import { streamType } from './out.ts'
 
 /**
  * What reaches a client beside the answers to its requests, of all its servers: one stream, and a

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { ErrorCode } from './errors.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { RpcId } from './jsonrpc.ts'
+import { eventText } from './whole-events.ts'
 
 /** The one place that turns an error into HTTP and JSON-RPC. */
 export interface Reply {
@@ -39,7 +40,7 @@ export function adminReply(thrown: unknown, { requestId }: ReplyOptions): Reply 
 /** An error as the last event of a stream whose head has been sent. */
 export function rpcErrorEvent(thrown: unknown, requestId: string, id: RpcId): string {
   const error = asGatewayError(thrown)
-  return `event: message\ndata: ${JSON.stringify(rpcError(error, requestId, id))}\n\n`
+  return eventText(JSON.stringify(rpcError(error, requestId, id)))
 }
 
 /** The JSON-RPC error that says it. */

@@ -3,6 +3,7 @@ import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError, rpcError, rpcReply } from '../ground/replies.ts'
 import type { Reply } from '../ground/replies.ts'
+import { eventText } from '../ground/whole-events.ts'
 import type { ReplyAbout } from './protocol.ts'
 import { runtimeSessionHeader, sessionHeader } from './worker-headers.ts'
 
@@ -179,8 +180,7 @@ export function agentcoreErrors(deadSession: 'not-found' | 'runtime-error'): Age
       return { ...reply, headers: { ...reply.headers, ...ids } }
     },
     errorEvent(thrown, requestId, id) {
-      const text = JSON.stringify(envelope(asGatewayError(thrown), requestId, id))
-      return `event: message\ndata: ${text}\n\n`
+      return eventText(JSON.stringify(envelope(asGatewayError(thrown), requestId, id)))
     },
   }
 

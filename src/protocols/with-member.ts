@@ -1,3 +1,4 @@
+import { textOfBytes } from '../ground/byte-text.ts'
 import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 
@@ -20,7 +21,7 @@ export function withMember(
   member: string,
 ): string | undefined {
   const [before] = beforeResult.exec(text) ?? []
-  const read = parseJson(Buffer.from(text, 'latin1').toString())
+  const read = parseJson(textOfBytes(text))
   if (before === undefined || !read.ok) return undefined
   const { id: answered, result } = read.value as { id?: unknown; result?: unknown }
   if (answered !== id || typeof result !== 'object' || result === null) return undefined

@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts'
 import { rememberEvent } from './exchange.ts'
 import { failedWith } from './worker-errors.ts'
 import type { Traffic } from './traffic.ts'
-import { createWholeEvents } from '../ground/whole-events.ts'
+import { createEventReader } from '../ground/whole-events.ts'
 
 /** Who is told what a worker answers to a request that is the gateway's own. */
 export interface InnerSink {
@@ -55,7 +55,7 @@ export function createInnerStream(options: {
     for (const message of messages) traffic.fromWorker(message, exchanges)
     return messages
   }
-  const push = createWholeEvents(({ data, id }) => {
+  const push = createEventReader(({ data, id }) => {
     if (kind !== 'stream') return
     if (id !== undefined) {
       rememberEvent(eventIds, id)

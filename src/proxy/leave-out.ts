@@ -2,13 +2,14 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { bytesOfText } from '../ground/byte-text.ts'
 import { createPile } from '../ground/pile.ts'
+import { createWholeEvents, dataOf, isData } from '../ground/whole-events.ts'
 import type { NamedUse } from '../protocols/names.ts'
 import { listLength, withoutNames } from '../protocols/names.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Limited } from './access.ts'
 import type { Downstream } from './downstream.ts'
-import { createWholeEvents } from './whole-events.ts'
 
 type IsAllowed = (kind: NamedUse['kind'], name: string) => boolean
 
@@ -94,12 +95,8 @@ function withoutListed(
   lines: readonly string[],
   isAllowed: IsAllowed,
 ): readonly string[] | undefined {
-  const data = lines.filter((line) => isData(line)).map((line) => line.replace(/^data:? ?/, ''))
-  const said = Buffer.from(data.join('\n'), 'latin1').toString()
+  const said = dataOf(lines) ?? ''
   const kept = said === '' ? said : withoutNames(said, isAllowed)
   if (kept === undefined || kept === said) return kept === undefined ? undefined : lines
-  const bytes = Buffer.from(kept).toString('latin1')
-  return [...lines.filter((line) => !isData(line)), `data: ${bytes}`]
+  return [...lines.filter((line) => !isData(line)), `data: ${bytesOfText(kept)}`]
 }
-
-const isData = (line: string): boolean => line === 'data' || line.startsWith('data:')

@@ -1,5 +1,6 @@
 import { parseJson } from '../ground/json.ts'
 import { isFailure } from '../ground/jsonrpc.ts'
+import { eventText } from '../ground/whole-events.ts'
 import type { Answered } from './judge.ts'
 
 /**
@@ -15,7 +16,7 @@ export function wordsOfRefusal({ statusCode, held, refusal }: Answered): Buffer 
   const text = refusal ?? whole.toString('utf8')
   if (statusCode >= 300 || !isOnlyError(text)) return undefined
   if (refusal === undefined) return whole
-  return Buffer.from(`event: message\ndata: ${refusal.replaceAll('\n', '\ndata: ')}\n\n`)
+  return Buffer.from(eventText(refusal))
 }
 
 function isOnlyError(text: string): boolean {

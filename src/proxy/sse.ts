@@ -1,3 +1,4 @@
+import { textOfBytes } from '../ground/byte-text.ts'
 import { lookedAtBytes } from '../protocols/peek.ts'
 
 /**
@@ -62,7 +63,7 @@ export function createSseReader(onEvent: OnEvent): SseReader {
   const endEvent = (): void => {
     if (data !== undefined || id !== undefined) {
       const said = start === undefined ? (data ?? '') : start + (data ?? '').slice(-half)
-      onEvent({ data: decoded(said), id, isCut })
+      onEvent({ data: textOfBytes(said), id, isCut })
     }
     data = undefined
     start = undefined
@@ -99,9 +100,4 @@ export function createSseReader(onEvent: OnEvent): SseReader {
     },
     atBoundary: () => !isInside && pending === '' && head === undefined,
   }
-}
-
-/** Most of what servers send is ASCII, for which the bytes are the text. */
-function decoded(bytes: string): string {
-  return /[\x80-\xff]/.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes
 }

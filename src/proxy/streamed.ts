@@ -1,3 +1,4 @@
+import { bytesOfText } from '../ground/byte-text.ts'
 import type { OnFault } from '../ground/guarded.ts'
 import { guarded } from '../ground/guarded.ts'
 import type { HeaderMap } from '../protocols/protocol.ts'
@@ -83,7 +84,7 @@ export function createStreamed(
     },
     end(lastWords = '') {
       isOver = true
-      const bytes = due + unread + Buffer.from(lastWords).toString('latin1')
+      const bytes = due + unread + bytesOfText(lastWords)
       if (isHeadDue) client.whole(statusCode, headers, bytes, 'latin1')
       else client.end(bytes)
     },

@@ -1,5 +1,6 @@
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { parsedLength } from '../ground/json.ts'
+import { eventText } from '../ground/whole-events.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import { reopenedKey, withMember } from '../protocols/with-member.ts'
 import type { Reopened } from '../sessions/record.ts'
@@ -43,7 +44,7 @@ export function tellReopened(
     isOver = !isStream && statusCode !== 200
     const { 'content-length': _, ...rest } = headers
     head(statusCode, isOver ? headers : rest)
-    if (isStream) write(Buffer.from(`event: message\ndata: ${JSON.stringify(logged)}\n\n`))
+    if (isStream) write(Buffer.from(eventText(JSON.stringify(logged))))
   }
   downstream.write = (chunk) => {
     if (isOver) {

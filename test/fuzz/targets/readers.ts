@@ -13,6 +13,8 @@ import {
 import { createFrameReader, framePayloadAtMost } from '../../../src/ground/frames.ts'
 import { idKey, isRpcId, kindOf } from '../../../src/ground/jsonrpc.ts'
 import { hostsOf, routedTarget } from '../../../src/ground/request-target.ts'
+import { createEventReader } from '../../../src/ground/whole-events.ts'
+import type { WholeEvent } from '../../../src/ground/whole-events.ts'
 import { createLineSplitter } from '../../../src/keeper/lines.ts'
 import { readMessages } from '../../../src/keeper/messages.ts'
 import { createSseCutter } from '../../../src/keeper/sse-parts.ts'
@@ -167,6 +169,12 @@ const readers = {
     if (bytes.length < 60_000) assert.deepEqual(cut, whole)
   }),
 
+  /** And those that are read whole, whichever line ends they have. */
+  wholeEvents: readerOf(4, cutBytes, ([all, cuts]) => {
+    const bytes = Buffer.concat(all)
+    assert.deepEqual(wholeEventsOf(pieces(bytes, cuts)), wholeEventsOf([bytes]))
+  }),
+
   /** No byte of a stream is lost or changed. */
   parts: readerOf(4, cutBytes, ([all, cuts]) => {
     const bytes = Buffer.concat(all)
@@ -300,5 +308,12 @@ function eventsOf(chunks: readonly Buffer[]): SseEvent[] {
   const events: SseEvent[] = []
   const reader = createSseReader((event) => events.push(event))
   for (const chunk of chunks) reader.push(chunk.toString('latin1'))
+  return events
+}
+
+function wholeEventsOf(chunks: readonly Buffer[]): WholeEvent[] {
+  const events: WholeEvent[] = []
+  const push = createEventReader((event) => events.push(event))
+  for (const chunk of chunks) push(chunk)
   return events
 }

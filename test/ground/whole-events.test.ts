@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createWholeEvents } from '../../src/proxy/whole-events.ts'
+import { createEventReader, createWholeEvents, eventText } from '../../src/ground/whole-events.ts'
 
 function told(chunks: Iterable<string>, longest = 1000): string[] {
   const found: string[] = []
@@ -38,4 +38,30 @@ test('what is too long comes as it is, and what follows is an event again', () =
   assert.equal(told(inPieces, 20).join(''), `[data: a]${long}[data: b]`)
   assert.equal(told(long.replaceAll('\n', '\r\n'), 20).join(''), long)
   assert.equal(told(`data: ${'x'.repeat(30)}`, 20).join(''), `data: ${'x'.repeat(30)}`)
+})
+
+test('what is looked into is read whichever line ends it has', () => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    const lines = ['id: 1', 'event: message', 'data: {"a":', 'data: "ü€😀"}', '', ': hi', '']
+    const more = ['id:2', 'data', '', 'event: ping', '', 'data:b', 'id: 3', 'id: 4', '', '']
+    const bytes = Buffer.from([...lines, ...more].join(end))
+    for (const size of [1, 3, bytes.length]) {
+      const events: unknown[] = []
+      const push = createEventReader((event) => events.push(event))
+      for (let at = 0; at < bytes.length; at += size) push(bytes.subarray(at, at + size))
+      assert.deepEqual(events, [
+        { data: '{"a":\n"ü€😀"}', id: '1' },
+        { data: '', id: '2' },
+        { data: 'b', id: '4' },
+      ])
+    }
+  }
+})
+
+test('what is written is read again, white space of every kind in it', () => {
+  for (const [data, id] of [['{"a":\r1,\r\n"b":\n2}', '7'], ['{}'], ['', '8']] as const) {
+    const events: unknown[] = []
+    createEventReader((event) => events.push(event))(Buffer.from(eventText(data, id)))
+    assert.deepEqual(events, [{ data: data.replaceAll(/\r\n?/g, '\n'), id }])
+  }
 })

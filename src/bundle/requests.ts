@@ -7,7 +7,7 @@ import { namesIn } from '../protocols/names.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { From, InnerDoor } from '../proxy/inner.ts'
 import type { Session } from '../sessions/session.ts'
-import { ownerOf } from '../sessions/session.ts'
+import { ownerOf, untilEnding } from '../sessions/session.ts'
 import type { Knowledge } from './knowledge.ts'
 import type { MemberSet } from './members.ts'
 import type { Message } from './message.ts'
@@ -105,7 +105,7 @@ export function createRequests(options: RequestsOptions): Requests {
     }
     /** The server has gone, which is known in a moment: then the request goes to the next session. */
     const again = (member: Session) => (error: GatewayError) => {
-      const next = ended(member).then(async (isOver) => {
+      const next = untilEnding(member, clock, deathMs).then(async (isOver) => {
         if (!isOver) throw error
         go(await members.get(server, from), true)
       })
@@ -129,19 +129,5 @@ export function createRequests(options: RequestsOptions): Requests {
     if (member instanceof Promise) return member.then((opened) => go(opened))
     go(member)
     return undefined
-  }
-
-  /** @returns whether its end has begun, after a while in which it would be known */
-  function ended(member: Session): Promise<boolean> {
-    return new Promise((resolve) => {
-      const limit = clock.after(deathMs, () => {
-        forget()
-        resolve(member.end !== undefined)
-      })
-      const forget = member.onEnding(() => {
-        limit.cancel()
-        resolve(true)
-      })
-    })
   }
 }

@@ -10,7 +10,7 @@ import { endedError } from '../sessions/ending.ts'
 import type { Sessions } from '../sessions/manager.ts'
 import type { Reopened } from '../sessions/record.ts'
 import type { Session } from '../sessions/session.ts'
-import { ownerOf } from '../sessions/session.ts'
+import { ownerOf, untilEnding } from '../sessions/session.ts'
 import { asksForList } from './access.ts'
 import { asItComes, inPieces, isLong } from './bodies.ts'
 import { createDownstream } from './downstream.ts'
@@ -127,7 +127,8 @@ export function createPassing(options: {
         const params = { command, what: 'a request of its session', how }
         return new GatewayError('ERR_WORKERS_REFUSED', { params })
       },
-      explainCut: () => (mayRunOutOfMemory(session) ? endOf(session, clock) : undefined),
+      explainCut: () =>
+        mayRunOutOfMemory(session) ? untilEnding(session, clock, cutPauseMs) : undefined,
     })
   }
 
@@ -182,20 +183,6 @@ export function createPassing(options: {
 /** Its worker may have been killed for that, and whoever waits for an answer should hear of it. */
 function mayRunOutOfMemory({ server: { launch } }: Session): boolean {
   return launch.kind === 'local' && launch.limits.memoryBytes !== undefined
-}
-
-/** Settles when the end of a session has begun, or when that takes too long. */
-function endOf(session: Session, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    let forget = (): void => undefined
-    const over = (): void => {
-      limit.cancel()
-      forget()
-      resolve()
-    }
-    const limit = clock.after(cutPauseMs, over)
-    forget = session.onEnding(over)
-  })
 }
 
 /** A long body is let go of as soon as it has been sent: nothing that lives on may refer to it. */

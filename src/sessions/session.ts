@@ -186,6 +186,25 @@ export function ownerOf({ handle, server }: Pick<Session, 'handle' | 'server'>):
   return { session: handle, server: server.name }
 }
 
+/**
+ * Waits for the end of a session to begin: it is known a moment after a connection to its worker broke.
+ *
+ * @param ms for so long at most
+ * @returns whether it has begun
+ */
+export function untilEnding(session: Session, clock: Clock, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const limit = clock.after(ms, () => {
+      forget()
+      resolve(session.end !== undefined)
+    })
+    const forget = session.onEnding(() => {
+      limit.cancel()
+      resolve(true)
+    })
+  })
+}
+
 /** Reasons for which nobody is there any more to say goodbye to. */
 export function workerIsGone(reason: EndReason): boolean {
   return reason === 'worker-exited' || reason === 'upstream-lost' || reason === 'host-lost'

@@ -6,10 +6,10 @@ import { credentialsOf, isOfCaller } from '../ground/credentials.ts'
 import type { OnFault } from '../ground/guarded.ts'
 import { inBackground } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
+import { isObject } from '../ground/objects.ts'
 import { readOwnFile } from '../ground/own-files.ts'
 import { stateFolder } from '../ground/state-dir.ts'
 import type { Server } from '../sessions/server.ts'
-import { isObject } from './message.ts'
 
 export const listKinds = ['tools', 'prompts', 'resources', 'templates'] as const
 export type ListKind = (typeof listKinds)[number]

@@ -1,6 +1,6 @@
+import { fieldsOf, isObject } from '../ground/objects.ts'
 import type { Entry, Known, ListKind, Lists } from './catalogue.ts'
 import { listKinds } from './catalogue.ts'
-import { fieldsOf, isObject } from './message.ts'
 
 /** How a list is asked for, and by what its entries are told apart. */
 export const listsOf: Readonly<

@@ -2,6 +2,7 @@ import type { Clock } from '../ground/clock.ts'
 import { GatewayError } from '../ground/errors.ts'
 import { inBackground, tellFault } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
+import { fieldsOf, isObject } from '../ground/objects.ts'
 import { plainLine } from '../ground/terminal.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
@@ -13,7 +14,6 @@ import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import type { Known } from './catalogue.ts'
 import type { Ask } from './learning.ts'
-import { fieldsOf, isObject } from './message.ts'
 
 /** The sessions that one session of a bundle has at its servers. */
 export interface MemberSet {

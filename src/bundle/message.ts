@@ -1,4 +1,5 @@
 import { outlineJson } from '../ground/json.ts'
+import { fieldsOf, isObject } from '../ground/objects.ts'
 
 /**
  * One message with the places in it that a bundle may have to rename: id, name, token, URI. All else
@@ -72,11 +73,3 @@ export function textAt(message: Message, path: string): string | undefined {
   const span = message.spans.get(path)?.at(-1)
   return span === undefined ? undefined : message.bytes.toString('utf8', ...span)
 }
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  isObject(value) ? value : nothing
-
-const nothing = {}

@@ -1,6 +1,7 @@
 import type { NameKind } from '../auth/access.ts'
+import { fieldsOf } from '../ground/objects.ts'
 import type { Message } from './message.ts'
-import { fieldsOf, relatedTask } from './message.ts'
+import { relatedTask } from './message.ts'
 import type { NameTable } from './names.ts'
 import { untagged } from './names.ts'
 import type { View } from './view.ts'

@@ -1,3 +1,4 @@
+import { isObject } from '../ground/objects.ts'
 import { UsageError } from './command.ts'
 import { jsonErrorAt } from './json.ts'
 
@@ -54,9 +55,7 @@ export function jsonObjectValue(option: string, text: string | undefined): Recor
     throw new UsageError(`--${option} is not JSON at character ${at + 1}, ${where}`)
   }
   const value: unknown = JSON.parse(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>
-  }
+  if (isObject(value)) return value
   throw new UsageError(`--${option} takes a JSON object, for instance '{"name": "value"}'.`)
 }
 

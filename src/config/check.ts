@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 
+import { isObject } from '../ground/objects.ts'
 import { isValid, withDefaults } from '../ground/schema.ts'
 import { didYouMean, listed, type Path, type Problems } from './problems.ts'
 
@@ -32,9 +33,7 @@ export interface Shape {
 
 export type Tree = Record<string, unknown>
 
-export function isMap(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+export const isMap: (value: unknown) => value is Tree = isObject
 
 /**
  * Checks one part of the file and fills in its defaults.

@@ -1,6 +1,7 @@
 import { parse, stringify } from 'yaml'
 
 import { messageOf } from '../ground/errors.ts'
+import { isObject } from '../ground/objects.ts'
 import type { ScenarioTool } from './drive/plan.ts'
 import type { ListedTool } from './target.ts'
 
@@ -84,8 +85,4 @@ function exampleOf(schema: Record<string, unknown>, depth: number): unknown {
       )
     }
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

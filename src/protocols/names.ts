@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 
 import { outlineJson, parseJson } from '../ground/json.ts'
+import { fieldsOf, isObject } from '../ground/objects.ts'
 
 /** What a message of a client asks for by name. */
 export interface NamedUse {
@@ -77,7 +78,8 @@ export function withoutNames(
   const { value } = parsed
   let isWhole = true
   for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
-    const result = fieldsOf(fieldsOf(one).result)
+    const { result } = fieldsOf(one)
+    if (!isObject(result)) continue
     for (const [member, kind, key] of lists) {
       const listed = Object.hasOwn(result, member) ? result[member] : undefined
       if (!Array.isArray(listed)) continue
@@ -102,11 +104,5 @@ export function withoutNames(
 
 /** Any escape may be a letter of these. */
 const mayHoldList = /"(?:tools|prompts|resources|resourceTemplates)"|\\u/
-
-function fieldsOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {}
-}
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

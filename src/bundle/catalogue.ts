@@ -4,15 +4,13 @@ import { join } from 'node:path'
 
 import { credentialsOf, isOfCaller } from '../ground/credentials.ts'
 import type { OnFault } from '../ground/guarded.ts'
-import { inBackground } from '../ground/guarded.ts'
 import { parseJson } from '../ground/json.ts'
 import { isObject } from '../ground/objects.ts'
 import { readOwnFile } from '../ground/own-files.ts'
 import { stateFolder } from '../ground/state-dir.ts'
+import type { ListKind } from '../protocols/lists.ts'
+import { listKinds } from '../protocols/lists.ts'
 import type { Server } from '../sessions/server.ts'
-
-export const listKinds = ['tools', 'prompts', 'resources', 'templates'] as const
-export type ListKind = (typeof listKinds)[number]
 
 /** A tool, a prompt, a resource or a template as its server describes it. */
 export type Entry = Readonly<Record<string, unknown>>
@@ -80,10 +78,8 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       await writeFile(`${file}.new`, text, { mode: 0o600 })
       await rename(`${file}.new`, file)
     }
-    const work = (writing.get(file) ?? Promise.resolve()).then(save)
-    const done = work.then(undefined, onFault)
-    writing.set(file, done)
-    inBackground(done, onFault)
+    const before = writing.get(file) ?? Promise.resolve()
+    writing.set(file, before.then(save).then(undefined, onFault))
   }
 
   return {
@@ -103,10 +99,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       const [oldest] = personal.keys()
       if (personal.size > mostPersonal && oldest !== undefined) personal.delete(oldest)
       if (!isOwn) write(server, known)
-      const { lists = noLists } = before ?? {}
-      const isOther = (kind: ListKind): boolean =>
-        JSON.stringify(lists[kind]) !== JSON.stringify(known.lists[kind])
-      onChange(server, principal, listKinds.filter(isOther))
+      onChange(server, principal, otherLists(before, known))
     },
 
     lookAgain(server) {
@@ -119,6 +112,14 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       return revision
     },
   }
+}
+
+/** Which lists are other ones than those that were known before. */
+export function otherLists(before: Known | undefined, now: Known): ListKind[] {
+  const { lists } = before ?? { lists: noLists }
+  return listKinds.filter(
+    (kind) => JSON.stringify(lists[kind]) !== JSON.stringify(now.lists[kind]),
+  )
 }
 
 /** Who gets credentials, or headers, of its caller's may list what that caller may use. */

@@ -1,6 +1,7 @@
 import { tellFault } from '../ground/guarded.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { mcpVersions } from '../ground/mcp-versions.ts'
+import { kindOfList, listsOf } from '../protocols/lists.ts'
 import { namesIn } from '../protocols/names.ts'
 import { parseJson } from '../ground/json.ts'
 import { fieldsOf } from '../ground/objects.ts'
@@ -11,7 +12,6 @@ import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import { greet } from './greeting.ts'
 import { createKnowledge } from './knowledge.ts'
-import { listsOf } from './learning.ts'
 import { createListening } from './listening.ts'
 import { logMessage } from './log-message.ts'
 import { createAsk, createMemberSet, tellMember } from './members.ts'
@@ -24,7 +24,6 @@ import { createPermission, isAnyLimited } from './permission.ts'
 import { createRequests, refuse } from './requests.ts'
 import { invalidParams, relatedValues } from './routes.ts'
 import type { BundleSessionOptions } from './room.ts'
-import { kindOfList } from './view.ts'
 
 /** What goes on between the client of a bundle's session and its members. */
 export interface Conversation {
@@ -111,12 +110,12 @@ export function createConversation(options: BundleSessionOptions): Conversation 
         refuse(out, id, { code: invalidParams, message: 'Invalid cursor' })
         return undefined
       }
-      const named = kind === 'templates' ? 'resources' : kind
+      const { capability, member } = listsOf[kind]
       const entries = knowledge
         .view()
         .list(kind)
-        .filter(({ server, name }) => isAllowed(servers.get(server), from, named, name))
-      answer({ [listsOf[kind].member]: entries.map(({ entry }) => entry) })
+        .filter(({ server, name }) => isAllowed(servers.get(server), from, capability, name))
+      answer({ [member]: entries.map(({ entry }) => entry) })
       return undefined
     }
     switch (message.method) {

@@ -2,6 +2,8 @@ import type { Clock } from '../ground/clock.ts'
 import type { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
 import { asGatewayError } from '../ground/replies.ts'
+import type { ListKind } from '../protocols/lists.ts'
+import { listsOf } from '../protocols/lists.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import type { From, InnerDoor } from '../proxy/inner.ts'
 import type { Server } from '../sessions/server.ts'
@@ -9,9 +11,9 @@ import type { Session } from '../sessions/session.ts'
 import { ownerOf } from '../sessions/session.ts'
 import type { BundleRoom, ListListener } from './room.ts'
 import { keepView, leftOutOf } from './room.ts'
-import type { Entry, Known, ListKind } from './catalogue.ts'
-import { listKinds, noLists } from './catalogue.ts'
-import { learn as learnAll, learnList, listsOf } from './learning.ts'
+import type { Entry, Known } from './catalogue.ts'
+import { otherLists } from './catalogue.ts'
+import { learn as learnAll, learnList } from './learning.ts'
 import type { MemberSet } from './members.ts'
 import { createAsk } from './members.ts'
 import type { View } from './view.ts'
@@ -127,13 +129,10 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
   }
 
   /** What this session is told otherwise holds for it; what others are told has to be looked at. */
-  function compare(server: Server, { lists }: Known): void {
-    const { lists: usual = noLists } = catalogue.of(server, principal) ?? {}
-    const isOther = (kind: ListKind): boolean =>
-      JSON.stringify(usual[kind]) !== JSON.stringify(lists[kind])
-    const kinds = listKinds.filter(isOther)
+  function compare(server: Server, found: Known): void {
+    const kinds = otherLists(catalogue.of(server, principal), found)
     if (kinds.length === 0) return
-    if (keepOwn(server, new Map(kinds.map((kind) => [kind, lists[kind]])))) announce(kinds)
+    if (keepOwn(server, new Map(kinds.map((kind) => [kind, found.lists[kind]])))) announce(kinds)
     scouting.doubt(server, door)
   }
 

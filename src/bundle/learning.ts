@@ -1,26 +1,7 @@
 import { fieldsOf, isObject } from '../ground/objects.ts'
-import type { Entry, Known, ListKind, Lists } from './catalogue.ts'
-import { listKinds } from './catalogue.ts'
-
-/** How a list is asked for, and by what its entries are told apart. */
-export const listsOf: Readonly<
-  Record<ListKind, { method: string; member: string; key: string; capability: string }>
-> = {
-  tools: { method: 'tools/list', member: 'tools', key: 'name', capability: 'tools' },
-  prompts: { method: 'prompts/list', member: 'prompts', key: 'name', capability: 'prompts' },
-  resources: {
-    method: 'resources/list',
-    member: 'resources',
-    key: 'uri',
-    capability: 'resources',
-  },
-  templates: {
-    method: 'resources/templates/list',
-    member: 'resourceTemplates',
-    key: 'uriTemplate',
-    capability: 'resources',
-  },
-}
+import type { ListKind } from '../protocols/lists.ts'
+import { listKinds, listsOf } from '../protocols/lists.ts'
+import type { Entry, Known, Lists } from './catalogue.ts'
 
 /** Of a list longer than this the rest is left out, and told of. */
 export const mostEntries = 1000

@@ -1,6 +1,7 @@
-import type { Entry, Known, ListKind } from './catalogue.ts'
-import { listKinds, noLists } from './catalogue.ts'
-import { listsOf } from './learning.ts'
+import type { ListKind } from '../protocols/lists.ts'
+import { listsOf } from '../protocols/lists.ts'
+import type { Entry, Known } from './catalogue.ts'
+import { noLists } from './catalogue.ts'
 import type { NameTable } from './names.ts'
 import { nameTable } from './names.ts'
 import type { Bundle } from './options.ts'
@@ -112,6 +113,3 @@ function merged(one: unknown, other: unknown): unknown {
   }
   return all
 }
-
-export const kindOfList = (method: unknown): ListKind | undefined =>
-  listKinds.find((kind) => listsOf[kind].method === method)

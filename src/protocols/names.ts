@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 
 import { outlineJson, parseJson } from '../ground/json.ts'
 import { fieldsOf, isObject } from '../ground/objects.ts'
+import { listKinds, listsOf } from './lists.ts'
 
 /** What a message of a client asks for by name. */
 export interface NamedUse {
@@ -46,14 +47,6 @@ function useOf(message: unknown): NamedUse | undefined {
   }
 }
 
-/** What is asked of each name in a list, with the member of an element that holds it. */
-const lists = [
-  ['tools', 'tools', 'name'],
-  ['prompts', 'prompts', 'name'],
-  ['resources', 'resources', 'uri'],
-  ['resourceTemplates', 'resources', 'uriTemplate'],
-] as const
-
 /** So long a list is parsed; about 40 ms. */
 export const listLength = 4 * 1024 * 1024
 
@@ -80,13 +73,13 @@ export function withoutNames(
   for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
     const { result } = fieldsOf(one)
     if (!isObject(result)) continue
-    for (const [member, kind, key] of lists) {
+    for (const { member, capability, key } of Object.values(listsOf)) {
       const listed = Object.hasOwn(result, member) ? result[member] : undefined
       if (!Array.isArray(listed)) continue
       if (listed.length > mostListed) return undefined
       const kept = listed.filter((element) => {
         const name = text(fieldsOf(element)[key])
-        return name !== undefined && isAllowed(kind, name)
+        return name !== undefined && isAllowed(capability, name)
       })
       if (kept.length === listed.length) continue
       result[member] = kept
@@ -103,6 +96,7 @@ export function withoutNames(
 }
 
 /** Any escape may be a letter of these. */
-const mayHoldList = /"(?:tools|prompts|resources|resourceTemplates)"|\\u/
+const members = listKinds.map((kind) => listsOf[kind].member)
+const mayHoldList = new RegExp(`"(?:${members.join('|')})"|\\\\u`)
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { mayUse } from '../auth/access.ts'
 import { GatewayError } from '../ground/errors.ts'
+import { kindOfList } from '../protocols/lists.ts'
 import type { NamedUse } from '../protocols/names.ts'
 import { namesIn } from '../protocols/names.ts'
 import type { Peek } from '../protocols/protocol.ts'
@@ -69,13 +70,6 @@ export function unknownName(kind: NamedUse['kind'], name = ''): GatewayError {
   return new GatewayError('ERR_PROXY_NO_NAME', { params: { what, name } })
 }
 
-const listMethods = new Set<string | undefined>([
-  'tools/list',
-  'prompts/list',
-  'resources/list',
-  'resources/templates/list',
-])
-
 /** Whether a list is to come in answer to these: to a GET, whatever was asked before. */
 export const asksForList = (messages: readonly Peek[]): boolean =>
-  messages.length === 0 || messages.some(({ method }) => listMethods.has(method))
+  messages.length === 0 || messages.some(({ method }) => kindOfList(method) !== undefined)

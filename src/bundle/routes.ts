@@ -1,5 +1,7 @@
 import type { NameKind } from '../auth/access.ts'
 import { fieldsOf } from '../ground/objects.ts'
+import type { UseAt } from '../protocols/names.ts'
+import { useOf } from '../protocols/names.ts'
 import type { Message } from './message.ts'
 import { relatedTask } from './message.ts'
 import type { NameTable } from './names.ts'
@@ -33,25 +35,16 @@ const resourceNotFound = -32002
 
 /** @returns undefined for a method that no member is asked by itself */
 export function routeOf(message: Message, view: View): Route | Missing | undefined {
-  const { params } = message
+  const use = useOf(message)
+  if (use !== undefined)
+    return use.kind === 'resources'
+      ? placed(view, use, message)
+      : named(view[use.kind], use, message)
   switch (message.method) {
-    case 'tools/call':
-      return named(view.tools, 'tool', params.name, message)
-    case 'prompts/get':
-      return named(view.prompts, 'prompt', params.name, message)
-    case 'resources/read':
-    case 'resources/subscribe':
-    case 'resources/unsubscribe':
-      return placed(view, params.uri, 'params/uri', message)
-    case 'completion/complete': {
-      const { type, name, uri } = fieldsOf(params.ref)
-      if (type !== 'ref/prompt') return placed(view, uri, 'params/ref/uri', message)
-      return named(view.prompts, 'prompt', name, message, 'params/ref/name')
-    }
     case 'tasks/get':
     case 'tasks/result':
     case 'tasks/cancel': {
-      const own = untagged(params.taskId)
+      const own = untagged(message.params.taskId)
       if (own === undefined || typeof own.value !== 'string') {
         return { code: invalidParams, message: 'Task not found' }
       }
@@ -64,21 +57,20 @@ export function routeOf(message: Message, view: View): Route | Missing | undefin
 
 function named(
   table: NameTable,
-  kind: 'tool' | 'prompt',
-  shown: unknown,
+  { kind, path, name: shown }: UseAt,
   message: Message,
-  path = 'params/name',
 ): Route | Missing {
   const found = typeof shown === 'string' ? table.of(shown) : undefined
   const what = typeof shown === 'string' ? `: ${shown.slice(0, 100)}` : ''
-  const missing = { code: invalidParams, message: `Unknown ${kind}${what}` }
+  const is = kind === 'tools' ? 'tool' : 'prompt'
+  const missing = { code: invalidParams, message: `Unknown ${is}${what}` }
   if (found === undefined) return missing
   const { server, name } = found
   const values = { [path]: JSON.stringify(name), ...relatedValues(message) }
-  return { server, values, about: { kind: kind === 'tool' ? 'tools' : 'prompts', name, missing } }
+  return { server, values, about: { kind, name, missing } }
 }
 
-function placed(view: View, uri: unknown, path: string, message: Message): Route | Missing {
+function placed(view: View, { kind, path, name: uri }: UseAt, message: Message): Route | Missing {
   const place = typeof uri === 'string' ? view.uris.placeOf(uri) : undefined
   const missing = { code: resourceNotFound, message: 'Resource not found', data: { uri } }
   if (place === undefined) return missing
@@ -86,7 +78,7 @@ function placed(view: View, uri: unknown, path: string, message: Message): Route
   return {
     server,
     values: { ...(own === uri ? {} : { [path]: JSON.stringify(own) }), ...relatedValues(message) },
-    about: { kind: 'resources', name: own, missing },
+    about: { kind, name: own, missing },
   }
 }
 

@@ -18,29 +18,43 @@ export function namesIn(body: Buffer): NamedUse[] | undefined {
   const read = outlineJson(body, { wanted, isStrict: true })
   if (!read.ok) return undefined
   const messages: unknown[] = Array.isArray(read.value) ? read.value : [read.value]
-  return messages.flatMap((message) => useOf(message) ?? [])
+  return messages.flatMap((message) => {
+    const use = useOf(fieldsOf(message))
+    return use === undefined ? [] : [{ kind: use.kind, name: text(use.name) }]
+  })
 }
 
 const wanted = new Set(['method', 'params', 'name', 'uri', 'ref', 'type'])
 
+/** What a message asks for, and where in it that is named: by `path`, whatever stands there. */
+export interface UseAt {
+  kind: NamedUse['kind']
+  path: 'params/name' | 'params/uri' | 'params/ref/name' | 'params/ref/uri'
+  name: unknown
+}
+
+interface Called {
+  method?: unknown
+  params?: unknown
+}
+
 /** Notifications too: a server may do what one says. */
-function useOf(message: unknown): NamedUse | undefined {
-  const { method, params } = fieldsOf(message)
+export function useOf({ method, params }: Called): UseAt | undefined {
   const { name, uri, ref } = fieldsOf(params)
   switch (method) {
     case 'tools/call':
-      return { kind: 'tools', name: text(name) }
+      return { kind: 'tools', path: 'params/name', name }
     case 'prompts/get':
-      return { kind: 'prompts', name: text(name) }
+      return { kind: 'prompts', path: 'params/name', name }
     case 'resources/read':
     case 'resources/subscribe':
     case 'resources/unsubscribe':
-      return { kind: 'resources', name: text(uri) }
+      return { kind: 'resources', path: 'params/uri', name: uri }
     case 'completion/complete': {
       const about = fieldsOf(ref)
       return about.type === 'ref/prompt'
-        ? { kind: 'prompts', name: text(about.name) }
-        : { kind: 'resources', name: text(about.uri) }
+        ? { kind: 'prompts', path: 'params/ref/name', name: about.name }
+        : { kind: 'resources', path: 'params/ref/uri', name: about.uri }
     }
     default:
       return undefined

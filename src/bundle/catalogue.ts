@@ -117,9 +117,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 /** Which lists are other ones than those that were known before. */
 export function otherLists(before: Known | undefined, now: Known): ListKind[] {
   const { lists } = before ?? { lists: noLists }
-  return listKinds.filter(
-    (kind) => JSON.stringify(lists[kind]) !== JSON.stringify(now.lists[kind]),
-  )
+  return listKinds.filter((kind) => JSON.stringify(lists[kind]) !== JSON.stringify(now.lists[kind]))
 }
 
 /** Who gets credentials, or headers, of its caller's may list what that caller may use. */

@@ -62,11 +62,9 @@ export function createListening(options: ListeningOptions): Listening {
       }
       const sink: InnerSink = {
         open: answered,
-        event(data, messages) {
-          for (const peek of messages) {
-            const text = options.hear(server, data, peek, from)
-            if (text !== undefined) standalone.push(text)
-          }
+        event(data, peek) {
+          const text = peek && options.hear(server, data, peek, from)
+          if (text !== undefined) standalone.push(text)
         },
         // A server that has no such stream says so, and that is all.
         answer: () => undefined,

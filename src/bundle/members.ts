@@ -166,11 +166,10 @@ export function createAsk(
       const { messages } = serverProtocols.usual.read(body) as { messages: Peek[] }
       const late = (): void => upstream.abort(new GatewayError('ERR_PROXY_REQUEST_TIMEOUT'))
       const limit = clock.after(askMs, late)
-      const take = (data: string, of: readonly Peek[]): void => {
-        for (const message of of) {
-          if (message.kind !== 'response') other(data, message)
-          else if (message.id === id) settle(data)
-        }
+      const take = (data: string, message: Peek | undefined): void => {
+        if (message === undefined) return
+        if (message.kind !== 'response') other(data, message)
+        else if (message.id === id) settle(data)
       }
       /** What it does not know it has nothing of; any other error says nothing of what it has. */
       const settle = (data: string): void => {
@@ -186,8 +185,8 @@ export function createAsk(
       }
       const sink: InnerSink = {
         open: () => undefined,
-        event: (data, of) => take(data, of),
-        answer: (bytes, of) => take(bytes.toString(), of),
+        event: take,
+        answer: take,
         end() {
           limit.cancel()
           // After an answer this says nothing any more.

@@ -1,6 +1,5 @@
 import { bytesOfText, textOfBytes } from '../ground/byte-text.ts'
 import { GatewayError } from '../ground/errors.ts'
-import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { idKey } from '../ground/jsonrpc.ts'
 import { asGatewayError, rpcError } from '../ground/replies.ts'
@@ -115,50 +114,43 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
     return undefined
   }
 
-  /** Each message of what came, as it goes on. */
-  function each(
+  /** @returns what an event of a member's stream is to the client */
+  function eventOf(
     { server, from }: Pick<Awaited, 'server' | 'from'>,
     data: string,
-    messages: readonly Peek[],
+    peek: Peek | undefined,
     pending: Pending,
-    pass: (text: string, peek: Peek) => void,
-  ): void {
-    const [only, ...more] = messages
-    const parts = more.length === 0 ? [data] : partsOf(data)
-    for (const [index, part] of parts.entries()) {
-      const peek = more.length === 0 ? only : messages[index]
-      const text = peek && heard(server, part, peek, from, pending)
-      if (text !== undefined && peek !== undefined) pass(text, peek)
-    }
+  ): string | undefined {
+    return peek === undefined ? '' : heard(server, data, peek, from, pending)
   }
+  const shownEventId = ({ name }: Server, id: string | undefined): string | undefined =>
+    id === undefined ? undefined : `${name}~${id}`
 
   function sinkOf(what: Awaited, pending: Pending): InnerSink {
     const { server, id, from, out, end, unsent } = what
     const { name } = server
     const key = idKey(id)
-    const isIt = (peek: Peek): boolean => peek.kind === 'response' && peek.id === id
+    const isIt = (peek: Peek | undefined): boolean => peek?.kind === 'response' && peek.id === id
     const told = (text: string): string => (end === undefined ? text : withEnd(text, id, name, end))
     return {
       open() {
         out.open()
         if (end !== undefined) out.event(goneMessage(name, end), undefined)
       },
-      event(data, messages, eventId) {
-        const shownId = eventId === undefined ? undefined : `${name}~${eventId}`
-        if (data === '') out.event('', shownId)
-        each({ server, from }, data, messages, pending, (text, peek) => {
-          out.event(isIt(peek) ? told(text) : text, shownId)
-        })
+      event(data, peek, eventId) {
+        const text = eventOf(what, data, peek, pending)
+        if (text !== undefined)
+          out.event(isIt(peek) ? told(text) : text, shownEventId(server, eventId))
       },
-      answer(body, messages) {
-        each({ server, from }, body.toString(), messages, pending, (text, peek) => {
-          if (!isIt(peek)) say(text)
-          else {
-            if (end !== undefined) say(goneMessage(name, end))
-            inFlight.delete(key)
-            out.answer(told(text))
-          }
-        })
+      answer(data, peek) {
+        const text = heard(server, data, peek, from, pending)
+        if (text === undefined) return
+        if (!isIt(peek)) say(text)
+        else {
+          if (end !== undefined) say(goneMessage(name, end))
+          inFlight.delete(key)
+          out.answer(told(text))
+        }
       },
       end() {
         inFlight.delete(key)
@@ -192,44 +184,39 @@ export function createPassage({ room, view, changed, say }: PassageOptions): Pas
 
     serverOf: (id) => inFlight.get(idKey(id))?.server,
 
-    resume({ server, receiver, from }, start) {
+    resume(what, start) {
+      const { server, receiver, from } = what
       const out = outTo(receiver)
-      const refuse = (statusCode: number, body: string | Buffer): void => {
-        receiver.head(statusCode, { 'content-type': 'application/json' })
+      let isOpen = false
+      let isRefused = false
+      const refuse = (body: string): void => {
+        if (isRefused) return
+        isRefused = true
+        receiver.head(400, { 'content-type': 'application/json' })
         receiver.data(Buffer.from(body))
         receiver.end()
       }
-      let isOpen = false
       const upstream = start({
         open() {
           isOpen = true
           out.open()
         },
-        event(data, messages, eventId) {
-          const shownId = eventId === undefined ? undefined : `${server.name}~${eventId}`
-          if (data === '') out.event('', shownId)
-          each({ server, from }, data, messages, ofResumed, (text) => out.event(text, shownId))
+        event(data, peek, eventId) {
+          const text = eventOf(what, data, peek, ofResumed)
+          if (text !== undefined) out.event(text, shownEventId(server, eventId))
         },
-        answer(body) {
-          refuse(400, body)
-        },
+        answer: refuse,
         end() {
           if (isOpen) out.end()
         },
         fail(error) {
           if (isOpen) out.end()
-          else refuse(400, JSON.stringify(rpcError(error, from.requestId, null)))
+          else refuse(JSON.stringify(rpcError(error, from.requestId, null)))
         },
       })
       receiver.sent(upstream)
     },
   }
-}
-
-function partsOf(batch: string): string[] {
-  const read = parseJson(batch, Number.POSITIVE_INFINITY)
-  const parts = read.ok && Array.isArray(read.value) ? (read.value as unknown[]) : []
-  return parts.map((part) => JSON.stringify(part))
 }
 
 const changes = new Map<string, ListKind[]>()

@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream'
 
 import { GatewayError } from '../ground/errors.ts'
 import { guarded, inBackground, tellFault } from '../ground/guarded.ts'
-import { parseJson } from '../ground/json.ts'
 import type { RpcId } from '../ground/jsonrpc.ts'
 import { asGatewayError, explain, rpcError } from '../ground/replies.ts'
+import { partsOf } from '../protocols/batch.ts'
 import type { Peek } from '../protocols/protocol.ts'
 import { serverProtocols } from '../protocols/protocols.ts'
 import type { Asking, From, Receiver, Upstreams } from '../proxy/inner.ts'
@@ -107,11 +107,9 @@ function messagesOf(bytes: Buffer): Read[] {
   const posted = serverProtocols.usual.read(bytes)
   if (posted.form === 'message') return readWith(bytes, posted.messages[0])
   if (posted.form !== 'batch') throw new GatewayError('ERR_PROXY_NOT_RPC')
-  const read = parseJson(bytes.toString(), Number.POSITIVE_INFINITY)
-  const parts = read.ok && Array.isArray(read.value) ? (read.value as unknown[]) : []
-  return parts.flatMap((part, index) => {
+  return partsOf(bytes.toString()).flatMap((part, index) => {
     const peek = posted.messages[index]
-    return peek === undefined ? [] : readWith(Buffer.from(JSON.stringify(part)), peek)
+    return peek === undefined ? [] : readWith(Buffer.from(part), peek)
   })
 }
 

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../ground/errors.ts'
 import { asGatewayError } from '../ground/replies.ts'
 import { createPile } from '../ground/pile.ts'
+import { partsOf } from '../protocols/batch.ts'
 import type { Peek, Protocol } from '../protocols/protocol.ts'
 import { endedError } from '../sessions/ending.ts'
 import type { Upstream } from './client-end.ts'
@@ -13,18 +14,26 @@ import { failedWith } from './worker-errors.ts'
 import type { Traffic } from './traffic.ts'
 import { createEventReader } from '../ground/whole-events.ts'
 
-/** Who is told what a worker answers to a request that is the gateway's own. */
+/**
+ * Who is told what a worker answers to a request that is the gateway's own. Messages come one by one,
+ * also those of a batch: whoever looks at one must not pass on others with it.
+ */
 export interface InnerSink {
   /** Of a stream: it is there, and may be silent for long. */
   open(): void
-  /** An event of it: a message, or nothing but an id. */
-  event(data: string, messages: readonly Peek[], id: string | undefined): void
-  /** The whole answer, where it is no stream. */
-  answer(body: Buffer, messages: readonly Peek[]): void
+  /** What an event of it brought; without a message: nothing but an id. */
+  event(text: string, message: Peek | undefined, id: string | undefined): void
+  /** What the answer was, where it is no stream. */
+  answer(text: string, message: Peek): void
   /** Nothing more comes. Without an answer before it: what was sent was taken. */
   end(): void
   /** Instead of `end`. */
   fail(error: GatewayError): void
+}
+
+interface Read {
+  text: string
+  message: Peek
 }
 
 /** An answer is held until it is whole; so long may it be. */
@@ -47,13 +56,11 @@ export function createInnerStream(options: {
   let kind: 'waiting' | 'stream' | 'answer' | 'over' = 'waiting'
   let statusCode = 0
 
-  const peeked = (text: string): readonly Peek[] => {
+  const readIn = (text: string): Read[] => {
     const read = protocol.readMessage(text, false)
-    return Array.isArray(read) ? read : [read]
-  }
-  const observed = (messages: readonly Peek[]): readonly Peek[] => {
-    for (const message of messages) traffic.fromWorker(message, exchanges)
-    return messages
+    if (!Array.isArray(read)) return [{ text, message: read }]
+    const parts = partsOf(text)
+    return read.map((message, index) => ({ text: parts[index] ?? '', message }))
   }
   const push = createEventReader(({ data, id }) => {
     if (kind !== 'stream') return
@@ -61,8 +68,13 @@ export function createInnerStream(options: {
       rememberEvent(eventIds, id)
       for (const exchange of exchanges) rememberEvent(exchange.eventIds, id)
     }
-    sink.event(data, data === '' ? [] : observed(peeked(data)), id)
+    if (data === '') sink.event('', undefined, id)
+    else for (const { text, message } of observed(readIn(data))) sink.event(text, message, id)
   })
+  const observed = (all: Read[]): Read[] => {
+    for (const { message } of all) traffic.fromWorker(message, exchanges)
+    return all
+  }
   const settle = (): boolean => {
     if (kind === 'over') return false
     kind = 'over'
@@ -131,16 +143,16 @@ export function createInnerStream(options: {
   /** A plain answer, whole: a message, an error in HTTP alone, or that something was taken. */
   function answered(): void {
     const bytes = body.take()
-    const messages = bytes.length === 0 ? [] : peeked(bytes.toString('utf8'))
-    const isMessage = messages.some(({ kind: is }) => is !== 'invalid')
+    const read = bytes.length === 0 ? [] : readIn(bytes.toString('utf8'))
+    const isMessage = read.some(({ message }) => message.kind !== 'invalid')
     if (!isMessage && (statusCode >= 300 || exchanges.length > 0)) {
       fail(failedWith(statusCode))
       return
     }
-    if (isMessage) observed(messages)
+    if (isMessage) observed(read)
     for (const exchange of exchanges) traffic.end(exchange, 'answered')
     settle()
-    if (isMessage) sink.answer(bytes, messages)
+    if (isMessage) for (const { text, message } of read) sink.answer(text, message)
     sink.end()
   }
 
